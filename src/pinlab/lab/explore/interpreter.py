@@ -1,0 +1,451 @@
+"""The reference explorer: small, plain Python, obviously right.
+
+A state is a tuple of integers: the shared variables, element by element, then every actor's
+frame, slot by slot. Slots are kept apart here even where the packed state lets them share
+bits, so an error in that sharing shows as a difference between the two explorers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import assert_never
+
+from pinlab.lab.explore.result import (
+    AlwaysPossible,
+    Exploration,
+    Limits,
+    Move,
+    OnProgress,
+    Path,
+    Progress,
+)
+from pinlab.lab.language.program import (
+    HALTED,
+    IN_IRQ,
+    PC,
+    Binary,
+    Branch,
+    Check,
+    Chosen,
+    Const,
+    Cpu,
+    Emit,
+    Expr,
+    Failure,
+    Goto,
+    Halt,
+    If,
+    Local,
+    Lookup,
+    Next,
+    Node,
+    Op,
+    Select,
+    Self,
+    SetLocal,
+    SetShared,
+    Shared,
+    Switch,
+    System,
+    Unary,
+)
+
+State = tuple[int, ...]
+
+LOCAL_STEPS = 10_000
+"""Invisible nodes that one transition may run before it counts as a livelock."""
+
+REPORT_EVERY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one move did: the state reached (None if it failed), the automata it violated, the
+    events it emitted and the nodes it executed, in order."""
+
+    state: State | None
+    failure: Failure | None
+    violated: tuple[str, ...]
+    events: tuple[tuple[str, int], ...]
+    nodes: tuple[int, ...]
+
+
+class _Failed(Exception):
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
+class Interpreter:
+    """Executes the steps of one system."""
+
+    def __init__(self, system: System) -> None:
+        program = system.program
+        self.system = system
+        self.program = program
+        lengths = [var.length for var in program.vars]
+        self.var_base = [0, *accumulate(lengths)]
+        self.frame_base = [
+            self.var_base[-1] + i * len(program.slots) for i in range(len(system.actors) + 1)
+        ]
+        self.watched = {
+            automaton.name: (automaton, program.automaton_vars[i])
+            for i, automaton in enumerate(program.automata)
+            if automaton.name in system.watch
+        }
+        self.deltas: dict[tuple[str, str], tuple[tuple[int, bool], ...]] = {}
+
+        self.first = self._first()
+        self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
+
+    def initial(self) -> State:
+        """The state before the first move: every actor stands before its first visible node."""
+        return self.first
+
+    def _first(self) -> State:
+        values: list[int] = []
+        for var in self.program.vars:
+            default = 0 if var.lo <= 0 <= var.hi else var.lo
+            values += self.system.initial.get(var.name, (default,) * var.length)
+        for actor in self.system.actors:
+            frame = [slot.lo for slot in self.program.slots]
+            entry = self.program.entries[actor.entry]
+            frame[PC] = entry.pc
+            if actor.irq_of is not None:
+                frame[IN_IRQ] = 1
+            for slot, argument in zip(entry.parameters, actor.arguments, strict=True):
+                frame[slot] = argument
+            values += frame
+        for i in range(len(self.system.actors)):
+            pc = values[self.frame_base[i] + PC]
+            if not self.program.nodes[pc].visible:
+                before = list(values)
+                try:
+                    self._run_to_visible(_Run(self, values, Move(i)), pc)
+                except _Failed:  # the actor's first move will say so
+                    values = before
+        return tuple(values)
+
+    def pc(self, state: Sequence[int], actor: int) -> int:
+        """Where `actor` stands."""
+        return state[self.frame_base[actor] + PC]
+
+    def finished(self, state: Sequence[int]) -> bool:
+        """Whether every actor that has to finish has."""
+        return all(
+            a.daemon or a.irq_of is not None or self.pc(state, i) == HALTED
+            for i, a in enumerate(self.system.actors)
+        )
+
+    def may_run(self, state: Sequence[int], actor: int) -> bool:
+        """Whether interrupts let `actor` take a step: see `Actor.irq_of`."""
+        if self.pc(state, actor) == HALTED:
+            return False
+        for i, other in enumerate(self.system.actors):
+            running = self.pc(state, i) not in (HALTED, self.start[i])
+            same_cpu = i != actor and self.system.cpu(i) == self.system.cpu(actor)
+            if other.irq_of is not None and running and same_cpu:
+                return False
+        me = self.system.actors[actor]
+        if me.irq_of is not None and self.pc(state, actor) == self.start[actor]:
+            return state[self.var_base[self.program.irqs_off] + self.system.cpu(actor)] == 0
+        return True
+
+    def moves(self, state: State) -> Iterator[Move]:
+        """Every enabled move, by actor, then by choice."""
+        for actor in range(len(self.system.actors)):
+            if self.may_run(state, actor):
+                node = self.program.nodes[self.pc(state, actor)]
+                for choice in range(node.choices):
+                    if node.guard is None or self._value(node.guard, state, actor, choice):
+                        yield Move(actor, choice)
+
+    def step(self, state: State, move: Move) -> Step:
+        """Execute `move`, which must be enabled in `state`."""
+        values = list(state)
+        run = _Run(self, values, move)
+        try:
+            self._run_to_visible(run, self.pc(values, move.actor))
+        except _Failed as failed:
+            return Step(None, failed.failure, *run.seen())
+        return Step(tuple(values), None, *run.seen())
+
+    def _run_to_visible(self, run: _Run, pc: int) -> None:
+        """Execute the node at `pc` and what is invisible behind it; forget what is dead."""
+        for _ in range(LOCAL_STEPS):
+            node = self.program.nodes[pc]
+            run.nodes.append(pc)
+            for op in node.ops:
+                run.execute(op)
+            pc = run.follow(node.next)
+            if pc == HALTED or self.program.nodes[pc].visible:
+                break
+        else:
+            raise _Failed(Failure("livelock", f"{node.function} loops without a step"))
+        frame = self.frame_base[run.move.actor]
+        run.values[frame + PC] = pc
+        keep = frozenset() if pc == HALTED else self.program.nodes[pc].live
+        for i, slot in enumerate(self.program.slots):
+            if i != PC and i not in keep:
+                run.values[frame + i] = slot.lo
+
+    def replay(self, path: Path) -> tuple[State, Step | None]:
+        """Execute `path` from the initial state; the last state before a failure and the last
+        step (None for an empty path)."""
+        state, step = self.initial(), None
+        for move in path:
+            step = self.step(state, move)
+            state = step.state or state
+        return state, step
+
+    def _value(self, expr: Expr, values: Sequence[int], actor: int, choice: int) -> int:
+        def value(e: Expr) -> int:
+            return self._value(e, values, actor, choice)
+
+        match expr:
+            case Const(number):
+                return number
+            case Local(slot):
+                return values[self.frame_base[actor] + slot]
+            case Shared(var, index):
+                i = value(index)
+                if not 0 <= i < self.program.vars[var].length:
+                    name = self.program.vars[var].name
+                    raise _Failed(Failure("null", f"{name}[{i}] does not exist"))
+                return values[self.var_base[var] + i]
+            case Self():
+                return actor
+            case Cpu():
+                return self.system.cpu(actor)
+            case Chosen():
+                return choice
+            case Unary("-", operand):
+                return -value(operand)
+            case Unary(_, operand):
+                return int(not value(operand))
+            case Binary(op, left, right):
+                return BINARY[op](value(left), value(right))
+            case Select(test, then, other):
+                return value(then) if value(test) else value(other)
+            case Lookup(table, index):
+                return table[value(index)]
+            case _:
+                assert_never(expr)
+
+
+BINARY = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "<<": lambda a, b: a << b,
+    ">>": lambda a, b: a >> b,
+    "&": lambda a, b: a & b,
+    "|": lambda a, b: a | b,
+    "^": lambda a, b: a ^ b,
+    "==": lambda a, b: int(a == b),
+    "!=": lambda a, b: int(a != b),
+    "<": lambda a, b: int(a < b),
+    "<=": lambda a, b: int(a <= b),
+    ">": lambda a, b: int(a > b),
+    ">=": lambda a, b: int(a >= b),
+    "and": lambda a, b: int(bool(a) and bool(b)),
+    "or": lambda a, b: int(bool(a) or bool(b)),
+}
+
+
+class _Run:
+    """The working copy of one transition."""
+
+    def __init__(self, interpreter: Interpreter, values: list[int], move: Move) -> None:
+        self.interpreter = interpreter
+        self.values = values
+        self.move = move
+        self.violated: list[str] = []
+        self.events: list[tuple[str, int]] = []
+        self.nodes: list[int] = []
+
+    def seen(
+        self,
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...], tuple[int, ...]]:
+        return tuple(self.violated), tuple(self.events), tuple(self.nodes)
+
+    def value(self, expr: Expr) -> int:
+        return self.interpreter._value(expr, self.values, self.move.actor, self.move.choice)
+
+    def execute(self, op: Op) -> None:
+        program = self.interpreter.program
+        match op:
+            case SetLocal(slot, value):
+                where = self.interpreter.frame_base[self.move.actor] + slot
+                s = program.slots[slot]
+                self.store(where, self.value(value), s.lo, s.hi, f"{s.function}: {s.name}")
+            case SetShared(var, index, value):
+                v = program.vars[var]
+                i = self.value(index)
+                if not 0 <= i < v.length:
+                    raise _Failed(Failure("null", f"{v.name}[{i}] does not exist"))
+                where = self.interpreter.var_base[var] + i
+                self.store(where, self.value(value), v.lo, v.hi, v.name)
+            case Check(test, failure):
+                if not self.value(test):
+                    raise _Failed(failure)
+            case If(test, then, other):
+                for inner in then if self.value(test) else other:
+                    self.execute(inner)
+            case Emit(event, page):
+                self.emit(event, self.value(page))
+            case _:
+                assert_never(op)
+
+    def store(self, where: int, value: int, lo: int, hi: int, name: str) -> None:
+        if not lo <= value <= hi:
+            raise _Failed(Failure("overflow", f"{name} = {value}, outside [{lo}, {hi}]"))
+        self.values[where] = value
+
+    def emit(self, event: str, page: int) -> None:
+        if page == 0:
+            return
+        self.events.append((event, page))
+        for automaton, var in self.interpreter.watched.values():
+            where = self.interpreter.var_base[var] + page - 1
+            self.values[where], violated = automaton.table(event)[self.values[where]]
+            if violated and automaton.name not in self.violated:
+                self.violated.append(automaton.name)
+
+    def follow(self, next_: Next) -> int:
+        match next_:
+            case Goto(pc):
+                return pc
+            case Branch(test, then, other):
+                return then if self.value(test) else other
+            case Switch(slot, pcs):
+                return pcs[self.value(Local(slot))]
+            case Halt():
+                return HALTED
+            case _:
+                assert_never(next_)
+
+
+def explore(
+    system: System,
+    limits: Limits | None = None,
+    progress: tuple[AlwaysPossible, ...] = (),
+    on_progress: OnProgress | None = None,
+) -> Exploration:
+    """Visit every state breadth-first; the first hit of anything is therefore a shortest one."""
+    limits = limits or Limits()
+    run = Interpreter(system)
+    start = time.perf_counter()
+    first = run.initial()
+    parents: dict[State, tuple[State, Move] | None] = {first: None}
+    depth = {first: 0}
+    queue = deque([first])
+    hits: dict[str, Path] = {}
+    messages: dict[str, str] = {}
+    covered: set[int] = set()
+    predecessors: dict[State, list[State]] = {}
+    good: dict[str, set[State]] = {p.name: set() for p in progress}
+    transitions = 0
+    stopped: str | None = None
+
+    def path_to(state: State) -> Path:
+        moves: list[Move] = []
+        while (parent := parents[state]) is not None:
+            state, move = parent
+            moves.append(move)
+        return tuple(reversed(moves))
+
+    def hit(what: str, path: Path, message: str = "") -> None:
+        if what not in hits:
+            hits[what] = path
+            messages[what] = message
+
+    while queue and stopped is None:
+        state = queue.popleft()
+        any_move = False
+        finished = run.finished(state)
+        for p in progress:
+            if p.event is None and finished:
+                good[p.name].add(state)
+        for move in run.moves(state):
+            any_move = True
+            step = run.step(state, move)
+            transitions += 1
+            covered.update(step.nodes)
+            for name in step.violated:
+                hit(name, (*path_to(state), move))
+            for p in progress:
+                if p.event is not None and any(name == p.event for name, _ in step.events):
+                    good[p.name].add(state)
+            if step.failure is not None:
+                kind = f"failure:{step.failure.kind}"
+                hit(kind, (*path_to(state), move), step.failure.message)
+            if step.state is None:
+                continue
+            if progress:
+                predecessors.setdefault(step.state, []).append(state)
+            if step.state not in parents:
+                parents[step.state] = (state, move)
+                depth[step.state] = depth[state] + 1
+                queue.append(step.state)
+        if not any_move and not finished:
+            hit("failure:deadlock", path_to(state), deadlock_message(run, state))
+        if limits.max_states is not None and len(parents) > limits.max_states:
+            stopped = f"more than {limits.max_states:,} states"
+        if limits.seconds is not None and time.perf_counter() - start > limits.seconds:
+            stopped = f"more than {limits.seconds:g} seconds"
+        if on_progress is not None and len(parents) % REPORT_EVERY == 0:
+            seconds = time.perf_counter() - start
+            memory = len(parents) * len(first) * 8
+            on_progress(
+                Progress(len(parents), transitions, len(queue), depth[state], seconds, memory)
+            )
+
+    stuck: dict[str, Path] = {}
+    if stopped is None:
+        for p in progress:
+            possible = _backwards(good[p.name], predecessors)
+            for state in parents:  # in breadth-first order: the first one is nearest
+                if state not in possible:
+                    stuck[p.name] = path_to(state)
+                    break
+    return Exploration(
+        states=len(parents),
+        transitions=transitions,
+        depth=max(depth.values()),
+        hits=hits,
+        covered=frozenset(covered),
+        complete=stopped is None,
+        seconds=time.perf_counter() - start,
+        memory_bytes=len(parents) * len(first) * 8,
+        stopped=stopped,
+        messages=messages,
+        stuck=stuck,
+    )
+
+
+def deadlock_message(run: Interpreter, state: State) -> str:
+    """Who waits where."""
+    waiting = [
+        f"{actor.name} in {run.program.nodes[run.pc(state, i)].function}"
+        for i, actor in enumerate(run.system.actors)
+        if run.pc(state, i) != HALTED and not actor.daemon and actor.irq_of is None
+    ]
+    return "waiting for ever: " + ", ".join(waiting)
+
+
+def _backwards(good: set[State], predecessors: dict[State, list[State]]) -> set[State]:
+    """Every state from which a state of `good` can be reached."""
+    reached = set(good)
+    todo = list(good)
+    while todo:
+        for before in predecessors.get(todo.pop(), ()):
+            if before not in reached:
+                reached.add(before)
+                todo.append(before)
+    return reached

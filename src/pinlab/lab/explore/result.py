@@ -1,0 +1,81 @@
+"""What an exploration found: the same type from both explorers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Move:
+    """One transition: which actor takes a step, and what it picks if the step has choices."""
+
+    actor: int
+    choice: int = 0
+
+
+Path = tuple[Move, ...]
+"""Moves from the initial state. Replayed by the interpreter it becomes a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on an exploration; reaching one ends it as incomplete, never as a pass."""
+
+    max_states: int | None = None
+    seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A report while exploring. `memory_bytes` is what the store of states holds."""
+
+    states: int
+    transitions: int
+    frontier: int
+    depth: int
+    seconds: float
+    memory_bytes: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """The outcome of visiting the states of a system breadth-first.
+
+    `hits` maps what was hit to a shortest path whose last move hits it: the name of an
+    automaton (a violation or, for a goal, its being reached) or "failure:" + a kind of
+    `FAILURE_KINDS`. A failing move leads to no state; a violating one goes on. `stuck` maps
+    the name of a progress property to a shortest path to a state from which it can no longer
+    come true. `messages` holds, for each failure in `hits`, its text. `covered` are the
+    nodes that were executed. `depth` is the largest number of moves a state needs. `complete`
+    is false if a limit or the user ended the exploration; `stopped` then says what did.
+    """
+
+    states: int
+    transitions: int
+    depth: int
+    hits: Mapping[str, Path]
+    covered: frozenset[int]
+    complete: bool
+    seconds: float
+    memory_bytes: int
+    stopped: str | None = None
+    messages: Mapping[str, str] = field(default_factory=dict)
+    stuck: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlwaysPossible:
+    """A progress property: from every reachable state, the goal can still come true.
+
+    Over a finite graph this is "the goal comes true under strong fairness of all steps".
+    The goal is either that every actor which is no daemon finishes (`event` None), or that
+    `event` happens (to any page).
+    """
+
+    name: str
+    event: str | None = None

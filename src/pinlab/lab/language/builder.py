@@ -1,0 +1,157 @@
+"""The function being compiled: its locals, its blocks, and where the next operation goes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pinlab.lab.language.blocks import (
+    Block,
+    Call,
+    Fork,
+    Jump,
+    PendingOp,
+    Return,
+)
+from pinlab.lab.language.declarations import Declarations
+from pinlab.lab.language.kernel import (
+    KernelFunction,
+)
+from pinlab.lab.language.program import (
+    Check,
+    Failure,
+)
+from pinlab.lab.language.source import Source
+from pinlab.lab.language.values import (
+    PLAIN,
+    Type,
+    Value,
+)
+
+MAX_WIDENINGS = 3
+
+
+class Widened(Exception):
+    """A local needs wider bounds than assumed: lower the function again."""
+
+
+@dataclass
+class Unit:
+    """What the functions of one program share while they are lowered."""
+
+    hooks: Mapping[str, KernelFunction]
+    declarations: Declarations = field(default_factory=Declarations)
+    wanted: dict[str, KernelFunction] = field(default_factory=dict)
+
+    def resolve(self, function: KernelFunction) -> KernelFunction:
+        """The function that runs: a design's, if it replaces this hook."""
+        if function.role == "hook":
+            return self.hooks.get(function.__name__, function)
+        return function
+
+    def key(self, function: KernelFunction) -> str:
+        """The one name of a function in this program."""
+        name = function.__name__
+        if self.wanted.setdefault(name, function) is not function:
+            name = f"{function.__module__}.{name}"
+            self.wanted.setdefault(name, function)
+        return name
+
+
+@dataclass
+class Loop:
+    """Where `continue` and `break` go."""
+
+    again: Block
+    after: Block
+
+
+class Builder:
+    """State of the compilation of one function; `self.block` is where the next operation goes."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        key: str,
+        source: Source,
+        types: dict[str, Type],
+        widened: dict[str, int],
+    ) -> None:
+        self.unit = unit
+        self.key = key
+        self.source = source
+        self.types = types
+        self.widened = widened
+        self.slots: dict[int, tuple[str, Type]] = {}
+        self.names: dict[str, int] = {}
+        self.narrowed: dict[str, Type] = {}
+        self.free_temps: list[int] = []
+        self.used_temps: list[int] = []
+        self.loops: list[Loop] = []
+        self.calls: set[str] = set()
+        self.declared: dict[str, Type] = {}
+        self.block = Block(source.tree.lineno, lines={source.tree.lineno})
+        self.awaiting = False
+
+    # -------------------------------------------------------------- blocks and slots
+
+    def slot(self, name: str, kind: Type) -> int:
+        number = len(self.slots)
+        self.slots[number] = (name, kind)
+        return number
+
+    def local(self, name: str, kind: Type) -> int:
+        """The slot of local `name`, which must be able to hold `kind`."""
+        if name not in self.names:
+            self.names[name] = self.slot(name, self.types.get(name, kind))
+            self.types.setdefault(name, kind)
+            return self.names[name]
+        held = self.slots[self.names[name]][1]
+        if name not in self.declared and not held.holds(kind):
+            self.widened[name] = self.widened.get(name, 0) + 1
+            wider = held.union(kind)
+            if self.widened[name] > MAX_WIDENINGS:
+                wider = Type(min(held.lo, PLAIN.lo), max(held.hi, PLAIN.hi), held.struct)
+                if wider == held:
+                    return self.names[name]
+            self.types[name] = wider
+            raise Widened
+        if kind.struct is not None and held.struct is None and name not in self.declared:
+            self.types[name] = held.union(kind)
+            raise Widened
+        return self.names[name]
+
+    def temp(self, kind: Type) -> int:
+        """A nameless local for the rest of the statement."""
+        for number in self.free_temps:
+            if self.slots[number][1] == kind:
+                self.free_temps.remove(number)
+                self.used_temps.append(number)
+                return number
+        number = self.slot(f"<{len(self.slots)}>", kind)
+        self.used_temps.append(number)
+        return number
+
+    def emit(self, op: PendingOp) -> None:
+        self.block.ops.append(op)
+
+    def check(self, test: Value, kind: str, message: str) -> None:
+        if test.constant is None or not test.constant:
+            self.emit(Check(test.expr, Failure(kind, message)))
+
+    def start(self, block: Block) -> None:
+        """Go on in `block`, which the caller has linked."""
+        self.block = block
+
+    def end(self, next_: Jump | Fork | Call | Return) -> None:
+        if self.block.next is None:
+            self.block.next = next_
+
+    def primitive(self, node: ast.AST, name: str, visible: bool = True) -> Block:
+        """Begin the node of a primitive."""
+        line = getattr(node, "lineno", self.block.line)
+        block = Block(line, name, visible, lines={line})
+        self.end(Jump(block))
+        self.start(block)
+        return block

@@ -1,0 +1,480 @@
+"""Expressions of the language: locals, constants, shared memory, calls, conditions."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from pinlab.lab.language import primitives
+from pinlab.lab.language.blocks import (
+    Block,
+    Call,
+    Fork,
+    Jump,
+    Pass,
+    Take,
+)
+from pinlab.lab.language.builder import Builder
+from pinlab.lab.language.declarations import field_shape, structs_of
+from pinlab.lab.language.kernel import (
+    NULL,
+    Cell,
+    Cells,
+    KernelFunction,
+    Pointer,
+    Struct,
+)
+from pinlab.lab.language.program import (
+    Const,
+    Local,
+    Lookup,
+    SetLocal,
+    Shared,
+)
+from pinlab.lab.language.source import Source, source_of
+from pinlab.lab.language.values import (
+    BOOL,
+    Place,
+    Type,
+    Value,
+    binary,
+    constant,
+    logical_not,
+    negate,
+    select,
+    type_of_hint,
+)
+
+OPERATORS: Mapping[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "==",
+    ast.IsNot: "!=",
+    ast.And: "and",
+    ast.Or: "or",
+}
+
+INSTEAD: Mapping[type[ast.AST], str] = {
+    ast.Try: "exceptions do not exist here: return an error code",
+    ast.Raise: "exceptions do not exist here: return an error code",
+    ast.With: "write the lock and unlock calls",
+    ast.Lambda: "write a @pure function",
+    ast.FunctionDef: "write the function at module level and mark it @kernel",
+    ast.ClassDef: "declare structures at module level",
+    ast.ListComp: "write a `for` loop",
+    ast.DictComp: "write a `for` loop",
+    ast.SetComp: "write a `for` loop",
+    ast.GeneratorExp: "write a `for` loop",
+    ast.List: "use a module-level tuple of integers",
+    ast.Dict: "use a module-level tuple of integers",
+    ast.Set: "use a module-level tuple of integers",
+    ast.Tuple: "assign one value at a time",
+    ast.JoinedStr: "strings do not exist here",
+    ast.Yield: "write `schedule()` for a preemption point",
+    ast.Await: "write `wait_event(condition)`",
+    ast.Import: "import at module level",
+    ast.ImportFrom: "import at module level",
+    ast.Global: "shared state is declared at module level and touched by primitives",
+    ast.Nonlocal: "shared state is declared at module level and touched by primitives",
+    ast.Delete: "locals need no deleting",
+    ast.NamedExpr: "assign in a statement of its own",
+    ast.Match: "write `if` / `elif`",
+    ast.Starred: "write the arguments out",
+    ast.Div: "write `//`: there are only integers",
+    ast.Pow: "write a multiplication or a shift",
+    ast.Slice: "index one element",
+}
+
+
+class Expressions(Builder):
+    """Compiles expressions; what they do is added to the blocks."""
+
+    def branch(self, test: ast.expr, yes: Block, no: Block) -> None:
+        """Go to `yes` or `no`; conditions with primitives are evaluated as far as needed."""
+        match test:
+            case ast.BoolOp(ast.And(), values):
+                for value in values[:-1]:
+                    more = Block(value.lineno)
+                    self.branch(value, more, no)
+                    self.start(more)
+                self.branch(values[-1], yes, no)
+            case ast.BoolOp(ast.Or(), values):
+                for value in values[:-1]:
+                    more = Block(value.lineno)
+                    self.branch(value, yes, more)
+                    self.start(more)
+                self.branch(values[-1], yes, no)
+            case ast.UnaryOp(ast.Not(), operand):
+                self.branch(operand, no, yes)
+            case _:
+                decided = self.expression(test)
+                if decided.constant is not None:
+                    self.end(Jump(yes if decided.constant else no))
+                else:
+                    self.end(Fork(decided.expr, yes, no))
+
+    # -------------------------------------------------------------- expressions
+
+    def expression(self, node: ast.expr, dest: str | None = None) -> Value:
+        """The value of `node`. A primitive's or a call's goes to local `dest` if given."""
+        match node:
+            case ast.Constant(bool() | int() as number):
+                return constant(int(number))
+            case ast.Constant(None):
+                return constant(0)
+            case ast.Name():
+                return self.name(node)
+            case ast.Attribute():
+                return self.constant_of(node)
+            case ast.UnaryOp(ast.USub(), operand):
+                return negate(self.expression(operand))
+            case ast.UnaryOp(ast.Not(), operand):
+                return logical_not(self.expression(operand))
+            case ast.BinOp(left, operator, right):
+                name = self.operator(node, operator)
+                return binary(name, self.expression(left), self.expression(right))
+            case ast.Compare(left, [operator], [right]):
+                name = self.operator(node, operator)
+                return binary(name, self.expression(left), self.expression(right))
+            case ast.Compare():
+                self.source.refuse(node, "write `a < b and b < c`")
+            case ast.BoolOp() | ast.IfExp() if not self.awaiting and self.has_effects(node):
+                return self.lazily(node, dest)
+            case ast.BoolOp(operator, values):
+                name = "and" if isinstance(operator, ast.And) else "or"
+                result = self.expression(values[0])
+                for operand in values[1:]:
+                    result = binary(name, result, self.expression(operand))
+                return result
+            case ast.IfExp(test, then, other):
+                return select(self.expression(test), self.expression(then), self.expression(other))
+            case ast.Subscript(value, index):
+                return self.element(node, value, index)
+            case ast.Call():
+                return self.call(node, dest)
+            case _:
+                self.unsupported(node)
+
+    def truth(self, value: Value) -> Value:
+        return logical_not(logical_not(value))
+
+    def has_effects(self, node: ast.expr) -> bool:
+        return any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+
+    def lazily(self, node: ast.expr, dest: str | None) -> Value:
+        """A condition with primitives in it, as a value."""
+        if isinstance(node, ast.IfExp):
+            yes, no, after = (Block(node.lineno) for _ in range(3))
+            self.branch(node.test, yes, no)
+            self.start(yes)
+            then = self.expression(node.body)
+            yes_end = self.block
+            self.start(no)
+            other = self.expression(node.orelse)
+            kind = then.type.union(other.type)
+            slot = self.local(dest, kind) if dest else self.temp(kind)
+            self.emit(SetLocal(slot, other.expr))
+            self.end(Jump(after))
+            self.start(yes_end)
+            self.emit(SetLocal(slot, then.expr))
+            self.end(Jump(after))
+        else:
+            yes, no, after = (Block(node.lineno) for _ in range(3))
+            self.branch(node, yes, no)
+            kind = BOOL
+            slot = self.local(dest, kind) if dest else self.temp(kind)
+            for block, number in ((yes, 1), (no, 0)):
+                self.start(block)
+                self.emit(SetLocal(slot, Const(number)))
+                self.end(Jump(after))
+        self.start(after)
+        return Value(Local(slot), kind)
+
+    def name(self, node: ast.Name) -> Value:
+        if node.id in self.names:
+            slot = self.names[node.id]
+            return Value(Local(slot), self.narrowed.get(node.id, self.slots[slot][1]))
+        if node.id in self.types and node.id not in self.source.globals:
+            return Value(Local(self.local(node.id, self.types[node.id])), self.types[node.id])
+        return self.constant_of(node)
+
+    def constant_of(self, node: ast.expr) -> Value:
+        number = self.python(node)
+        if number is NULL:
+            return constant(0)
+        if isinstance(number, int):
+            return constant(int(number))
+        text = ast.unparse(node)
+        if isinstance(node, ast.Attribute) or isinstance(number, Cell | Cells | Pointer):
+            self.source.refuse(node, f"{text} is shared memory: write READ_ONCE({text})")
+        self.source.refuse(node, f"{text} is no local and no integer constant")
+
+    def python(self, node: ast.expr) -> Any:
+        """The Python object a name or a dotted name stands for, or `...` if none."""
+        match node:
+            case ast.Name(name):
+                if name in self.names:
+                    return ...
+                if name in self.source.globals:
+                    return self.source.globals[name]
+                builtins = self.source.globals["__builtins__"]
+                space = builtins if isinstance(builtins, dict) else vars(builtins)
+                return space.get(name, ...)
+            case ast.Attribute(value, attribute):
+                base = self.python(value)
+                return ... if base is ... else getattr(base, attribute, ...)
+            case _:
+                return ...
+
+    def element(self, node: ast.expr, value: ast.expr, index: ast.expr) -> Value:
+        table = self.python(value)
+        if not is_table(table):
+            text = ast.unparse(node)
+            self.source.refuse(node, f"{text} is shared memory: write READ_ONCE({text})")
+        where = self.expression(index)
+        if where.constant is not None and 0 <= where.constant < len(table):
+            return constant(int(table[where.constant]))
+        self.inside(where, 0, len(table) - 1, ast.unparse(node))
+        return Value(Lookup(tuple(int(x) for x in table), where.expr), Type(min(table), max(table)))
+
+    def inside(self, value: Value, lo: int, hi: int, text: str) -> None:
+        """Check that an index is in [lo, hi], unless its bounds say so."""
+        if not Type(lo, hi).holds(value.type):
+            low = binary("<=", constant(lo), value)
+            high = binary("<=", value, constant(hi))
+            message = f"{text}: no such element"
+            if lo == 1 and value.type.lo == 0 and value.type.hi <= hi:
+                message = f"{text}: NULL pointer"
+            self.check(binary("and", low, high), "null", message)
+
+    def operator(self, node: ast.AST, operator: ast.AST) -> str:
+        if type(operator) not in OPERATORS:
+            self.source.refuse(node, INSTEAD.get(type(operator), "this operator does not exist"))
+        return OPERATORS[type(operator)]
+
+    def unsupported(self, node: ast.AST) -> NoReturn:
+        what = type(node).__name__
+        self.source.refuse(node, f"{what}: {INSTEAD.get(type(node), 'not part of the language')}")
+
+    # -------------------------------------------------------------- shared memory
+
+    def place(self, node: ast.expr) -> Place:
+        """The shared integer that `node` names: page.field, page.pte[i], tlb[cpu], lock."""
+        match node:
+            case ast.Attribute(value, attribute) if self.python(node) is ...:
+                return self.member(node, value, attribute, None)
+            case ast.Subscript(ast.Attribute(value, attribute) as array, index) if (
+                self.python(array) is ...
+            ):
+                return self.member(node, value, attribute, index)
+            case ast.Subscript(array, index):
+                declaration = self.python(array)
+                if isinstance(declaration, Cells):
+                    return self.global_element(node, declaration, array, index)
+            case ast.Name() | ast.Attribute():
+                declaration = self.python(node)
+                if isinstance(declaration, Cell | Pointer):
+                    return self.global_cell(node, declaration)
+            case _:
+                pass
+        self.source.refuse(
+            node, f"{ast.unparse(node)} is no shared memory: a field or a global is needed here"
+        )
+
+    def member(
+        self, node: ast.expr, value: ast.expr, attribute: str, index: ast.expr | None
+    ) -> Place:
+        base = self.expression(value)
+        struct = base.type.struct
+        text = ast.unparse(node)
+        if struct is None:
+            self.source.refuse(node, f"{ast.unparse(value)} is no pointer: annotate or cast it")
+        declaration = getattr(struct, attribute, None)
+        if not isinstance(declaration, Cell | Cells | Pointer):
+            self.source.refuse(node, f"{struct.__name__} has no field {attribute}")
+        if isinstance(declaration, Cells) != (index is not None):
+            self.source.refuse(node, f"{text}: an array field is used with an index")
+        structs = structs_of(self.source.globals) | structs_of(vars(_module(struct)))
+        lo, hi, elements, kind = field_shape(declaration, structs)
+        name = f"{struct.__name__}.{attribute}"
+        var = self.unit.declarations.add(name, lo, hi, elements * struct.count)
+        self.inside(base, 1, struct.count, ast.unparse(value))
+        where = binary("-", base, constant(1))
+        if index is not None:
+            i = self.expression(index)
+            self.inside(i, 0, elements - 1, text)
+            where = binary("+", binary("*", where, constant(elements)), i)
+        pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
+        return Place(var, where.expr, Type(lo, hi, pointed), kind, name)
+
+    def global_element(
+        self, node: ast.expr, declaration: Cells, array: ast.expr, index: ast.expr
+    ) -> Place:
+        i = self.expression(index)
+        text = ast.unparse(node)
+        length = declaration.length
+        per_page = length < 0
+        if per_page:
+            if i.type.struct is None:
+                self.source.refuse(node, f"{text}: index it by the page")
+            length = i.type.struct.count
+            self.inside(i, 1, length, ast.unparse(index))
+            i = binary("-", i, constant(1))
+        else:
+            self.inside(i, 0, length - 1, text)
+        name = self.unit.declarations.global_name(declaration, _last(array))
+        var = self.unit.declarations.add(name, declaration.lo, declaration.hi, length)
+        return Place(var, i.expr, Type(declaration.lo, declaration.hi), "int", name)
+
+    def global_cell(self, node: ast.expr, declaration: Cell | Pointer[Any]) -> Place:
+        structs = structs_of(self.source.globals)
+        lo, hi, _, kind = field_shape(declaration, structs)
+        name = self.unit.declarations.global_name(declaration, _last(node))
+        var = self.unit.declarations.add(name, lo, hi, 1)
+        pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
+        return Place(var, Const(0), Type(lo, hi, pointed), kind, name)
+
+    # -------------------------------------------------------------- calls
+
+    def call(self, node: ast.Call, dest: str | None) -> Value:
+        if node.keywords:
+            self.source.refuse(node, "pass arguments by position")
+        function = self.python(node.func)
+        name = _last(node.func)
+        if name == "cast" and len(node.args) == 2:
+            return self.cast(node)
+        if function in (bool, int) and len(node.args) == 1:
+            value = self.expression(node.args[0])
+            return self.truth(value) if function is bool else value
+        if isinstance(function, KernelFunction):
+            if function.role == "pure":
+                return self.inline(node, function)
+            if self.awaiting:
+                self.source.refuse(node, "a condition that is awaited calls no kernel function")
+            return self.call_kernel(node, self.unit.resolve(function), dest)
+        primitive = primitives.TABLE.get(name)
+        if primitive is None or getattr(function, "__module__", "") != primitives.HOME:
+            self.source.refuse(
+                node, f"{ast.unparse(node.func)} is neither @kernel, @hook, @pure nor a primitive"
+            )
+        if self.awaiting and not primitive.awaitable:
+            self.source.refuse(
+                node, f"{name} in an awaited condition: only loads (READ_ONCE, ...) may stand there"
+            )
+        if len(node.args) != primitive.arguments:
+            self.source.refuse(node, f"{name} takes {primitive.arguments} argument(s)")
+        return primitive.lower(self, node, dest)
+
+    def cast(self, node: ast.Call) -> Value:
+        struct = self.python(node.args[0])
+        value = self.expression(node.args[1])
+        if struct is int:
+            return Value(value.expr, Type(value.type.lo, value.type.hi))
+        if not (isinstance(struct, type) and issubclass(struct, Struct)):
+            self.source.refuse(node, "cast takes a structure or int first")
+        return Value(value.expr, Type(value.type.lo, value.type.hi, struct))
+
+    def inline(self, node: ast.Call, function: KernelFunction) -> Value:
+        """A @pure function, in line: its parameters stand for the arguments' expressions."""
+        source = source_of(function)
+        body = source.tree.body
+        if len(body) == 2 and isinstance(body[0], ast.Expr):
+            body = body[1:]
+        if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+            source.refuse(source.tree, "a @pure function is one `return` of an expression")
+        parameters = source.tree.args.args
+        if len(parameters) != len(node.args):
+            self.source.refuse(node, f"{function.__name__} takes {len(parameters)} argument(s)")
+        values = {p.arg: self.expression(a) for p, a in zip(parameters, node.args, strict=True)}
+        return _Inline(self, source, values).expression(body[0].value)
+
+    def call_kernel(self, node: ast.Call, function: KernelFunction, dest: str | None) -> Value:
+        source = source_of(function)
+        parameters = source.tree.args.args
+        if len(parameters) != len(node.args):
+            self.source.refuse(node, f"{function.__name__} takes {len(parameters)} argument(s)")
+        key = self.unit.key(function)
+        self.calls.add(key)
+        values = [self.expression(argument) for argument in node.args]
+        back = Block(node.lineno, lines={node.lineno})
+        for parameter, value in zip(parameters, values, strict=True):
+            self.emit(Pass(key, parameter.arg, value.expr))
+        self.end(Call(key, back))
+        self.start(back)
+        hint = source.hints.get("return", type(None))
+        kind = None if hint is type(None) else type_of_hint(hint)
+        if kind is None:
+            return constant(0)
+        slot = self.local(dest, kind) if dest else self.temp(kind)
+        self.emit(Take(key, slot))
+        return Value(Local(slot), kind)
+
+    def wait(self, node: ast.Call, name: str, condition: Callable[[], Value]) -> None:
+        """An atomic await of `condition`."""
+        self.awaiting = True
+        value = condition()
+        self.awaiting = False
+        block = self.primitive(node, name)
+        if value.constant is None or not value.constant:
+            block.guard = value.expr
+
+    def load(self, place: Place) -> Value:
+        return Value(Shared(place.var, place.index), place.type)
+
+    def refuse(self, node: ast.AST, message: str) -> NoReturn:
+        """Raise LanguageError at `node`."""
+        self.source.refuse(node, message)
+
+
+class _Inline(Expressions):
+    """Evaluates the expression of a @pure function in the place of its call."""
+
+    def __init__(self, outer: Expressions, source: Source, values: dict[str, Value]) -> None:
+        self.__dict__.update(outer.__dict__)
+        self.source = source
+        self.values = values
+        self.names = {}
+
+    def name(self, node: ast.Name) -> Value:
+        return self.values[node.id] if node.id in self.values else self.constant_of(node)
+
+    def python(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and node.id in self.values:
+            return ...
+        return super().python(node)
+
+    def call(self, node: ast.Call, dest: str | None) -> Value:
+        function = self.python(node.func)
+        pure = isinstance(function, KernelFunction) and function.role == "pure"
+        if not pure and _last(node.func) != "cast" and function not in (bool, int):
+            self.source.refuse(node, "a @pure function calls only @pure functions")
+        return super().call(node, dest)
+
+
+def is_table(value: object) -> bool:
+    """Whether `value` is a fixed table: a tuple of integers that is not empty."""
+    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(x, int) for x in value)
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).rsplit(".", 1)[-1]
+
+
+def _module(struct: type[Struct]) -> Any:
+    return sys.modules[struct.__module__]

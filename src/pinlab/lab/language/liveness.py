@@ -1,0 +1,104 @@
+"""Which locals of a function still matter where: classic backward liveness over its blocks."""
+
+from __future__ import annotations
+
+from pinlab.lab.language.blocks import Block, Fork, Pass, PendingOp, Take, successors
+from pinlab.lab.language.program import (
+    Check,
+    Emit,
+    Expr,
+    If,
+    Local,
+    SetLocal,
+    SetShared,
+    subexpressions,
+)
+
+Slots = frozenset[int]
+NONE: Slots = frozenset()
+
+
+class Liveness:
+    """Live slots on entry to each block, and slots that may hold something after it."""
+
+    def __init__(self, blocks: list[Block], count: int) -> None:
+        self._in: dict[int, Slots] = {id(b): NONE for b in blocks}
+        self._dirty: dict[int, Slots] = {id(b): NONE for b in blocks}
+        self._solve_live(blocks)
+        self._solve_dirty(blocks)
+
+    def live_in(self, block: Block) -> Slots:
+        """Slots read before they are set, from the start of `block` on."""
+        return self._in[id(block)]
+
+    def dirty_after(self, block: Block) -> Slots:
+        """Slots that may hold a value (dead or not) at the end of `block`."""
+        return self._dirty[id(block)]
+
+    def _solve_live(self, blocks: list[Block]) -> None:
+        changed = True
+        while changed:
+            changed = False
+            for block in reversed(blocks):
+                live = frozenset[int]().union(*(self._in[id(s)] for s in successors(block)))
+                if isinstance(block.next, Fork):
+                    live |= _reads(block.next.test)
+                for op in reversed(block.ops):
+                    live = _before(op, live)
+                if block.guard is not None:
+                    live |= _reads(block.guard)
+                if live != self._in[id(block)]:
+                    self._in[id(block)] = live
+                    changed = True
+
+    def _solve_dirty(self, blocks: list[Block]) -> None:
+        entering: dict[int, Slots] = {id(b): NONE for b in blocks}
+        entering[id(blocks[0])] = self.live_in(blocks[0])
+        todo = list(blocks)
+        while todo:
+            block = todo.pop()
+            start = self.live_in(block) if block.visible else entering[id(block)]
+            after = start | frozenset(s for op in block.ops for s in _writes(op))
+            self._dirty[id(block)] = after
+            for target in successors(block):
+                more = entering[id(target)] | after
+                if more != entering[id(target)]:
+                    entering[id(target)] = more
+                    todo.append(target)
+
+
+def _reads(expr: Expr) -> Slots:
+    return frozenset(e.slot for e in subexpressions(expr) if isinstance(e, Local) and e.slot >= 0)
+
+
+def _before(op: PendingOp, live: Slots) -> Slots:
+    match op:
+        case SetLocal(slot, value):
+            return (live - {slot}) | _reads(value)
+        case Pass(_, _, value):
+            return live | _reads(value)
+        case Take(_, slot):
+            return live - {slot}
+        case SetShared(_, index, value):
+            return live | _reads(index) | _reads(value)
+        case Check(test, _):
+            return live | _reads(test)
+        case If(test, then, other):
+            one, two = live, live
+            for inner in reversed(then):
+                one = _before(inner, one)
+            for inner in reversed(other):
+                two = _before(inner, two)
+            return one | two | _reads(test)
+        case Emit(_, page):
+            return live | _reads(page)
+
+
+def _writes(op: PendingOp) -> Slots:
+    match op:
+        case SetLocal(slot, _) | Take(_, slot):
+            return frozenset([slot]) if slot >= 0 else NONE
+        case If(_, then, other):
+            return frozenset(s for o in (*then, *other) for s in _writes(o))
+        case _:
+            return NONE

@@ -1,0 +1,260 @@
+"""From the source of a kernel function to blocks: statements, expressions, calls.
+
+A primitive begins a new visible block; everything local that follows joins it. The value of a
+primitive is kept in a local, so that an expression never reads shared state twice.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from pinlab.lab.language.blocks import (
+    CALLER,
+    RESULT,
+    Block,
+    Fork,
+    Jump,
+    Return,
+    Routine,
+    simplify,
+)
+from pinlab.lab.language.builder import Loop, Unit, Widened
+from pinlab.lab.language.expressions import Expressions, is_table
+from pinlab.lab.language.kernel import (
+    KernelFunction,
+    Struct,
+)
+from pinlab.lab.language.program import (
+    Const,
+    Local,
+    Lookup,
+    SetLocal,
+)
+from pinlab.lab.language.source import source_of
+from pinlab.lab.language.values import (
+    Type,
+    Value,
+    binary,
+    constant,
+    type_of_hint,
+)
+
+
+def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
+    """Compile one kernel function. Raises LanguageError."""
+    types: dict[str, Type] = {}
+    widened: dict[str, int] = {}
+    while True:
+        try:
+            return Lowerer(unit, key, source_of(function), types, widened).routine()
+        except Widened:
+            continue
+
+
+class Lowerer(Expressions):
+    """Builds the blocks of one function; `self.block` is where the next operation goes."""
+
+    # -------------------------------------------------------------- the whole function
+
+    def routine(self) -> Routine:
+        tree = self.source.tree
+        arguments = tree.args
+        if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+            self.source.refuse(tree, "write plain parameters, without defaults, * or **")
+        entry = self.block
+        parameters = []
+        for argument in arguments.args:
+            kind = type_of_hint(self.source.hints.get(argument.arg))
+            if kind is None:
+                self.source.refuse(
+                    argument, f"annotate parameter {argument.arg}: u1..u8, bool, int or a structure"
+                )
+            self.declared[argument.arg] = kind
+            parameters.append(self.local(argument.arg, kind))
+        hint = self.source.hints.get("return", type(None))
+        self.result: int | None = None
+        if hint is not type(None):
+            kind = type_of_hint(hint)
+            if kind is None:
+                self.source.refuse(tree, "annotate the result: None, bool, int, u1..u8, structure")
+            self.result = self.slot(RESULT, kind)
+        caller = self.slot(CALLER, Type(0, 0))
+        body = tree.body
+        if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body = body[1:]
+        self.statements(body)
+        self.end(Return())
+        routine = Routine(
+            self.key,
+            self.source.file,
+            tuple(parameters),
+            self.result,
+            caller,
+            self.slots,
+            entry,
+            self.calls,
+        )
+        simplify(routine)
+        return routine
+
+    # -------------------------------------------------------------- statements
+
+    def statements(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            if self.block.next is not None:  # unreachable: after return, break, continue
+                self.start(Block(statement.lineno))
+            self.block.lines.add(statement.lineno)
+            self.statement(statement)
+            self.free_temps += self.used_temps
+            self.used_temps = []
+
+    def statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Pass():
+                pass
+            case ast.Expr(ast.Call() as call):
+                self.expression(call)
+            case ast.Assign([ast.Name(name)], value):
+                self.assign(statement, name, self.expression(value, dest=name))
+            case ast.AnnAssign(ast.Name(name), annotation, value):
+                self.annotated(statement, name, annotation, value)
+            case ast.AugAssign(ast.Name(name), operator, value):
+                old = self.name(ast.Name(name, lineno=statement.lineno))
+                new = binary(self.operator(statement, operator), old, self.expression(value))
+                self.assign(statement, name, new)
+            case ast.If(test, then, other):
+                self.if_(test, then, other)
+            case ast.While(test, body, []):
+                self.while_(test, body)
+            case ast.For(ast.Name(name), iterator, body, []):
+                self.for_(statement, name, iterator, body)
+            case ast.Return(value):
+                self.return_(statement, value)
+            case ast.Break() | ast.Continue():
+                if not self.loops:
+                    self.source.refuse(statement, "break and continue belong in a loop")
+                loop = self.loops[-1]
+                again = isinstance(statement, ast.Continue)
+                self.end(Jump(loop.again if again else loop.after))
+            case ast.Assert(test):
+                text = ast.unparse(test)
+                self.check(self.expression(test), "bug", f"BUG_ON(!({text}))")
+            case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
+                self.source.refuse(
+                    statement, "assign to one local; shared memory is written with WRITE_ONCE"
+                )
+            case ast.For() | ast.While():
+                self.source.refuse(statement, "write the loop with one variable and without `else`")
+            case _:
+                self.unsupported(statement)
+
+    def annotated(
+        self, statement: ast.AnnAssign, name: str, annotation: ast.expr, value: ast.expr | None
+    ) -> None:
+        text = ast.unparse(annotation)
+        try:
+            kind = type_of_hint(eval(text, dict(self.source.globals)))
+        except NameError as error:
+            self.source.refuse(annotation, f"annotation: {error}; import that type")
+        if kind is None:
+            self.source.refuse(annotation, f"{text}: use u1..u8, bool, int or a structure")
+        self.declared[name] = kind
+        self.types[name] = kind
+        if value is not None:
+            self.assign(statement, name, self.expression(value, dest=name))
+
+    def assign(self, statement: ast.stmt, name: str, value: Value) -> None:
+        if name in self.narrowed:
+            self.source.refuse(statement, f"{name} is a loop variable: assign to another local")
+        slot = self.local(name, value.type)
+        if value.expr != Local(slot):
+            self.emit(SetLocal(slot, value.expr))
+
+    def if_(self, test: ast.expr, then: list[ast.stmt], other: list[ast.stmt]) -> None:
+        after = Block(test.lineno)
+        yes, no = Block(then[0].lineno), Block(other[0].lineno) if other else after
+        self.branch(test, yes, no)
+        self.start(yes)
+        self.statements(then)
+        self.end(Jump(after))
+        if other:
+            self.start(no)
+            self.statements(other)
+            self.end(Jump(after))
+        self.start(after)
+
+    def while_(self, test: ast.expr, body: list[ast.stmt]) -> None:
+        head, inside, after = Block(test.lineno), Block(body[0].lineno), Block(test.lineno)
+        self.end(Jump(head))
+        self.start(head)
+        self.branch(test, inside, after)
+        self.loop(inside, body, Loop(head, after))
+        self.start(after)
+
+    def loop(self, inside: Block, body: list[ast.stmt], loop: Loop) -> None:
+        self.loops.append(loop)
+        self.start(inside)
+        self.statements(body)
+        self.end(Jump(loop.again))
+        self.loops.pop()
+
+    def for_(self, statement: ast.For, name: str, iterator: ast.expr, body: list[ast.stmt]) -> None:
+        first, last, struct, table = self.iteration(iterator)
+        if name in self.narrowed:
+            self.source.refuse(statement, f"{name} already is the variable of an outer loop")
+        counter_name = name if table is None else f"<{name}>"
+        counter = self.local(counter_name, Type(first, last + 1, struct))
+        self.emit(SetLocal(counter, Const(first)))
+        head, inside = Block(statement.lineno), Block(body[0].lineno)
+        again, after = Block(statement.lineno), Block(statement.lineno)
+        self.end(Jump(head))
+        self.start(head)
+        here = Value(Local(counter), Type(first, last + 1))
+        self.end(Fork(binary("<=", here, constant(last)).expr, inside, after))
+        if table is not None:
+            self.start(inside)
+            kind = Type(min(table), max(table))
+            self.emit(SetLocal(self.local(name, kind), Lookup(table, Local(counter))))
+        self.narrowed[name] = (
+            Type(first, last, struct) if table is None else Type(min(table), max(table))
+        )
+        self.loop(inside, body, Loop(again, after))
+        del self.narrowed[name]
+        self.start(again)
+        self.emit(SetLocal(counter, binary("+", here, constant(1)).expr))
+        self.end(Jump(head))
+        self.start(after)
+
+    def iteration(
+        self, iterator: ast.expr
+    ) -> tuple[int, int, type[Struct] | None, tuple[int, ...] | None]:
+        """What a `for` runs over: first and last number, the structure, or a fixed table."""
+        match iterator:
+            case ast.Call(ast.Name("range"), args, []) if 1 <= len(args) <= 2:
+                bounds = [self.expression(a).constant for a in args]
+                if all(b is not None for b in bounds):
+                    start, stop = (0, *bounds) if len(bounds) == 1 else bounds
+                    assert start is not None and stop is not None
+                    return start, stop - 1, None, None
+                self.source.refuse(iterator, "range takes constants; write a `while` loop")
+            case ast.Call(ast.Attribute(value, "all"), [], []):
+                struct = self.python(value)
+                if isinstance(struct, type) and issubclass(struct, Struct):
+                    return 1, struct.count, struct, None
+            case ast.Name() | ast.Attribute():
+                table = self.python(iterator)
+                if is_table(table):
+                    return 0, len(table) - 1, None, tuple(int(x) for x in table)
+            case _:
+                pass
+        self.source.refuse(
+            iterator, "a `for` runs over range(constants), Struct.all() or a tuple of integers"
+        )
+
+    def return_(self, statement: ast.Return, value: ast.expr | None) -> None:
+        if (value is None) != (self.result is None):
+            self.source.refuse(statement, "the returned value and the annotation disagree")
+        if value is not None:
+            assert self.result is not None
+            self.emit(SetLocal(self.result, self.expression(value).expr))
+        self.end(Return())
