@@ -1,0 +1,88 @@
+"""The `pinlab` command: its subcommands and what every end of it has in common.
+
+Exit status: 0 what was asked holds, 1 violated, 2 misuse, 3 unknown. An error of pinlab itself
+decides nothing, so it is 3 as well, with its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from pinlab.cli.check import check
+from pinlab.cli.compare import compare
+from pinlab.cli.explain import explain
+from pinlab.cli.list import list_
+from pinlab.errors import UsageError
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
+
+EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
+
+app = typer.Typer(
+    name="pinlab",
+    help="Checks designs for tracking pinned pages against the objectives of the thread.",
+    epilog=EXIT_HELP,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EXIT_HELP)(compare)
+app.command(epilog=EXIT_HELP)(check)
+app.command(epilog=EXIT_HELP)(explain)
+app.command("list", epilog=EXIT_HELP)(list_)
+
+INTERRUPTED = 130  # how typer says that Ctrl-C got through
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pinlab {version('pinlab')}")
+        raise typer.Exit(EXIT_HOLDS)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print and exit."),
+    ] = False,
+) -> None:
+    """Checks designs for tracking pinned pages against the objectives of the thread."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_MISUSE)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        status = app(arguments, standalone_mode=False, prog_name="pinlab")
+    except UsageError as error:
+        return _misuse(str(error))
+    except typer.TyperException as error:
+        return _misuse(error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        print("pinlab: this is an error of pinlab itself; nothing was decided", file=sys.stderr)
+        return EXIT_UNKNOWN
+    if status == INTERRUPTED:
+        print("pinlab: stopped by Ctrl-C; nothing was decided", file=sys.stderr)
+        return EXIT_UNKNOWN
+    return int(status or 0)
+
+
+def _misuse(sentence: str) -> int:
+    print(f"pinlab: {' '.join(sentence.split())}", file=sys.stderr)
+    return EXIT_MISUSE
+
+
+def main() -> None:
+    """Entry point of the `pinlab` script."""
+    sys.exit(run())

@@ -1,0 +1,61 @@
+"""What the commands need of the lab; the one place where they get it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from pinlab.lab.explore.result import Limits, Move
+from pinlab.lab.results import CheckResult, Comparison, Cost, Info, OnActivity, Trace
+
+
+class Lab(Protocol):
+    """The face of `pinlab.lab.check`.
+
+    A design is what `load_design` gave; the commands never look inside. Ctrl-C ends `check` and
+    `compare` with what was found so far, `stopped` set and the open verdicts unknown.
+    """
+
+    def designs(self) -> tuple[Info, ...]:
+        """Every design of the package."""
+
+    def scenarios(self) -> tuple[Info, ...]:
+        """Every scenario of the package."""
+
+    def load_design(self, name_or_path: str, /) -> Any:
+        """A design by name, or from a file. Raises UsageError."""
+
+    def check(
+        self,
+        design: Any,
+        scenarios: tuple[str, ...] | None = None,
+        objectives: tuple[str, ...] | None = None,
+        *,
+        limits: Limits | None = None,
+        engine: str = "auto",
+        coverage: bool = False,
+        on_progress: OnActivity | None = None,
+    ) -> CheckResult:
+        """One design; None stands for all scenarios or objectives."""
+
+    def compare(
+        self,
+        designs: tuple[str, ...] | None = None,
+        *,
+        limits: Limits | None = None,
+        jobs: int | None = None,
+        on_progress: OnActivity | None = None,
+    ) -> Comparison:
+        """Many designs, by name or path; None stands for all of the package."""
+
+    def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
+        """Replay a counterexample."""
+
+    def cost(self, design: Any, /) -> Cost:
+        """Count what a design costs."""
+
+
+def lab() -> Lab:
+    """The lab, imported when first needed: `--help` stays quick."""
+    from pinlab.lab import check
+
+    return check

@@ -1,0 +1,151 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pinlab import objectives
+from pinlab.cli._lab import lab
+from pinlab.errors import UsageError
+from pinlab.lab.explore.result import Limits
+
+
+class Engine(StrEnum):
+    """Which explorer runs: machine code, or the slow one that is obviously right."""
+
+    auto = "auto"
+    native = "native"
+    interpreter = "interpreter"
+
+
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def parse_size(text: str) -> int:
+    """How many bytes "512M" or "2GiB" are. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--memory {text!r} is no size; write a number like 512M or 2G")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def limits(max_states: int | None, timeout: float | None, memory: str | None) -> Limits:
+    """The limits of an exploration from the values of the options below."""
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"--timeout {timeout:g} leaves no time; give seconds above 0")
+    return Limits(max_states, timeout, None if memory is None else parse_size(memory))
+
+
+def _design_names(incomplete: str) -> list[str]:
+    return [info.name for info in lab().designs() if info.name.startswith(incomplete)]
+
+
+def _scenario_names(incomplete: str) -> list[str]:
+    return [info.name for info in lab().scenarios() if info.name.startswith(incomplete)]
+
+
+def _objective_names(incomplete: str) -> list[str]:
+    return [name for name in objectives.load() if name.startswith(incomplete)]
+
+
+def known_objective(name: str) -> str:
+    """`name` as the objective spells it (o1 is O1). Raises UsageError."""
+    names = {known.lower(): known for known in objectives.load()}
+    if name.lower() in names:
+        return names[name.lower()]
+    aliases = {"i2": "O1"}
+    if name.lower() in aliases:
+        return aliases[name.lower()]
+    raise _unknown("objective", name, names.values())
+
+
+def known_scenario(name: str) -> str:
+    """`name` if there is such a scenario. Raises UsageError."""
+    names = [info.name for info in lab().scenarios()]
+    if name in names:
+        return name
+    raise _unknown("scenario", name, names)
+
+
+def _unknown(kind: str, name: str, names: Iterable[str]) -> UsageError:
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"`pinlab list {kind}s` names them"
+    return UsageError(f"there is no {kind} {name!r}; {hint}")
+
+
+DesignArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DESIGN",
+        help="A design by name (`pinlab list designs`), or a file like ./my_design.py.",
+        autocompletion=_design_names,
+    ),
+]
+DesignsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DESIGN]...",
+        help="Designs by name or file; all of pinlab's own if none is given.",
+        autocompletion=_design_names,
+        show_default=False,
+    ),
+]
+ObjectiveArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="OBJECTIVE",
+        help="An objective (`pinlab list objectives`), as O1 or I13.",
+        autocompletion=_objective_names,
+    ),
+]
+ObjectiveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        "-O",
+        help="Only this objective; may be repeated.",
+        autocompletion=_objective_names,
+        show_default="all",
+    ),
+]
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        "-s",
+        help="Only this scenario; may be repeated.",
+        autocompletion=_scenario_names,
+        show_default="all",
+    ),
+]
+MaxStatesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-states", min=1, help="Give up beyond this many states.", show_default=False
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", help="Give up after this many seconds.", show_default=False),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Give up beyond this much memory for states, as 512M or 2G.",
+        show_default=False,
+    ),
+]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="The explorer: machine code or reference interpreter.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead (docs/schemas.md) to standard output.")
+]

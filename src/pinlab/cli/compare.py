@@ -1,0 +1,43 @@
+"""`pinlab compare`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pinlab.cli import _options as options
+from pinlab.cli._lab import lab
+from pinlab.cli._show import progress, show, show_json
+from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
+from pinlab.report import schema, table
+
+
+def compare(
+    designs: options.DesignsArgument = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
+    ] = None,
+    max_states: options.MaxStatesOption = None,
+    timeout: options.TimeoutOption = None,
+    memory: options.MemoryOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Check every design against every objective, and count what each costs.
+
+    As some designs are known to break, expect status 1; 3 if nothing is violated but something
+    is unknown, or if it was stopped.
+    """
+    limits = options.limits(max_states, timeout, memory)
+    with progress() as on_progress:
+        comparison = lab().compare(
+            tuple(designs) if designs else None, limits=limits, jobs=jobs, on_progress=on_progress
+        )
+    if json:
+        show_json(schema.compare(comparison))
+    else:
+        show(table.compare(comparison))
+    if comparison.stopped:
+        return EXIT_UNKNOWN
+    return exit_status(row.verdict for row in comparison.rows)

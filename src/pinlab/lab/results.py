@@ -1,0 +1,161 @@
+"""What the lab hands to whoever shows it: frozen values, no machinery behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pinlab.lab.explore.result import Move, Progress
+from pinlab.objectives.verdict import Outcome, Verdict, worst
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """One line of `pinlab list`: a design, a scenario or an objective.
+
+    `kind` is "detector", "policy" or "design" for designs; the other lists say what theirs is.
+    """
+
+    name: str
+    summary: str
+    kind: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The verdict on one design, objective and scenario, with what it took."""
+
+    design: str
+    objective: str
+    scenario: str
+    verdict: Verdict
+    states: int
+    transitions: int
+    seconds: float
+
+    @property
+    def steps(self) -> int | None:
+        """Steps of the shortest counterexample, if violated."""
+        return self.verdict.steps
+
+    @property
+    def bounds(self) -> str:
+        """What was explored: actors, pages, limits."""
+        return self.verdict.bounds
+
+    @property
+    def reason(self) -> str:
+        """What is missing if unknown, what failed if violated."""
+        return self.verdict.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a design costs, counted from its program.
+
+    `pin` and `unpin` count what one call does at most, by kind: "atomic_rmw", "locks",
+    "allocations", "page_table_walks". `gup_fast` and `irq_unpin` say whether pin ran in
+    GUP-fast and unpin in an interrupt without a violation; None: not explored.
+    """
+
+    design: str
+    pin: Mapping[str, int]
+    unpin: Mapping[str, int]
+    struct_page_bytes: int
+    gup_fast: bool | None
+    irq_unpin: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every design against every objective. `stopped` says what ended it early, if anything."""
+
+    rows: tuple[Row, ...]
+    costs: tuple[Cost, ...]
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step of a counterexample: who executed which line, and what it changed.
+
+    `changes` are (name, old, new) of shared variables, `events` (event, page) with pages
+    counted from 1.
+    """
+
+    number: int
+    actor: str
+    function: str
+    file: str
+    line: int
+    source: str
+    changes: tuple[tuple[str, str, str], ...] = ()
+    events: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A shortest counterexample, replayed by the interpreter.
+
+    `actors` are the columns, in order. `moves` is what it was replayed from, so that it can be
+    again. `outcome` is VIOLATED if the replay ended in what it is to show; `message` says in
+    words how it ended (a failure's text, or what can no longer happen).
+    """
+
+    design: str
+    scenario: str
+    objective: str
+    claim: str
+    actors: tuple[str, ...]
+    steps: tuple[TraceStep, ...]
+    moves: tuple[Move, ...] = ()
+    outcome: Outcome = Outcome.VIOLATED
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of model or design; in a coverage report one that was never executed."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One design against objectives and scenarios.
+
+    `traces` makes, when called, the counterexample of a violated (objective, scenario).
+    `uncovered` is None unless coverage was asked for.
+    """
+
+    design: str
+    rows: tuple[Row, ...]
+    traces: Mapping[tuple[str, str], Callable[[], Trace]] = field(default_factory=dict)
+    uncovered: tuple[Line, ...] | None = None
+    stopped: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What all rows come to."""
+        return worst(row.verdict for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A report while checking: job `done` of `total` is running (or all are done).
+
+    `progress` are the figures of the exploration under way, None when it begins or ends.
+    """
+
+    design: str
+    scenario: str
+    done: int
+    total: int
+    progress: Progress | None = None
+
+
+OnActivity = Callable[[Activity], None]

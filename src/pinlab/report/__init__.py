@@ -1,0 +1,1 @@
+"""From result objects to something a person or a program reads. Knows result types only."""

@@ -1,0 +1,249 @@
+"""What `--json` prints: shapes with a version, documented in docs/schemas.md.
+
+A field is never removed nor changes its meaning within a version; fields may be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypedDict
+
+from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace
+from pinlab.objectives.verdict import Verdict
+
+
+class RowJson(TypedDict):
+    """One verdict."""
+
+    design: str
+    objective: str
+    scenario: str
+    verdict: str
+    steps: int | None
+    states: int
+    transitions: int
+    seconds: float
+    bounds: str
+    reason: str
+
+
+class CostJson(TypedDict):
+    """What one design costs."""
+
+    design: str
+    pin: dict[str, int]
+    unpin: dict[str, int]
+    struct_page_bytes: int
+    gup_fast: bool | None
+    irq_unpin: bool | None
+
+
+class CompareJson(TypedDict):
+    """`pinlab compare --json`."""
+
+    schema: Literal["pinlab.compare/1"]
+    rows: list[RowJson]
+    costs: list[CostJson]
+    stopped: str | None
+
+
+class LineJson(TypedDict):
+    """A line of source."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+class CheckJson(TypedDict):
+    """`pinlab check --json`. `uncovered` is null without `--coverage`."""
+
+    schema: Literal["pinlab.check/1"]
+    design: str
+    verdict: str
+    rows: list[RowJson]
+    uncovered: list[LineJson] | None
+    stopped: str | None
+
+
+class ChangeJson(TypedDict):
+    """A shared variable that a step changed."""
+
+    name: str
+    old: str
+    new: str
+
+
+class EventJson(TypedDict):
+    """An event of a page (pages count from 1)."""
+
+    event: str
+    page: int
+
+
+class StepJson(TypedDict):
+    """One step of a counterexample."""
+
+    number: int
+    actor: str
+    function: str
+    file: str
+    line: int
+    source: str
+    changes: list[ChangeJson]
+    events: list[EventJson]
+
+
+class MoveJson(TypedDict):
+    """What a replay needs of a step: the actor's number and its choice."""
+
+    actor: int
+    choice: int
+
+
+class ExplainJson(TypedDict):
+    """`pinlab explain --json`. `steps` and `moves` are empty unless `verdict` is violated."""
+
+    schema: Literal["pinlab.explain/1"]
+    design: str
+    objective: str
+    scenario: str | None
+    claim: str
+    verdict: str
+    reason: str
+    actors: list[str]
+    steps: list[StepJson]
+    moves: list[MoveJson]
+
+
+class InfoJson(TypedDict):
+    """A design, a scenario or an objective."""
+
+    name: str
+    summary: str
+    kind: str
+    path: str
+
+
+class ListJson(TypedDict, total=False):
+    """`pinlab list --json`; of the three lists those that were asked for."""
+
+    schema: Literal["pinlab.list/1"]
+    designs: list[InfoJson]
+    scenarios: list[InfoJson]
+    objectives: list[InfoJson]
+
+
+def compare(comparison: Comparison) -> CompareJson:
+    """The comparison as "pinlab.compare/1"."""
+    return {
+        "schema": "pinlab.compare/1",
+        "rows": [_row(row) for row in comparison.rows],
+        "costs": [_cost(cost) for cost in comparison.costs],
+        "stopped": comparison.stopped,
+    }
+
+
+def check(result: CheckResult) -> CheckJson:
+    """The check as "pinlab.check/1"."""
+    return {
+        "schema": "pinlab.check/1",
+        "design": result.design,
+        "verdict": result.verdict.outcome.value,
+        "rows": [_row(row) for row in result.rows],
+        "uncovered": None if result.uncovered is None else [_line(at) for at in result.uncovered],
+        "stopped": result.stopped,
+    }
+
+
+def explain(trace: Trace) -> ExplainJson:
+    """The counterexample as "pinlab.explain/1"."""
+    return {
+        "schema": "pinlab.explain/1",
+        "design": trace.design,
+        "objective": trace.objective,
+        "scenario": trace.scenario,
+        "claim": trace.claim,
+        "verdict": trace.outcome.value,
+        "reason": trace.message,
+        "actors": list(trace.actors),
+        "steps": [
+            {
+                "number": step.number,
+                "actor": step.actor,
+                "function": step.function,
+                "file": step.file,
+                "line": step.line,
+                "source": step.source,
+                "changes": [{"name": n, "old": old, "new": new} for n, old, new in step.changes],
+                "events": [{"event": event, "page": page} for event, page in step.events],
+            }
+            for step in trace.steps
+        ],
+        "moves": [{"actor": move.actor, "choice": move.choice} for move in trace.moves],
+    }
+
+
+def nothing_to_explain(
+    design: str, objective: str, scenario: str | None, claim: str, verdict: Verdict
+) -> ExplainJson:
+    """An explanation of a verdict that is no violation, as "pinlab.explain/1"."""
+    return {
+        "schema": "pinlab.explain/1",
+        "design": design,
+        "objective": objective,
+        "scenario": scenario,
+        "claim": claim,
+        "verdict": verdict.outcome.value,
+        "reason": verdict.reason or verdict.bounds,
+        "actors": [],
+        "steps": [],
+        "moves": [],
+    }
+
+
+def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
+    """What there is, as "pinlab.list/1"; keys: designs, scenarios, objectives."""
+    shown: ListJson = {"schema": "pinlab.list/1"}
+    if "designs" in lists:
+        shown["designs"] = [_info(info) for info in lists["designs"]]
+    if "scenarios" in lists:
+        shown["scenarios"] = [_info(info) for info in lists["scenarios"]]
+    if "objectives" in lists:
+        shown["objectives"] = [_info(info) for info in lists["objectives"]]
+    return shown
+
+
+def _row(row: Row) -> RowJson:
+    return {
+        "design": row.design,
+        "objective": row.objective,
+        "scenario": row.scenario,
+        "verdict": row.verdict.outcome.value,
+        "steps": row.steps,
+        "states": row.states,
+        "transitions": row.transitions,
+        "seconds": round(row.seconds, 3),
+        "bounds": row.bounds,
+        "reason": row.reason,
+    }
+
+
+def _cost(cost: Cost) -> CostJson:
+    return {
+        "design": cost.design,
+        "pin": dict(cost.pin),
+        "unpin": dict(cost.unpin),
+        "struct_page_bytes": cost.struct_page_bytes,
+        "gup_fast": cost.gup_fast,
+        "irq_unpin": cost.irq_unpin,
+    }
+
+
+def _line(at: Line) -> LineJson:
+    return {"file": at.file, "line": at.line, "function": at.function, "source": at.source}
+
+
+def _info(info: Info) -> InfoJson:
+    return {"name": info.name, "summary": info.summary, "kind": info.kind, "path": info.path}

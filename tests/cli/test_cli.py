@@ -1,0 +1,310 @@
+"""The commands over a lab that answers from a shelf: arguments, exit statuses, output."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.lab import samples
+
+from pinlab.cli import _lab, _options
+from pinlab.cli._app import run
+from pinlab.cli._show import describe
+from pinlab.errors import UsageError
+from pinlab.lab.explore.result import Limits, Move, Progress
+from pinlab.lab.results import Activity, CheckResult, Comparison, Cost, Info, OnActivity, Trace
+from pinlab.objectives.verdict import Verdict
+
+
+class Shelf:
+    """A lab with ready answers that notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.result = samples.RESULT
+        self.comparison = samples.COMPARISON
+        self.asked: dict[str, Any] = {}
+        self.raises: BaseException | None = None
+
+    def designs(self) -> tuple[Info, ...]:
+        return samples.DESIGNS
+
+    def scenarios(self) -> tuple[Info, ...]:
+        return samples.SCENARIOS
+
+    def load_design(self, name_or_path: str, /) -> Any:
+        if name_or_path == "nonsense":
+            raise UsageError("there is no design 'nonsense'; `pinlab list designs` names them")
+        return name_or_path
+
+    def check(
+        self,
+        design: Any,
+        scenarios: tuple[str, ...] | None = None,
+        objectives: tuple[str, ...] | None = None,
+        *,
+        limits: Limits | None = None,
+        engine: str = "auto",
+        coverage: bool = False,
+        on_progress: OnActivity | None = None,
+    ) -> CheckResult:
+        if self.raises:
+            raise self.raises
+        self.asked = {
+            "design": design,
+            "scenarios": scenarios,
+            "objectives": objectives,
+            "limits": limits,
+            "engine": engine,
+            "coverage": coverage,
+        }
+        return self.result
+
+    def compare(
+        self,
+        designs: tuple[str, ...] | None = None,
+        *,
+        limits: Limits | None = None,
+        jobs: int | None = None,
+        on_progress: OnActivity | None = None,
+    ) -> Comparison:
+        if self.raises:
+            raise self.raises
+        self.asked = {"designs": designs, "limits": limits, "jobs": jobs}
+        return self.comparison
+
+    def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
+        return samples.TRACE
+
+    def cost(self, design: Any, /) -> Cost:
+        return samples.COSTS[0]
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    shelf = Shelf()
+    for name in ("compare", "check", "explain", "list"):
+        monkeypatch.setattr(sys.modules[f"pinlab.cli.{name}"], "lab", lambda: shelf)
+    monkeypatch.setattr(_options, "lab", lambda: shelf)
+    return shelf
+
+
+def with_verdict(verdict: Verdict) -> CheckResult:
+    return replace(samples.RESULT, rows=(replace(samples.ROWS[0], verdict=verdict),), traces={})
+
+
+HOLDS = with_verdict(Verdict.holds("bounds"))
+UNKNOWN = with_verdict(Verdict.unknown("never reached: a pin during writeback"))
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_compare(shelf: Shelf, capsys: Capture) -> None:
+    assert run(["compare"]) == 1
+    assert "mapcount-v1" in capsys.readouterr().out
+    assert shelf.asked == {"designs": None, "limits": Limits(), "jobs": None}
+
+
+def test_compare_json(shelf: Shelf, capsys: Capture) -> None:
+    run(["compare", "untracked", "./mine.py", "--jobs", "2", "--timeout", "5", "--json"])
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["schema"] == "pinlab.compare/1"
+    assert captured.err == ""
+    assert shelf.asked["designs"] == ("untracked", "./mine.py")
+    assert shelf.asked["limits"] == Limits(seconds=5.0)
+
+
+def test_compare_stopped_is_unknown(shelf: Shelf) -> None:
+    shelf.comparison = replace(samples.COMPARISON, stopped="Ctrl-C")
+    assert run(["compare"]) == 3
+
+
+@pytest.mark.parametrize(("result", "status"), [(HOLDS, 0), (samples.RESULT, 1), (UNKNOWN, 3)])
+@pytest.mark.parametrize("command", [["check", "x"], ["explain", "x", "I13"]])
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_exit_status(
+    shelf: Shelf, result: CheckResult, status: int, command: list[str], json_too: list[str]
+) -> None:
+    shelf.result = result
+    assert run([*command, *json_too]) == status
+
+
+def test_stopped_is_never_a_pass(shelf: Shelf) -> None:
+    shelf.result = replace(HOLDS, stopped="Ctrl-C")
+    assert run(["check", "x"]) == 3
+    assert run(["explain", "x", "O1"]) == 3
+
+
+def test_check_passes_everything_on(shelf: Shelf, capsys: Capture) -> None:
+    what = "./mine.py --objective o1 -O I13b --scenario dio-fsync --coverage --json"
+    how = "--max-states 10 --timeout 1.5 --memory 2G --engine interpreter"
+    run(["check", *what.split(), *how.split()])
+    assert shelf.asked == {
+        "design": "./mine.py",
+        "scenarios": ("dio-fsync",),
+        "objectives": ("O1", "I13b"),
+        "limits": Limits(10, 1.5, 2 * 2**30),
+        "engine": "interpreter",
+        "coverage": True,
+    }
+    value = json.loads(capsys.readouterr().out)
+    assert value["schema"] == "pinlab.check/1"
+    assert value["verdict"] == "violated"
+    assert value["uncovered"][0]["line"] == 99
+
+
+def test_i2_is_o1(shelf: Shelf) -> None:
+    run(["check", "x", "--objective", "I2"])
+    assert shelf.asked["objectives"] == ("O1",)
+
+
+def test_explain(shelf: Shelf, capsys: Capture) -> None:
+    assert run(["explain", "mapcount-v1", "I13", "--mail"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("mapcount-v1 breaks I13 in 5 steps")
+    assert run(["explain", "mapcount-v1", "I13"]) == 1
+    assert "zap_pte_range" in capsys.readouterr().out
+    assert run(["explain", "mapcount-v1", "I13", "--json"]) == 1
+    value = json.loads(capsys.readouterr().out)
+    assert len(value["steps"]) == len(value["moves"]) == 5
+
+
+def test_explain_writes_a_replay(shelf: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "test_it.py"
+    assert run(["explain", "mapcount-v1", "I13", "--output", str(path)]) == 1
+    assert "load_design('mapcount-v1')" in path.read_text()
+
+
+def test_explain_without_counterexample(shelf: Shelf, capsys: Capture) -> None:
+    shelf.result = UNKNOWN
+    assert run(["explain", "x", "O1"]) == 3
+    assert "never reached: a pin during writeback" in capsys.readouterr().out
+    assert run(["explain", "x", "O1", "--scenario", "dio-fsync", "--json"]) == 3
+    value = json.loads(capsys.readouterr().out)
+    assert (value["verdict"], value["scenario"], value["steps"]) == ("unknown", "dio-fsync", [])
+
+
+def test_list(shelf: Shelf, capsys: Capture) -> None:
+    assert run(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "untracked" in out
+    assert "dio-fsync-zap" in out
+    assert "I13b" in out
+    assert run(["list", "objectives", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert set(value) == {"schema", "objectives"}
+    assert value["objectives"][0]["name"] == "O1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("check nonsense", "there is no design 'nonsense'"),
+        ("check x --objective O9", "there is no objective 'O9'"),
+        ("check x --scenario dio-fsink", "did you mean dio-fsync?"),
+        ("check x --max-states 0", "max-states"),
+        ("check x --timeout 0", "leaves no time"),
+        ("check x --timeout nan", "leaves no time"),
+        ("check x --memory much", "no size"),
+        ("check x --engine fast", "engine"),
+        ("check", "DESIGN"),
+        ("explain x", "OBJECTIVE"),
+        ("explain x O1 --mail --json", "give one of them"),
+        ("explain x I13 --output /nonexistent/dir/file.py", "cannot write"),
+        ("list everything", "everything"),
+        ("frobnicate", "frobnicate"),
+        ("compare --frobnicate", "frobnicate"),
+    ],
+)
+def test_misuse_is_one_sentence(shelf: Shelf, capsys: Capture, arguments: str, words: str) -> None:
+    assert run(arguments.split()) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.startswith("pinlab: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_no_command_shows_help(capsys: Capture) -> None:
+    assert run([]) == 2
+    assert "compare" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", "compare", "check", "explain", "list"])
+def test_help_names_the_exit_statuses(capsys: Capture, command: str) -> None:
+    assert run([*command.split(), "--help"]) == 0
+    assert "3 unknown" in capsys.readouterr().out
+
+
+def test_version(capsys: Capture) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("pinlab 0.")
+
+
+@pytest.mark.parametrize("command", [["compare"], ["check", "x"], ["explain", "x", "O1"]])
+def test_interrupt_is_unknown(shelf: Shelf, capsys: Capture, command: list[str]) -> None:
+    shelf.raises = KeyboardInterrupt()
+    assert run(command) == 3
+    assert capsys.readouterr().err == "pinlab: stopped by Ctrl-C; nothing was decided\n"
+
+
+def test_an_error_of_pinlab_decides_nothing(shelf: Shelf, capsys: Capture) -> None:
+    shelf.raises = RuntimeError("oops")
+    assert run(["compare"]) == 3
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.endswith("nothing was decided\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1", 1), ("512M", 512 * 2**20), ("1.5GiB", 3 * 2**29), ("8 kb", 8192)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert _options.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "M", "1T", "nan"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(UsageError, match="--memory"):
+        _options.parse_size(text)
+
+
+def test_progress_in_one_line() -> None:
+    line = describe(Activity("d", "s", 2, 8, Progress(1_000_000, 3_000_000, 5, 6, 2.0, 2**24)))
+    assert line == (
+        "2/8  d, s: 1,000,000 states, 5 in the frontier, depth 6, 500,000 states/s, 16 MiB"
+    )
+    assert describe(Activity("d", "s", 2, 8)) == "2/8  d, s"
+
+
+def test_piped_tables_are_not_cut(shelf: Shelf, capsys: Capture) -> None:
+    run(["check", "x"])
+    assert "…" not in capsys.readouterr().out
+
+
+def test_help_does_not_load_the_lab() -> None:
+    program = (
+        "import sys, pinlab.cli._app as a; a.run(['--help']); print('lab.check' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.stdout.endswith("False\n"), done.stderr
+
+
+def test_the_lab_has_this_face() -> None:
+    """The functions that the commands call are there, with these parameters."""
+    real = importlib.import_module("pinlab.lab.check")
+    for name in ("designs", "scenarios", "load_design", "check", "compare", "trace", "cost"):
+        wanted = inspect.signature(getattr(_lab.Lab, name)).parameters
+        given = inspect.signature(getattr(real, name)).parameters
+        for parameter in list(wanted.values())[1:]:
+            if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+                assert parameter.name in given, f"{name}({parameter.name})"

@@ -1,0 +1,100 @@
+"""Small results to render: made up, but of the true shapes."""
+
+from __future__ import annotations
+
+from pinlab.lab.explore.result import Move
+from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace, TraceStep
+from pinlab.objectives.verdict import Verdict
+
+BOUNDS = "3 CPUs, 1 device, 1 page, 2 PTEs"
+
+ROWS = (
+    Row("untracked", "O1", "dio-fsync", Verdict.violated(9, BOUNDS), 1200, 2400, 0.25),
+    Row("untracked", "I13", "dio-fsync", Verdict.holds(BOUNDS), 1200, 2400, 0.25),
+    Row("mapcount-v1", "O1", "dio-fsync", Verdict.holds(BOUNDS), 2885, 6000, 0.5),
+    Row("mapcount-v1", "I13", "dio-fsync", Verdict.holds(BOUNDS), 2885, 6000, 0.5),
+    Row("mapcount-v1", "I13", "dio-fsync-zap", Verdict.violated(23, BOUNDS), 9000, 20000, 1.0),
+    Row(
+        "mapcount-v1",
+        "I12",
+        "dio-fsync-zap",
+        Verdict.unknown("more than 9,000 states", BOUNDS),
+        9000,
+        20000,
+        1.0,
+    ),
+)
+
+COSTS = (
+    Cost("untracked", {"atomic_rmw": 1}, {"atomic_rmw": 1}, 0, True, True),
+    Cost("mapcount-v1", {"atomic_rmw": 2, "locks": 1}, {"atomic_rmw": 2}, 4, False, None),
+)
+
+COMPARISON = Comparison(ROWS, COSTS)
+
+STEPS = (
+    TraceStep(
+        1,
+        "dio",
+        "gup_pte_range",
+        "linux/gup.py",
+        120,
+        "    if not page_cache_get_speculative(page):  # a fully ordered read-modify-write",
+        (("Page[1]._refcount", "2", "3"),),
+    ),
+    TraceStep(
+        2,
+        "dio",
+        "gup_pte_range",
+        "linux/gup.py",
+        124,
+        "    atomic_inc(page._mapcount)",
+        (("Page[1]._mapcount", "1", "2"),),
+        (("pin", 1),),
+    ),
+    TraceStep(3, "fsync", "page_mkclean", "linux/rmap.py", 31, "query(page)", (), (("query", 1),)),
+    TraceStep(
+        4,
+        "zap",
+        "zap_pte_range",
+        "linux/memory.py",
+        77,
+        "WRITE_ONCE(vma.pte[page.index], 0)  # “cleared”",
+        (("Vma[1].pte[0]", "present|write|dirty", "none"), ("tlb[2]", "7", "0")),
+    ),
+    TraceStep(
+        5,
+        "fsync",
+        "page_mkclean",
+        "linux/rmap.py",
+        47,
+        "answer(page, mapped != atomic_read(page._mapcount))",
+        (),
+        (("answer_unpinned", 1),),
+    ),
+)
+
+TRACE = Trace(
+    "mapcount-v1",
+    "dio-fsync-zap",
+    "I13",
+    'the detector never answers "not pinned" while a pin was held all along',
+    ("dio", "fsync", "zap", "device"),
+    STEPS,
+    (Move(0), Move(0), Move(1), Move(2), Move(1, 1)),
+)
+
+LINES = (Line("linux/gup.py", 99, "gup_pte_range", "        return 0"),)
+
+RESULT = CheckResult(
+    "mapcount-v1", ROWS[2:], {("I13", "dio-fsync-zap"): lambda: TRACE}, uncovered=LINES
+)
+
+DESIGNS = (
+    Info("untracked", "4.20 as it was: a pin is a reference like any other", "detector"),
+    Info("mapcount-v1", "Glisse, December 2018: a pin is one more mapping", "detector", "x.py"),
+)
+SCENARIOS = (
+    Info("dio-fsync", "direct I/O beside fsync", "page cache"),
+    Info("dio-fsync-zap", "the same, with a zap beside", "page cache"),
+)
