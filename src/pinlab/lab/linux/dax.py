@@ -1,0 +1,64 @@
+"""Files on persistent memory: a page is its block. fs/dax.c, 4.20.
+
+An idle DAX page has one reference, of its device; each pin adds one. Left out: page faults that
+insert entries (the mapping is there from the start), radix tree entry locks.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    READ_ONCE,
+    WRITE_ONCE,
+    down_write,
+    kernel,
+    spin_lock,
+    spin_unlock,
+    static_branch,
+    u1,
+    up_write,
+)
+from pinlab.lab.linux.design import dax_page_busy, dax_wait_idle
+from pinlab.lab.linux.fs import free_blocks, reuse_block
+from pinlab.lab.linux.tlb import flush_tlb_page
+from pinlab.lab.linux.types import AddressSpace, Page, Vma
+
+
+@kernel
+def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
+    """mm/memory.c; DAX entries have neither mapcount nor reference in 4.20."""
+    down_write(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_FILE):
+            spin_lock(vma.ptl)
+            WRITE_ONCE(vma.pte[index], 0)
+            flush_tlb_page()
+            spin_unlock(vma.ptl)
+    up_write(mapping.i_mmap_rwsem)
+
+
+@kernel
+def dax_layout_busy_page(mapping: AddressSpace, index: u1) -> bool:
+    """Unmap first, then look: GUP-fast either sees the entry gone or its reference is seen."""
+    unmap_mapping_pages_dax(mapping, index)
+    page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+    return dax_page_busy(page)
+
+
+@kernel
+def dax_layout_break(mapping: AddressSpace, index: u1) -> None:
+    """ext4_break_layouts(): until no page is busy; i_mmap_sem is dropped while waiting."""
+    while dax_layout_busy_page(mapping, index):
+        up_write(mapping.i_mmap_sem)
+        dax_wait_idle(cast(Page, READ_ONCE(mapping.i_pages[index])))
+        down_write(mapping.i_mmap_sem)
+
+
+@kernel
+def dax_truncate(mapping: AddressSpace, index: u1) -> None:
+    """dax_delete_mapping_entry(), then the block is freed and soon another file's."""
+    page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+    WRITE_ONCE(mapping.i_pages[index], 0)
+    free_blocks(mapping, index, page)
+    reuse_block(page)

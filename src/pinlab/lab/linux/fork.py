@@ -1,0 +1,66 @@
+"""fork and munmap: what happens to page tables. kernel/fork.c, mm/memory.c, mm/mmap.c, 4.20."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    READ_ONCE,
+    WRITE_ONCE,
+    down_write,
+    irqs_enabled,
+    kernel,
+    spin_lock,
+    spin_unlock,
+    spin_until,
+    u1,
+    up_write,
+)
+from pinlab.lab.linux.design import get_page
+from pinlab.lab.linux.memory import zap_page_range
+from pinlab.lab.linux.rmap import page_add_file_rmap
+from pinlab.lab.linux.tlb import flush_tlb_page
+from pinlab.lab.linux.types import CPUS, Mm, Page, Vma, pte_none, pte_page, pte_pfn, pte_write, pte_wrprotect
+
+
+@kernel
+def copy_one_pte(parent: Vma, child: Vma, index: u1) -> None:
+    """Share one entry of a private mapping read-only: both page table locks, no page lock."""
+    spin_lock(child.ptl)
+    spin_lock(parent.ptl)
+    pte = READ_ONCE(parent.pte[index])
+    if not pte_none(pte):
+        if pte_write(pte):
+            WRITE_ONCE(parent.pte[index], pte_wrprotect(pte))
+        page = pte_page(pte)
+        get_page(page)
+        page_add_file_rmap(page)  # page_dup_rmap
+        WRITE_ONCE(child.pte[index], pte_wrprotect(pte))
+    spin_unlock(parent.ptl)
+    spin_unlock(child.ptl)
+
+
+@kernel
+def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma, index: u1) -> None:
+    """One private mapping with an anon_vma (others are not copied) and one of its entries. Left
+    out: linking the child's mapping into i_mmap, which has it from the start."""
+    down_write(mm.mmap_sem)
+    down_write(new.mmap_sem)
+    copy_one_pte(parent, child, index)
+    flush_tlb_page()
+    up_write(new.mmap_sem)
+    up_write(mm.mmap_sem)
+
+
+@kernel
+def munmap(mm: Mm, vma: Vma, index: u1) -> None:
+    """Zap, then free the page table. 4.20: tlb_remove_table() frees it after every CPU has had its
+    interrupts on (an IPI, or RCU-sched, whose grace period interrupts-off holds up)."""
+    down_write(mm.mmap_sem)
+    page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
+    zap_page_range(vma, index, page)
+    WRITE_ONCE(vma.unmapped, 1)
+    for cpu in range(CPUS):
+        spin_until(irqs_enabled(cpu))
+    WRITE_ONCE(vma.table_freed, 1)
+    up_write(mm.mmap_sem)

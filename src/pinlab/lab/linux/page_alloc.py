@@ -1,0 +1,50 @@
+"""Giving pages out and taking them back. mm/page_alloc.c, 4.20."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    NULL,
+    WRITE_ONCE,
+    atomic_read,
+    atomic_set,
+    kernel,
+    set_bit,
+    spin_lock,
+    spin_unlock,
+    spinlock,
+    trace,
+)
+from pinlab.lab.linux.types import OLD, Page
+from pinlab.objectives.events import Event
+
+zone_lock = spinlock()
+
+
+@kernel
+def alloc_page() -> Page:
+    """alloc_page_vma(), mm/mempolicy.c: a free anonymous page with one reference, or NULL.
+
+    Left out: sleeping and reclaim inside the allocator; reclaim is an actor of its own.
+    """
+    spin_lock(zone_lock)
+    for page in Page.all():
+        if atomic_read(page._refcount) == 0:
+            atomic_set(page._refcount, 1)
+            trace(Event.PAGE_ALLOC, page)
+            spin_unlock(zone_lock)
+            set_bit(page.PG_anon)
+            WRITE_ONCE(page.data, OLD)
+            return page
+    spin_unlock(zone_lock)
+    return cast(Page, NULL)
+
+
+@kernel
+def free_unref_page(page: Page) -> None:
+    """The page is free: the caller's last primitive dropped the last reference.
+
+    free_pages_check() reports a page that still has mappings as a bad page: a BUG here.
+    """
+    assert atomic_read(page._mapcount) == -1

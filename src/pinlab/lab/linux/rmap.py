@@ -1,0 +1,122 @@
+"""From a page to the entries that map it. mm/rmap.c, 4.20.
+
+i_mmap holds every file mapping of the scenario from the start: one that fork has still to fill, or
+that munmap has emptied, has no entries and is walked for nothing, as if not linked. Left out: anon
+walks (nothing of the model swaps), huge mappings, migration, mlock.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    READ_ONCE,
+    WRITE_ONCE,
+    atomic_dec,
+    atomic_inc,
+    down_read,
+    kernel,
+    spin_lock,
+    spin_unlock,
+    static_branch,
+    trace,
+    u3,
+    up_read,
+)
+from pinlab.lab.linux.buffer import set_page_dirty
+from pinlab.lab.linux.design import (
+    mkclean_begin,
+    mkclean_end,
+    mmu_notifier_invalidate_range_end,
+    mmu_notifier_invalidate_range_start,
+    put_page,
+    rmap_walk_visits,
+)
+from pinlab.lab.linux.filemap import page_index, page_mapped
+from pinlab.lab.linux.tlb import flush_tlb_page
+from pinlab.lab.linux.types import (
+    FILE,
+    AddressSpace,
+    Page,
+    Vma,
+    pte_dirty,
+    pte_mkclean,
+    pte_pfn,
+    pte_write,
+    pte_wrprotect,
+)
+from pinlab.objectives.events import Event
+
+
+@kernel
+def page_add_file_rmap(page: Page) -> None:
+    """A new entry maps the page; its PTL is held. page_dup_rmap() is the same here."""
+    atomic_inc(page._mapcount)
+
+
+@kernel
+def page_remove_rmap(page: Page) -> None:
+    """An entry has been cleared; its PTL is held. Left out: NR_FILE_MAPPED."""
+    atomic_dec(page._mapcount)
+
+
+@kernel
+def page_mkclean(page: Page) -> u3:
+    """Write-protect and clean every entry that maps `page`; how many were changed.
+
+    Page lock held. rmap_walk_file() with page_mkclean_one() in line. The page's mapping is stable
+    under its lock, and there is one file, so it is not read again.
+    """
+    mapping = cast(AddressSpace, FILE)
+    mapped: u3 = 0
+    cleaned: u3 = 0
+    mkclean_begin(page)
+    mmu_notifier_invalidate_range_start(page)
+    if page_mapped(page):
+        down_read(mapping.i_mmap_rwsem)
+        for vma in Vma.all():
+            if static_branch(vma.present) and static_branch(vma.VM_FILE):
+                if rmap_walk_visits(vma):
+                    spin_lock(vma.ptl)
+                    pte = READ_ONCE(vma.pte[page_index(page)])
+                    if pte_pfn(pte) == cast(int, page):
+                        mapped += 1
+                        if static_branch(vma.VM_SHARED) and (pte_dirty(pte) or pte_write(pte)):
+                            WRITE_ONCE(vma.pte[page_index(page)], 0)  # ptep_clear_flush
+                            flush_tlb_page()
+                            WRITE_ONCE(
+                                vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte))
+                            )
+                            cleaned += 1
+                    spin_unlock(vma.ptl)
+        up_read(mapping.i_mmap_rwsem)
+    mmu_notifier_invalidate_range_end(page)
+    trace(Event.MKCLEAN, page)
+    trace(Event.QUERY, page)
+    mkclean_end(page, mapped, cleaned)
+    return cleaned
+
+
+@kernel
+def try_to_unmap(page: Page) -> None:
+    """Clear every entry that maps the page; what they know of dirtiness goes to the page.
+
+    Page lock held, try_to_unmap_one() in line. Left out: batched flushes.
+    """
+    mapping = cast(AddressSpace, FILE)
+    mmu_notifier_invalidate_range_start(page)
+    down_read(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_FILE):
+            spin_lock(vma.ptl)
+            pte = READ_ONCE(vma.pte[page_index(page)])
+            if pte_pfn(pte) == cast(int, page):
+                WRITE_ONCE(vma.pte[page_index(page)], 0)  # ptep_clear_flush
+                flush_tlb_page()
+                if pte_dirty(pte):
+                    set_page_dirty(page)
+                page_remove_rmap(page)
+                put_page(page)
+            spin_unlock(vma.ptl)
+    up_read(mapping.i_mmap_rwsem)
+    mmu_notifier_invalidate_range_end(page)

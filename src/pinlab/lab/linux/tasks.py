@@ -1,0 +1,223 @@
+"""The threads that scenarios start: user programs and kernel threads, each calling the model."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
+    WRITE_ONCE,
+    down_read,
+    kernel,
+    local_irq_disable,
+    local_irq_enable,
+    smp_processor_id,
+    spin_until,
+    trace,
+    u1,
+    up_read,
+    wait_event,
+)
+from pinlab.lab.linux.design import get_page, put_page
+from pinlab.lab.linux.device import DONE, RELEASED, dma_state, start_dma
+from pinlab.lab.linux.direct_io import do_direct_IO
+from pinlab.lab.linux.fork import dup_mmap, munmap
+from pinlab.lab.linux.ghost import owner_pin
+from pinlab.lab.linux.gup import __get_user_pages_fast, get_user_pages_fast, get_user_pages_unlocked
+from pinlab.lab.linux.memory import handle_mm_fault
+from pinlab.lab.linux.page_writeback import write_cache_pages
+from pinlab.lab.linux.swap import put_user_page, put_user_pages_dirty_lock
+from pinlab.lab.linux.tlb import tlb
+from pinlab.lab.linux.types import (
+    CPU_DATA,
+    DEVICE_DATA,
+    OLD,
+    AddressSpace,
+    Mm,
+    Page,
+    Vma,
+    disk,
+    pte_page,
+    pte_write,
+)
+from pinlab.lab.linux.vmscan import shrink_page_list
+from pinlab.objectives.events import Event
+
+
+@kernel
+def read_back(mapping: AddressSpace, index: u1) -> None:
+    """Who reads the file after a crash: gets what the last fsync put on the disk.
+
+    The events are of page 1, whatever page the data was lost from.
+    """
+    block = READ_ONCE(mapping.block[index])
+    if READ_ONCE(disk[block]) == DEVICE_DATA:
+        trace(Event.READ_FRESH, cast(Page, 1))
+    else:
+        trace(Event.READ_STALE, cast(Page, 1))
+
+
+@kernel
+def aio_read(mm: Mm, vma: Vma, index: u1) -> None:
+    """A program reads by O_DIRECT into a page and is content."""
+    do_direct_IO(mm, vma, index)
+
+
+@kernel
+def aio_read_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """A program reads by O_DIRECT into its mapping of a file, calls fsync, and looks at the disk:
+    the DMA's data must be there."""
+    if do_direct_IO(mm, vma, index):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
+
+
+@kernel
+def aio_read_two(mm: Mm, vma: Vma) -> None:
+    """O_DIRECT read into two pages mapped in reverse order: page 1 of the file, then page 0. Left
+    out: the DMA; both pins go when it would be over."""
+    second = get_user_pages_fast(mm, vma, 1, 1)
+    first = get_user_pages_fast(mm, vma, 0, 1)
+    if first != NULL:
+        put_user_page(first)
+    if second != NULL:
+        put_user_page(second)
+
+
+@kernel
+def do_fsync(mapping: AddressSpace, index: u1) -> None:
+    """fsync(2) of a file whose page was dirtied by a CPU before: at the end the disk must not have
+    the old data any more."""
+    write_cache_pages(mapping, True)
+    block = READ_ONCE(mapping.block[index])
+    if READ_ONCE(disk[block]) == OLD:
+        trace(Event.READ_STALE, cast(Page, 1))
+
+
+@kernel
+def fsync_only(mapping: AddressSpace) -> None:
+    """fsync(2) and nothing else."""
+    write_cache_pages(mapping, True)
+
+
+@kernel
+def wb_workfn(mapping: AddressSpace) -> None:
+    """The flusher: one round of background writeback."""
+    write_cache_pages(mapping, False)
+
+
+@kernel
+def fsync_for_ever(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """A program that stores to its mapping and calls fsync, again and again."""
+    while True:
+        down_read(mm.mmap_sem)
+        handle_mm_fault(vma, index, 1)
+        up_read(mm.mmap_sem)
+        write_cache_pages(mapping, True)
+
+
+@kernel
+def flusher_then_kswapd(mapping: AddressSpace, page: Page) -> None:
+    """Memory pressure: the flusher cleans the page, kswapd tries to free it. One thread for the
+    two, as reclaim gets further the later it comes."""
+    write_cache_pages(mapping, False)
+    shrink_page_list(mapping, page)
+
+
+@kernel
+def store(mm: Mm, vma: Vma, index: u1) -> None:
+    """A store of user code, through the TLB of its CPU, faulting until it may."""
+    cpu = smp_processor_id()
+    stored = False
+    while not stored:
+        entry = READ_ONCE(tlb[cpu])
+        if entry == 0:
+            entry = READ_ONCE(vma.pte[index])
+            WRITE_ONCE(tlb[cpu], entry)
+        if pte_write(entry):
+            page = pte_page(entry)
+            WRITE_ONCE(page.data, CPU_DATA)
+            stored = True
+        else:
+            WRITE_ONCE(tlb[cpu], 0)
+            down_read(mm.mmap_sem)
+            handle_mm_fault(vma, index, 1)
+            up_read(mm.mmap_sem)
+
+
+@kernel
+def write_fault(mm: Mm, vma: Vma, index: u1) -> None:
+    """Another process stores to its mapping of the page."""
+    down_read(mm.mmap_sem)
+    handle_mm_fault(vma, index, 1)
+    up_read(mm.mmap_sem)
+
+
+@kernel
+def pin_fork_store(mm: Mm, new: Mm, vma: Vma, child: Vma, index: u1) -> None:
+    """Pins its anonymous page for a device, forks, then stores there itself."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    WRITE_ONCE(owner_pin, page)
+    dup_mmap(mm, new, vma, child, index)
+    write_fault(mm, vma, index)
+    WRITE_ONCE(owner_pin, 0)
+    put_user_pages_dirty_lock(page)
+
+
+@kernel
+def vmsplice_and_unmap(mm: Mm, vma: Vma, index: u1) -> None:
+    """The child of a fork keeps a page of its parent in a pipe, unmaps it, and reads the pipe."""
+    page = get_user_pages_unlocked(mm, vma, index, 0)
+    if page == NULL:
+        return
+    munmap(mm, vma, index)
+    if READ_ONCE(page.data) != OLD:
+        trace(Event.COW_LEAK, page)
+    put_user_page(page)
+
+
+@kernel
+def atomic_gup(vma: Vma, index: u1) -> None:
+    """__get_user_pages_fast() by a caller that is atomic itself."""
+    local_irq_disable()
+    page = __get_user_pages_fast(vma, index, 1)
+    local_irq_enable()
+    if page != NULL:
+        put_user_page(page)
+
+
+@kernel
+def pin_then_wait(mm: Mm, vma: Vma, index: u1) -> None:
+    """Takes a pin in process context; its completion drops it."""
+    page = get_user_pages_unlocked(mm, vma, index, 1)
+    WRITE_ONCE(owner_pin, page)
+    wait_event(READ_ONCE(dma_state) == RELEASED)
+
+
+@kernel
+def unpin_in_irq() -> None:
+    """The interrupt that drops that pin."""
+    spin_until(READ_ONCE(owner_pin) != 0)
+    page = cast(Page, READ_ONCE(owner_pin))
+    put_user_page(page)
+    WRITE_ONCE(dma_state, RELEASED)
+
+
+@kernel
+def take_and_drop(page: Page) -> None:
+    """Somebody who looks at the page for a while: follow_page(FOLL_GET), /proc/kpage*, a file
+    system. A plain reference, taken and dropped."""
+    get_page(page)
+    put_page(page)
+
+
+@kernel
+def dax_read(mm: Mm, vma: Vma, index: u1) -> None:
+    """O_DIRECT read into a DAX mapping. DAX pages are not dirtied: no page is written back."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    if page == NULL:
+        return
+    start_dma(page)
+    wait_event(READ_ONCE(dma_state) == DONE)
+    put_user_page(page)

@@ -1,0 +1,37 @@
+"""The TLB of each CPU: one entry, filled by stores of user code, flushed by rmap and zap.
+
+arch/x86/mm/tlb.c, arch/arm64/include/asm/tlbflush.h, 4.20. A CPU appears in `mm_cpumask` when the
+scenario runs user code on it; others have no entry to flush. Left out: batching of flushes
+(mm_tlb_flush_pending), which no objective of the 4.20 designs depends on.
+"""
+
+from __future__ import annotations
+
+from pinlab.lab.language.kernel import (
+    WRITE_ONCE,
+    array,
+    irqs_enabled,
+    kernel,
+    smp_processor_id,
+    spin_until,
+    static_branch,
+)
+from pinlab.lab.linux.keys import tlb_ipi
+from pinlab.lab.linux.types import CPUS
+
+tlb = array(CPUS, 0, 31)
+mm_cpumask = array(CPUS, 0, 1)
+
+
+@kernel
+def flush_tlb_page() -> None:
+    """No CPU goes on using an old copy of the entry just changed.
+
+    With IPIs (x86) each other CPU answers only when its interrupts are on; broadcast invalidation
+    waits for nobody.
+    """
+    for cpu in range(CPUS):
+        if static_branch(mm_cpumask[cpu]):
+            if static_branch(tlb_ipi) and cpu != smp_processor_id():
+                spin_until(irqs_enabled(cpu))
+            WRITE_ONCE(tlb[cpu], 0)

@@ -1,0 +1,147 @@
+"""The structures of the model and the arithmetic of page table entries.
+
+Layout, the same for every scenario (who uses which is said by the scenario's initial values):
+
+* frames 1, 2: pages 0 and 1 of the file; frames 3, 4: anonymous, or free.
+* mappings: SHARED and SHARED2 map the file MAP_SHARED in the first and second process; PRIVATE
+  maps the file or anonymous memory MAP_PRIVATE in the first one, CHILD is what fork makes of it.
+* blocks 1 .. 3 of the disk; block 0 is a hole. With DAX, block n is frame n.
+
+Contents are small version numbers: OLD is on the disk, CPU_DATA was stored by a CPU before the
+scenario starts and is owed to whoever calls fsync, DEVICE_DATA is what a pin holder stores. TORN is
+a block whose image changed while the disk read it: its checksum is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    Struct,
+    array,
+    atomic,
+    bounded,
+    flag,
+    mutex,
+    pointer,
+    pure,
+    refcount,
+    rwsem,
+    spinlock,
+    u1,
+    u3,
+    u5,
+)
+
+PAGES = 4
+FILE_PAGES = 2
+CPUS = 7
+
+FILE = 1
+"""The number of the only AddressSpace."""
+
+SHARED, SHARED2, PRIVATE, CHILD = 1, 2, 3, 4
+"""The numbers of the mappings."""
+
+OLD, CPU_DATA, DEVICE_DATA, TORN = 0, 1, 2, 3
+
+
+class Page(Struct, count=PAGES):
+    """struct page."""
+
+    _refcount = refcount(31)
+    _mapcount = atomic(-1, 6)
+    PG_locked = mutex()
+    PG_dirty = flag()
+    PG_writeback = flag()
+    PG_lru = flag()
+    PG_anon = flag()  # PAGE_MAPPING_ANON in page->mapping
+    PagePrivate = flag()  # buffers are attached; they are dirty when the page is
+    mapping = pointer("AddressSpace")
+    index = flag()  # never changes: read with static_branch
+    data = bounded(OLD, DEVICE_DATA)
+
+
+class AddressSpace(Struct, count=1):
+    """struct address_space and the inode behind it: its page cache and its block map."""
+
+    i_rwsem = rwsem()
+    i_mmap_sem = rwsem()  # the file system's own: ext4 i_mmap_sem, XFS_MMAPLOCK
+    i_mmap_rwsem = rwsem()
+    private_lock = spinlock()
+    i_pages = array(FILE_PAGES, 0, PAGES)  # page frames by index; 0 is empty
+    block = array(FILE_PAGES, 0, 3)  # the file system's block map; 0 is a hole
+
+
+class Mm(Struct, count=2):
+    """struct mm_struct."""
+
+    mmap_sem = rwsem()
+
+
+class Vma(Struct, count=4):
+    """struct vm_area_struct with the page table behind it: a lock and two entries."""
+
+    VM_SHARED = flag()  # never changes: read with static_branch, as the next two
+    VM_FILE = flag()  # vma->vm_file
+    present = flag()  # the scenario has this mapping at all (or fork will make it)
+    unmapped = flag()  # munmap has taken it off the tree
+    table_freed = flag()  # its page table went back to the allocator
+    ptl = spinlock()
+    pte = array(FILE_PAGES, 0, 31)
+
+
+disk = array(4, OLD, TORN)
+"""What is on the disk, by block."""
+
+PTE_PFN = 7
+PTE_WRITE = 8
+PTE_DIRTY = 16
+
+
+@pure
+def pte_none(pte: u5) -> bool:
+    """No entry; swap and migration entries are not modelled."""
+    return pte == 0
+
+
+@pure
+def pte_pfn(pte: u5) -> u3:
+    """The page frame an entry points to: 0 for none."""
+    return pte & PTE_PFN
+
+
+@pure
+def pte_page(pte: u5) -> Page:
+    """The page an entry points to; only of an entry that is there."""
+    return cast(Page, pte & PTE_PFN)
+
+
+@pure
+def pte_write(pte: u5) -> bool:
+    """Whether a store through this entry is allowed."""
+    return pte & PTE_WRITE != 0
+
+
+@pure
+def pte_dirty(pte: u5) -> bool:
+    """Whether a store has gone through this entry."""
+    return pte & PTE_DIRTY != 0
+
+
+@pure
+def pte_wrprotect(pte: u5) -> u5:
+    """The entry, read-only."""
+    return pte & (PTE_PFN | PTE_DIRTY)
+
+
+@pure
+def pte_mkclean(pte: u5) -> u5:
+    """The entry, clean."""
+    return pte & (PTE_PFN | PTE_WRITE)
+
+
+@pure
+def mk_pte(page: Page, write: u1) -> u5:
+    """A fresh entry for `page`; a writable one is dirty, as maybe_mkwrite(pte_mkdirty()) has it."""
+    return cast(int, page) | (PTE_WRITE | PTE_DIRTY) * write

@@ -1,0 +1,28 @@
+"""DAX: the page is the block, and truncate gives it to another file."""
+
+from __future__ import annotations
+
+from pinlab.lab.linux.device import one_shot_device
+from pinlab.lab.linux.tasks import dax_read
+from pinlab.lab.linux.truncate import ext4_setattr
+from pinlab.lab.linux.types import FILE, SHARED
+from pinlab.lab.scenarios.layout import dax_file
+from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
+from pinlab.objectives.events import Event
+
+SCENARIO = Scenario(
+    name="dax-truncate",
+    summary="O_DIRECT read into a DAX mapping beside truncate and reuse of the block",
+    tasks=(
+        Task("read", dax_read, (1, SHARED, 0)),
+        Task("device", one_shot_device, (1, SHARED, 0), daemon=True),
+        Task("truncate", ext4_setattr, (FILE, 0)),
+    ),
+    initial=dax_file(),
+    judges=("O3", "I1", "I8", "I10", "I12"),
+    bounds="1 DAX page, 1 mapping, 1 DMA with 1 store, 1 truncate, 1 new owner of the block",
+    reach=(
+        ReachEvents("the block is reused", (Event.BLOCK_FREE, Event.BLOCK_REUSE)),
+        ReachFunction("truncate waits for a pin", "dax_wait_idle"),
+    ),
+)

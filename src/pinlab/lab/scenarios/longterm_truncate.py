@@ -1,0 +1,22 @@
+"""A memory registration that is never dropped, and truncate."""
+
+from __future__ import annotations
+
+from pinlab.lab.linux.truncate import ext4_setattr
+from pinlab.lab.linux.types import FILE
+from pinlab.lab.scenarios.layout import file_mapped
+from pinlab.lab.scenarios.longterm_fsync import LONGTERM
+from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.objectives.events import Event
+
+SCENARIO = Scenario(
+    name="longterm-truncate",
+    summary="an RDMA registration that never lets go beside truncate",
+    tasks=(*LONGTERM, Task("truncate", ext4_setattr, (FILE, 0))),
+    initial={**file_mapped(), "truncates": (1,)},
+    judges=("I1", "I3", "I10", "I12"),
+    bounds="1 page, 1 mapping, a pin for ever with any number of stores, 1 truncate",
+    reach=(
+        ReachEvents("a pinned page leaves the file", (Event.PIN, Event.CACHE_DEL), (Event.UNPIN,)),
+    ),
+)

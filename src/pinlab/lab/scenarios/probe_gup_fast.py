@@ -1,0 +1,19 @@
+"""Probe: does the design's pin run where GUP-fast runs, with interrupts off? It is alone."""
+
+from __future__ import annotations
+
+from pinlab.lab.linux.tasks import atomic_gup
+from pinlab.lab.linux.types import SHARED
+from pinlab.lab.scenarios.layout import file_mapped
+from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
+
+SCENARIO = Scenario(
+    name="probe-gup-fast",
+    summary="one pin by __get_user_pages_fast() of a page that is there",
+    tasks=(Task("driver", atomic_gup, (SHARED, 0)),),
+    initial=file_mapped(),
+    judges=("I12",),
+    bounds="1 page, 1 mapping, 1 pin, nobody else",
+    reach=(ReachFunction("GUP-fast grabs the page", "grab_page_fast"),),
+    probes="gup_fast_works",
+)
