@@ -1,0 +1,1 @@
+"""The lab: designs of Linux memory management, explored to the end."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinlab.lab.explore.interpreter import explore
+from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import (
     READ_ONCE,
     WRITE_ONCE,
@@ -24,7 +25,6 @@ from pinlab.lab.language.kernel import (
     u4,
     u8,
 )
-from pinlab.lab.language.compile import compile_program
 from tests.lab.language.solo import finals, outcomes, system
 
 out = bounded(0, 255)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import assert_never
 
 from pinlab.lab.explore.result import (
+    INTERRUPTED,
     AlwaysPossible,
     Exploration,
     Limits,
@@ -42,7 +43,6 @@ from pinlab.lab.language.program import (
     Local,
     Lookup,
     Next,
-    Node,
     Op,
     Select,
     Self,
@@ -74,6 +74,10 @@ class Step:
     nodes: tuple[int, ...]
 
 
+Listener = tuple[str, int, tuple[tuple[int, bool], ...]]
+"""An automaton that an event concerns: its name, its variable, what the event does to it."""
+
+
 class _Failed(Exception):
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
@@ -96,8 +100,7 @@ class Interpreter:
             for i, automaton in enumerate(program.automata)
             if automaton.name in system.watch
         }
-        self.deltas: dict[tuple[str, str], tuple[tuple[int, bool], ...]] = {}
-
+        self.listeners: dict[str, tuple[Listener, ...]] = {}
         self.first = self._first()
         self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
 
@@ -160,8 +163,14 @@ class Interpreter:
             if self.may_run(state, actor):
                 node = self.program.nodes[self.pc(state, actor)]
                 for choice in range(node.choices):
-                    if node.guard is None or self._value(node.guard, state, actor, choice):
+                    if node.guard is None or self._enabled(node.guard, state, actor, choice):
                         yield Move(actor, choice)
+
+    def _enabled(self, guard: Expr, state: State, actor: int, choice: int) -> bool:
+        try:
+            return bool(self._value(guard, state, actor, choice))
+        except _Failed:  # the move is there, and fails
+            return True
 
     def step(self, state: State, move: Move) -> Step:
         """Execute `move`, which must be enabled in `state`."""
@@ -178,6 +187,8 @@ class Interpreter:
         for _ in range(LOCAL_STEPS):
             node = self.program.nodes[pc]
             run.nodes.append(pc)
+            if node.visible and node.guard is not None:
+                run.value(node.guard)  # it is true, or it fails and the step with it
             for op in node.ops:
                 run.execute(op)
             pc = run.follow(node.next)
@@ -191,6 +202,16 @@ class Interpreter:
         for i, slot in enumerate(self.program.slots):
             if i != PC and i not in keep:
                 run.values[frame + i] = slot.lo
+
+    def listening(self, event: str) -> tuple[Listener, ...]:
+        """The watched automata that `event` concerns."""
+        if event not in self.listeners:
+            self.listeners[event] = tuple(
+                (name, var, automaton.table(event))
+                for name, (automaton, var) in self.watched.items()
+                if automaton.listens_to(event)
+            )
+        return self.listeners[event]
 
     def replay(self, path: Path) -> tuple[State, Step | None]:
         """Execute `path` from the initial state; the last state before a failure and the last
@@ -231,12 +252,18 @@ class Interpreter:
             case Select(test, then, other):
                 return value(then) if value(test) else value(other)
             case Lookup(table, index):
-                return table[value(index)]
+                return _element(table, value(index))
             case _:
                 assert_never(expr)
 
 
-BINARY = {
+def _element(table: tuple[int, ...], index: int) -> int:
+    if index < 0:  # Python would count from the end
+        raise IndexError(f"element {index} of a table of {len(table)}")
+    return table[index]
+
+
+BINARY: Mapping[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -311,11 +338,13 @@ class _Run:
         if page == 0:
             return
         self.events.append((event, page))
-        for automaton, var in self.interpreter.watched.values():
+        for name, var, table in self.interpreter.listening(event):
+            if not 1 <= page <= self.interpreter.program.vars[var].length:
+                raise _Failed(Failure("null", f"{event}: page {page} does not exist"))
             where = self.interpreter.var_base[var] + page - 1
-            self.values[where], violated = automaton.table(event)[self.values[where]]
-            if violated and automaton.name not in self.violated:
-                self.violated.append(automaton.name)
+            self.values[where], violated = table[self.values[where]]
+            if violated and name not in self.violated:
+                self.violated.append(name)
 
     def follow(self, next_: Next) -> int:
         match next_:
@@ -324,7 +353,7 @@ class _Run:
             case Branch(test, then, other):
                 return then if self.value(test) else other
             case Switch(slot, pcs):
-                return pcs[self.value(Local(slot))]
+                return _element(pcs, self.value(Local(slot)))
             case Halt():
                 return HALTED
             case _:
@@ -360,13 +389,13 @@ def explore(
             moves.append(move)
         return tuple(reversed(moves))
 
-    def hit(what: str, path: Path, message: str = "") -> None:
+    def hit(what: str, state: State, *last: Move, message: str = "") -> None:
         if what not in hits:
-            hits[what] = path
+            hits[what] = (*path_to(state), *last)
             messages[what] = message
 
-    while queue and stopped is None:
-        state = queue.popleft()
+    def visit(state: State) -> None:
+        nonlocal transitions
         any_move = False
         finished = run.finished(state)
         for p in progress:
@@ -378,13 +407,14 @@ def explore(
             transitions += 1
             covered.update(step.nodes)
             for name in step.violated:
-                hit(name, (*path_to(state), move))
+                hit(name, state, move)
             for p in progress:
-                if p.event is not None and any(name == p.event for name, _ in step.events):
+                happens = p.event is not None and any(name == p.event for name, _ in step.events)
+                if happens or step.failure is not None:  # what follows a failure is not known
                     good[p.name].add(state)
             if step.failure is not None:
                 kind = f"failure:{step.failure.kind}"
-                hit(kind, (*path_to(state), move), step.failure.message)
+                hit(kind, state, move, message=step.failure.message)
             if step.state is None:
                 continue
             if progress:
@@ -394,17 +424,29 @@ def explore(
                 depth[step.state] = depth[state] + 1
                 queue.append(step.state)
         if not any_move and not finished:
-            hit("failure:deadlock", path_to(state), deadlock_message(run, state))
-        if limits.max_states is not None and len(parents) > limits.max_states:
-            stopped = f"more than {limits.max_states:,} states"
-        if limits.seconds is not None and time.perf_counter() - start > limits.seconds:
-            stopped = f"more than {limits.seconds:g} seconds"
-        if on_progress is not None and len(parents) % REPORT_EVERY == 0:
+            hit("failure:deadlock", state, message=deadlock_message(run, state))
+
+    def memory() -> int:
+        return len(parents) * len(first) * 8
+
+    visited = 0
+    try:
+        while queue and stopped is None:
+            state = queue.popleft()
+            visit(state)
+            visited += 1
             seconds = time.perf_counter() - start
-            memory = len(parents) * len(first) * 8
-            on_progress(
-                Progress(len(parents), transitions, len(queue), depth[state], seconds, memory)
-            )
+            if limits.max_states is not None and len(parents) > limits.max_states:
+                stopped = f"more than {limits.max_states:,} states"
+            elif limits.seconds is not None and seconds > limits.seconds:
+                stopped = f"more than {limits.seconds:g} seconds"
+            elif limits.memory_bytes is not None and memory() > limits.memory_bytes:
+                stopped = f"more than {limits.memory_bytes:,} bytes"
+            if on_progress is not None and visited % REPORT_EVERY == 0:
+                frontier, level = len(queue), depth[state]
+                on_progress(Progress(len(parents), transitions, frontier, level, seconds, memory()))
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
 
     stuck: dict[str, Path] = {}
     if stopped is None:
@@ -422,7 +464,7 @@ def explore(
         covered=frozenset(covered),
         complete=stopped is None,
         seconds=time.perf_counter() - start,
-        memory_bytes=len(parents) * len(first) * 8,
+        memory_bytes=memory(),
         stopped=stopped,
         messages=messages,
         stuck=stuck,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+INTERRUPTED = "interrupted"
+"""What `Exploration.stopped` says after Ctrl-C."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Move:
@@ -74,7 +77,8 @@ class AlwaysPossible:
 
     Over a finite graph this is "the goal comes true under strong fairness of all steps".
     The goal is either that every actor which is no daemon finishes (`event` None), or that
-    `event` happens (to any page).
+    `event` happens (to any page). A step that fails counts as if the goal came true: what
+    would follow it is not known.
     """
 
     name: str

@@ -1,0 +1,1 @@
+"""The modelling language: a kernel function written in Python becomes a program."""

@@ -59,7 +59,7 @@ from pinlab.lab.language.program import (
     Switch,
     Unary,
 )
-from pinlab.lab.language.source import LanguageError, short, source_of
+from pinlab.lab.language.source import LanguageError, source_of
 from pinlab.objectives.automaton import Automaton
 
 WORD = 64
@@ -287,7 +287,7 @@ class _Linker:
         return Node(
             pc=self.pcs[id(block)],
             function=key,
-            file=short(routine.file),
+            file=routine.file,
             line=block.line,
             primitive=block.primitive,
             visible=block.visible,

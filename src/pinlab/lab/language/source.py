@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from pinlab.lab.language.kernel import KernelFunction
@@ -58,11 +57,3 @@ def source_of(function: KernelFunction) -> Source:
     except NameError as error:
         raise LanguageError(file, tree.lineno, f"annotation: {error}; import that type") from error
     return Source(function.__name__, file, function.role, tree, python.__globals__, hints)
-
-
-def short(file: str) -> str:
-    """A source file's path as traces show it: from the package's lab/ folder on, or its name."""
-    parts = Path(file).parts
-    if "lab" in parts and "pinlab" in parts:
-        return "/".join(parts[len(parts) - 1 - parts[::-1].index("lab") + 1 :])
-    return Path(file).name

@@ -1,0 +1,89 @@
+"""From a design and a scenario to a system that an explorer can visit.
+
+A design is compiled once, together with everything that any scenario starts: its scenarios
+differ only in actors and initial values, so they share the program and its machine code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from pinlab import objectives
+from pinlab.lab.design import Design
+from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.language.compile import compile_program
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.program import Actor, Program, System
+from pinlab.lab.linux.types import Page
+from pinlab.lab.scenarios import scenario as scenarios
+from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
+from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.build import sequence
+from pinlab.objectives.progress import Progress
+
+
+@cache
+def automata() -> tuple[Automaton, ...]:
+    """Every safety objective, then every goal of any scenario."""
+    found = {o.name: o for o in objectives.load().values() if isinstance(o, Automaton)}
+    for scenario in scenarios.load().values():
+        goals = (goal for goal in scenario.reach if isinstance(goal, ReachEvents))
+        found |= {goal.name: _goal(goal) for goal in goals}
+    return tuple(found.values())
+
+
+def _goal(reach: ReachEvents) -> Automaton:
+    return sequence(reach.name, reach.events, reach.broken_by)
+
+
+_programs: dict[tuple[tuple[str, int], ...], Program] = {}
+
+
+def program(design: Design) -> Program:
+    """The program of a design, for every scenario. Raises LanguageError."""
+    key = tuple(sorted((name, id(hook)) for name, hook in design.hooks.items()))
+    if key not in _programs:
+        roots: dict[KernelFunction, None] = {}
+        for scenario in scenarios.load().values():
+            roots |= dict.fromkeys(task.kernel_function() for task in scenario.tasks)
+        _programs[key] = compile_program(roots, design.hooks, automata(), Page.count)
+    return _programs[key]
+
+
+def system(
+    design: Design,
+    scenario: Scenario,
+    keys: Mapping[str, int],
+    judged: Iterable[str] | None = None,
+) -> System:
+    """The scenario played by the design. `keys` are static keys set for this run; `judged` are
+    the objectives to watch (None: all that the scenario judges)."""
+    code = program(design)
+    number = {task.name: i for i, task in enumerate(scenario.tasks)}
+    actors = tuple(
+        Actor(
+            task.name,
+            task.kernel_function().__name__,
+            task.args,
+            None if task.irq_of is None else number[task.irq_of],
+            task.daemon,
+        )
+        for task in scenario.tasks
+    )
+    known = {var.name: var for var in code.vars}
+    values = {**scenario.initial, **{name: (value,) for name, value in keys.items()}}
+    initial = {name: value for name, value in values.items() if name in known}
+    watch = {a.name for a in automata()} & set(scenario.judges if judged is None else judged)
+    watch |= {goal.name for goal in scenario.reach if isinstance(goal, ReachEvents)}
+    return System(code, actors, initial, tuple(sorted(watch)))
+
+
+def progress(scenario: Scenario, judged: Iterable[str] | None = None) -> tuple[AlwaysPossible, ...]:
+    """The objectives of the other kind that the scenario judges."""
+    names = set(scenario.judges if judged is None else judged)
+    return tuple(
+        AlwaysPossible(o.name, None if o.event is None else str(o.event))
+        for o in objectives.load().values()
+        if isinstance(o, Progress) and o.name in names
+    )

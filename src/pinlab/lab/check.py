@@ -1,0 +1,343 @@
+"""Check designs: the face of the lab.
+
+design + scenario -> system -> explorer -> verdicts, one per objective that the scenario judges.
+"""
+
+from __future__ import annotations
+
+import difflib
+import linecache
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
+from multiprocessing import get_context
+
+from pinlab.errors import UsageError
+from pinlab.lab import build
+from pinlab.lab import cost as costs
+from pinlab.lab import design as designs_
+from pinlab.lab.design import Design
+from pinlab.lab.explore import choose
+from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
+from pinlab.lab.language.program import System
+from pinlab.lab.language.source import LanguageError
+from pinlab.lab.results import (
+    Activity,
+    CheckResult,
+    Comparison,
+    Cost,
+    Info,
+    Line,
+    OnActivity,
+    Row,
+    Trace,
+)
+from pinlab.lab.scenarios import scenario as scenarios_
+from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario
+from pinlab.lab.trace import replay, short
+from pinlab.objectives.failures import FAILURES, failures_of
+from pinlab.objectives.verdict import Verdict
+
+FAILURE = "failure:"
+
+FINAL = frozenset({"deadlock", "bug"})
+"""Failures after which nothing follows in the kernel either: there is no step left to take, or
+BUG_ON has stopped it. After any other one a kernel would go on, and the lab cannot say how."""
+
+
+def designs() -> tuple[Info, ...]:
+    """Every design of the package: detectors, then policies."""
+    return tuple(
+        Info(d.name, d.summary, d.kind, short(d.path)) for d in map(designs_.load, designs_.names())
+    )
+
+
+def scenarios() -> tuple[Info, ...]:
+    """Every scenario of the package."""
+    return tuple(
+        Info(s.name, s.summary, f"probe of {s.probes}" if s.probes else ", ".join(s.judges))
+        for s in scenarios_.load().values()
+    )
+
+
+def load_design(name_or_path: str) -> Design:
+    """A design by name, by DETECTOR+POLICY or from a file. Raises UsageError."""
+    design = designs_.load(name_or_path)
+    try:
+        build.program(design)
+    except LanguageError as error:
+        raise UsageError(str(error)) from error
+    return design
+
+
+# ------------------------------------------------------------------------------- one design
+
+
+def check(
+    design: Design,
+    scenarios: tuple[str, ...] | None = None,
+    objectives: tuple[str, ...] | None = None,
+    *,
+    limits: Limits | None = None,
+    engine: str = "auto",
+    coverage: bool = False,
+    on_progress: OnActivity | None = None,
+) -> CheckResult:
+    """Explore the scenarios that judge the objectives asked for; None stands for all.
+
+    Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far.
+    """
+    chosen = _chosen(scenarios, objectives)
+    rows: list[Row] = []
+    traces: dict[tuple[str, str], Callable[[], Trace]] = {}
+    covered: set[int] = set()
+    keys, stopped = probe(design, limits, engine), None
+    for done, scenario in enumerate(chosen):
+        judged = _judged(scenario, objectives)
+        report = _reporter(on_progress, design, scenario, done, len(chosen))
+        it = build.system(design, scenario, keys, judged)
+        found = choose.explore(
+            it, limits, build.progress(scenario, judged), report, engine=engine
+        )
+        covered |= found.covered
+        for row, path in judge(design, scenario, judged, it, found, objectives):
+            rows.append(row)
+            if path is not None:
+                key = (row.objective, row.scenario)
+                traces[key] = partial(trace, design, row.scenario, row.objective, path)
+        if found.stopped == choose.INTERRUPTED:
+            stopped = found.stopped
+            break
+    return CheckResult(
+        design=design.name,
+        rows=tuple(rows),
+        traces=traces,
+        uncovered=uncovered(design, chosen, covered) if coverage else None,
+        stopped=stopped,
+    )
+
+
+def _chosen(
+    names: tuple[str, ...] | None, objectives: tuple[str, ...] | None
+) -> tuple[Scenario, ...]:
+    known = scenarios_.load()
+    for name in names or ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else "see `pinlab list scenarios`."
+            raise UsageError(f"there is no scenario {name!r}: {hint}")
+    chosen = tuple(
+        s
+        for s in known.values()
+        if not s.probes
+        and (names is None or s.name in names)
+        and (objectives is None or _judged(s, objectives) or failure_kinds(objectives))
+    )
+    judged = {o for s in chosen for o in s.judges}
+    for objective in objectives or ():
+        if objective not in judged and not failures_of(objective):
+            raise UsageError(
+                f"no scenario {'chosen ' if names else ''}judges {objective}: "
+                f"they judge {', '.join(sorted(judged)) or 'nothing'}"
+            )
+    if objectives is not None:
+        direct = tuple(s for s in chosen if _judged(s, objectives))
+        return direct or chosen
+    return chosen
+
+
+def failure_kinds(objectives: Iterable[str]) -> tuple[str, ...]:
+    """The failures that violate any of `objectives`."""
+    return tuple(kind for o in objectives for kind in failures_of(o))
+
+
+def _judged(scenario: Scenario, objectives: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(o for o in scenario.judges if objectives is None or o in objectives)
+
+
+def _reporter(
+    on_progress: OnActivity | None, design: Design, scenario: Scenario, done: int, total: int
+) -> Callable[[Progress], None] | None:
+    if on_progress is None:
+        return None
+    on_progress(Activity(design.name, scenario.name, done, total))
+
+    def report(progress: Progress) -> None:
+        on_progress(Activity(design.name, scenario.name, done, total, progress))
+
+    return report
+
+
+def probe(design: Design, limits: Limits | None = None, engine: str = "auto") -> dict[str, int]:
+    """The static keys that a design's own behaviour decides: whether its pin runs in GUP-fast,
+    whether its unpin runs in an interrupt. Explored, not declared."""
+    keys: dict[str, int] = {}
+    for scenario in scenarios_.load().values():
+        if scenario.probes:
+            it = build.system(design, scenario, {scenario.probes: 1})
+            found = choose.explore(it, limits, engine=engine)
+            failed = any(hit.startswith(FAILURE) for hit in found.hits)
+            keys[scenario.probes] = int(found.complete and not failed)
+    return keys
+
+
+def judge(
+    design: Design,
+    scenario: Scenario,
+    judged: Iterable[str],
+    it: System,
+    found: Exploration,
+    wanted: tuple[str, ...] | None,
+) -> Iterator[tuple[Row, Path | None]]:
+    """The verdicts of one exploration, each with its counterexample if violated.
+
+    A failure that the lab noticed by itself adds a row for the objective that it violates.
+    """
+    broken = [FAILURES[hit.removeprefix(FAILURE)] for hit in found.hits if FAILURE in hit]
+    also = [o for o in broken if wanted is None or o in wanted]
+    for objective in dict.fromkeys((*judged, *also)):
+        verdict, path = _verdict(design, objective, scenario, it, found)
+        row = Row(
+            design.name,
+            objective,
+            scenario.name,
+            verdict,
+            found.states,
+            found.transitions,
+            found.seconds,
+        )
+        yield row, path
+
+
+def _verdict(
+    design: Design, objective: str, scenario: Scenario, it: System, found: Exploration
+) -> tuple[Verdict, Path | None]:
+    bounds = _bounds(scenario, it, found)
+    candidates: list[tuple[Path, str]] = []
+    if objective in found.hits:
+        candidates.append((found.hits[objective], ""))
+    if objective in found.stuck:
+        candidates.append((found.stuck[objective], "from there on it can never come true"))
+    for kind in failures_of(objective):
+        if (hit := FAILURE + kind) in found.hits:
+            candidates.append((found.hits[hit], f"{kind}: {found.messages[hit]}"))
+    if candidates:
+        path, reason = min(candidates, key=lambda c: len(c[0]))
+        return Verdict.violated(len(path), bounds, reason=reason), path
+    if not found.complete:
+        return Verdict.unknown(f"stopped: {found.stopped}", bounds), None
+    cut = [h.removeprefix(FAILURE) for h in found.hits if h.startswith(FAILURE)]
+    cut = [kind for kind in cut if kind not in FINAL]
+    if cut:
+        why = f"some runs end early with {', '.join(cut)} (violates {FAILURES[cut[0]]})"
+        return Verdict.unknown(why, bounds), None
+    missing = [
+        goal.name
+        for goal in scenario.reach
+        if design.name not in scenario.unless.get(goal.name, ()) and not _reached(goal, it, found)
+    ]
+    if missing:
+        return Verdict.unknown(f"never reached: {', '.join(missing)}", bounds), None
+    return Verdict.holds(bounds), None
+
+
+def _reached(goal: Reach, it: System, found: Exploration) -> bool:
+    if isinstance(goal, ReachFunction):
+        return any(it.program.nodes[pc].function == goal.function for pc in found.covered)
+    return goal.name in found.hits
+
+
+def _bounds(scenario: Scenario, it: System, found: Exploration) -> str:
+    how = "all" if found.complete else "the first"
+    text = f"{scenario.bounds}; " if scenario.bounds else ""
+    return (
+        f"{text}{len(it.actors)} actors, sequential consistency, "
+        f"{how} {found.states:,} states, depth {found.depth}"
+    )
+
+
+def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
+    """Replay a counterexample. Raises UsageError if it does not exist any more."""
+    where = scenarios_.load()[scenario]
+    judged = (objective,) if objective in where.judges else ()
+    return replay(
+        build.system(design, where, probe(design), judged),
+        path,
+        design=design.name,
+        scenario=scenario,
+        objective=objective,
+        progress=build.progress(where, judged),
+    )
+
+
+def uncovered(
+    design: Design, chosen: tuple[Scenario, ...], covered: Iterable[int]
+) -> tuple[Line, ...]:
+    """The lines of model and design that could run in the scenarios but never did."""
+    nodes = build.program(design).nodes
+    executed = {(nodes[pc].file, line) for pc in covered for line in nodes[pc].lines}
+    every = {
+        (node.file, line): node.function for node in nodes if node.function for line in node.lines
+    }
+    return tuple(
+        Line(short(file), line, every[file, line], linecache.getline(file, line).strip())
+        for file, line in sorted(every.keys() - executed)
+    )
+
+
+def cost(design: Design) -> Cost:
+    """What a design costs, counted from its program."""
+    probes = {s.probes: s for s in scenarios_.load().values() if s.probes}
+    pinning, unpinning = probes["gup_fast_works"], probes["irq_unpin_works"]
+    return costs.cost(design, pinning, unpinning, probe(design))
+
+
+# ----------------------------------------------------------------------------- many designs
+
+
+def compare(
+    designs: tuple[str, ...] | None = None,
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    on_progress: OnActivity | None = None,
+) -> Comparison:
+    """Check many designs (None: all of the package), one process per processor.
+
+    Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done.
+    """
+    chosen = designs or designs_.names()
+    for name in chosen:
+        designs_.load(name)  # what cannot be loaded is said before anything is explored
+    workers = min(jobs or os.cpu_count() or 1, len(chosen))
+    results: dict[str, tuple[tuple[Row, ...], Cost]] = {}
+    stopped = None
+    if on_progress is not None:
+        on_progress(Activity(chosen[0], "", 0, len(chosen)))
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {
+            pool.submit(_one, name, limits): name for name in chosen
+        }
+        try:
+            while pending:
+                ready, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    name = pending.pop(future)
+                    results[name] = future.result()
+                    if on_progress is not None:
+                        on_progress(Activity(name, "", len(results), len(chosen)))
+        except KeyboardInterrupt:
+            stopped = choose.INTERRUPTED
+            pool.shutdown(wait=False, cancel_futures=True)
+    done = [results[name] for name in chosen if name in results]
+    return Comparison(
+        rows=tuple(row for rows, _ in done for row in rows),
+        costs=tuple(cost for _, cost in done),
+        stopped=stopped,
+    )
+
+
+def _one(name: str, limits: Limits | None) -> tuple[tuple[Row, ...], Cost]:
+    design = load_design(name)
+    return check(design, limits=limits).rows, cost(design)

@@ -1,0 +1,1 @@
+"""Explorers: every state of a system, breadth-first."""

@@ -1,0 +1,272 @@
+"""The native explorer: the same exploration as interpreter.py, as machine code.
+
+This file holds no rule of the model. It lays a system out as arrays, lets search.py run over
+them in shares of some milliseconds, and turns what was found into an `Exploration`. Every
+path it reports is replayed in the interpreter first.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from pinlab.lab.explore import machine, search
+from pinlab.lab.explore.arrays import model
+from pinlab.lab.explore.codegen import CONTEXT, WATCHED
+from pinlab.lab.explore.column import Column
+from pinlab.lab.explore.interpreter import Interpreter, deadlock_message
+from pinlab.lab.explore.packing import pack
+from pinlab.lab.explore.result import (
+    INTERRUPTED,
+    AlwaysPossible,
+    Exploration,
+    Limits,
+    Move,
+    OnProgress,
+    Path,
+    Progress,
+)
+from pinlab.lab.explore.squeeze import squeeze
+from pinlab.lab.language.program import System
+
+SHARE = 1 << 16
+"""States expanded between two looks at the clock: less than a tenth of a second."""
+
+BATCH = 512
+NO_LIMIT = 1 << 62
+
+
+class ExplorersDisagree(AssertionError):
+    """A path found by machine code does not replay in the interpreter: a bug of pinlab."""
+
+
+def explore(
+    system: System,
+    limits: Limits | None = None,
+    progress: tuple[AlwaysPossible, ...] = (),
+    on_progress: OnProgress | None = None,
+) -> Exploration:
+    """Visit every state breadth-first; the same result as interpreter.explore.
+
+    Raises ranges.TooWide if the program computes beyond 63 bits, ValueError for a system
+    that is malformed, ExplorersDisagree if pinlab is wrong.
+    """
+    limits = limits or Limits()
+    start = time.perf_counter()
+    run = Interpreter(system)
+    code = machine.load(system.program)
+    found = _Search(run, code, progress)
+    stopped = None
+    try:
+        while (status := found.go_on(limits)) != search.FINISHED:
+            seconds = time.perf_counter() - start
+            if status == search.TOO_MANY:
+                stopped = f"more than {limits.max_states:,} states"
+            elif status == search.FULL:
+                stopped = f"more than {limits.memory_bytes or found.bytes():,} bytes"
+            elif status == search.BROKE:
+                run.replay(found.path(0))
+                raise ExplorersDisagree("machine code broke off where the interpreter goes on")
+            elif limits.seconds is not None and seconds > limits.seconds:
+                stopped = f"more than {limits.seconds:g} seconds"
+            if stopped is not None:
+                break
+            if on_progress is not None:
+                on_progress(found.report(seconds))
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
+    hits, messages = found.hits()
+    return Exploration(
+        states=found.states,
+        transitions=int(found.counters[search.TRANSITIONS]),
+        depth=found.depth,
+        hits=hits,
+        covered=frozenset(np.flatnonzero(found.covered).tolist()),
+        complete=stopped is None,
+        seconds=time.perf_counter() - start,
+        memory_bytes=found.bytes(),
+        stopped=stopped,
+        messages=messages,
+        stuck=found.stuck() if stopped is None else {},
+    )
+
+
+class _Search:
+    """The arrays of one search."""
+
+    def __init__(
+        self,
+        run: Interpreter,
+        code: machine.Code,
+        progress: tuple[AlwaysPossible, ...],
+    ) -> None:
+        if len(progress) > 32:
+            raise ValueError("more than 32 progress properties")
+        self.run = run
+        self.code = code
+        self.progress = progress
+        system, program, place = run.system, run.program, code.assembly.place
+        first = pack(system, place, run.initial())
+        stored = squeeze(system, place, first)
+        self.model, self.tables = model(run, code, stored, progress)
+        self.moves = len(system.actors) * max(node.choices for node in program.nodes)
+        self.room = BATCH + self.moves
+        self.counters = np.zeros(search.COUNTERS, np.int64)
+        self.covered = np.zeros(len(program.nodes), np.uint8)
+        self.hit = np.full((search.AUTOMATA + len(code.assembly.kinds), 3), -1, np.int64)
+        watched = (1 << i for i, a in enumerate(program.automata) if a.name in system.watch)
+        context = np.zeros(CONTEXT, np.int64)
+        context[WATCHED] = np.uint64(sum(watched)).astype(np.int64)
+        self.batch = (
+            first,
+            np.zeros(len(first), np.uint64),
+            np.zeros((self.room, stored.words), np.uint64),
+            np.zeros(self.room, np.uint64),
+            np.zeros(self.room, np.uint32),
+            context,
+        )
+        found = (self.counters, self.covered, self.hit)
+        self.work = search.Work(
+            self.room, self.moves, *(array.ctypes.data for array in (*self.batch, *found))
+        )
+        self.state_words = Column(np.uint64, stored.words)
+        self.parents = Column(np.uint32)
+        self.edges = Column(np.uint32)
+        self.degrees = Column(np.uint16)
+        self.goals = Column(np.uint32)
+        self.table = np.zeros(1 << (4 * self.room).bit_length(), np.uint32)
+        search.squeeze(self.model, first.ctypes.data, self.state_words.address)
+        self.counters[search.STATES] = self.counters[search.LEVEL_END] = 1
+        search.rehash(self.model, self._store(), 1)
+
+    def _store(self) -> search.Store:
+        """Where everything is now; out of date after the next `_grow`."""
+        return search.Store(
+            capacity=self.parents.rows,
+            states=self.state_words.address,
+            parents=self.parents.address,
+            size=len(self.table),
+            table=self.table.ctypes.data,
+            edge_capacity=self.edges.rows,
+            edges=self.edges.address,
+            degrees=self.degrees.address,
+            goals=self.goals.address,
+        )
+
+    @property
+    def states(self) -> int:
+        return int(self.counters[search.STATES])
+
+    @property
+    def depth(self) -> int:
+        beyond = self.counters[search.STATES] > self.counters[search.LEVEL_END]
+        return int(self.counters[search.LEVEL] + beyond)
+
+    def bytes(self) -> int:
+        """What the store holds: states, parents, the whole table, edges."""
+        used = self.states * (self.state_words.row_bytes + self.parents.row_bytes)
+        if self.progress:
+            used += self.states * (self.degrees.row_bytes + self.goals.row_bytes)
+            used += int(self.counters[search.EDGES]) * self.edges.row_bytes
+        return used + self.table.nbytes
+
+    def report(self, seconds: float) -> Progress:
+        """The figures so far."""
+        c = self.counters
+        frontier = self.states - int(c[search.NEXT])
+        level = int(c[search.LEVEL])
+        transitions = int(c[search.TRANSITIONS])
+        return Progress(self.states, transitions, frontier, level, seconds, self.bytes())
+
+    def go_on(self, limits: Limits) -> int:
+        """Search for a share. FULL only if the memory allowed or present is not enough."""
+        most = NO_LIMIT if limits.max_states is None else limits.max_states
+        allowed = NO_LIMIT if limits.memory_bytes is None else limits.memory_bytes
+        if self.bytes() > allowed:
+            return search.FULL
+        status = search.search(self.model, self.work, self._store(), most, SHARE)
+        if status != search.FULL:
+            return status
+        try:
+            grown = self._grow(allowed)
+        except MemoryError:
+            grown = False
+        return search.AGAIN if grown else search.FULL
+
+    def _grow(self, allowed: int) -> bool:
+        """Make room for at least a batch more; False if that is not allowed."""
+        rows = self.states + self.room
+        self.state_words.reserve(rows)
+        self.parents.reserve(rows)
+        if self.progress:
+            self.degrees.reserve(rows)
+            self.goals.reserve(rows)
+            self.edges.reserve(int(self.counters[search.EDGES]) + self.room)
+        if rows * 10 > len(self.table) * 7:
+            size = 2 * len(self.table)
+            if size > 1 << 32 or self.bytes() + self.table.nbytes > allowed:
+                return False
+            self.table = np.zeros(0, np.uint32)  # the old one goes before the new one comes
+            self.table = np.zeros(size, np.uint32)
+            search.rehash(self.model, self._store(), self.states)
+        return True
+
+    # -------------------------------------------------------------------------- results
+
+    def path_to(self, state: int) -> Path:
+        """The moves by which `state` was first reached."""
+        moves: list[Move] = []
+        store = self._store()
+        while state != 0:
+            parent = int(self.parents.array[state])
+            actor, choice = search.find_move(self.model, self.work, store, parent, state)
+            if actor < 0:
+                raise ExplorersDisagree(f"no move leads from state {parent} to {state}")
+            moves.append(Move(int(actor), int(choice)))
+            state = parent
+        return tuple(reversed(moves))
+
+    def path(self, what: int) -> Path:
+        """The moves up to and with the one that hit row `what` of the hits."""
+        state, actor, choice = self.hit[what].tolist()
+        last = () if actor < 0 else (Move(actor, choice),)
+        return self.path_to(state) + last
+
+    def hits(self) -> tuple[dict[str, Path], dict[str, str]]:
+        """What was hit, with the messages: each path replayed in the interpreter."""
+        hits: dict[str, Path] = {}
+        messages: dict[str, str] = {}
+        rows = [i for i, row in enumerate(self.hit) if row[0] >= 0]
+        for what in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
+            path = self.path(what)
+            states, last = self.run.replay(path)
+            if what < search.AUTOMATA:
+                name = self.run.program.automata[what].name
+                agreed, message = last is not None and name in last.violated, ""
+            else:
+                kind = self.code.assembly.kinds[what - search.AUTOMATA]
+                name = f"failure:{kind}"
+                if kind == "deadlock" and self.hit[what, 1] < 0:
+                    agreed = not any(True for _ in self.run.moves(states))
+                    message = deadlock_message(self.run, states)
+                else:
+                    failure = last.failure if last is not None else None
+                    agreed = failure is not None and failure.kind == kind
+                    message = failure.message if failure is not None else ""
+            if not agreed:
+                raise ExplorersDisagree(f"{name}: {path}")
+            hits[name], messages[name] = path, message
+        return hits, messages
+
+    def stuck(self) -> dict[str, Path]:
+        """For each progress property that can be lost, the path to the nearest such state."""
+        if not self.progress:
+            return {}
+        search.spread_goals(self._store(), self.states, int(self.counters[search.EDGES]))
+        found: dict[str, Path] = {}
+        for i, p in enumerate(self.progress):
+            lost = np.flatnonzero(self.goals.array[: self.states] & np.uint32(1 << i) == 0)
+            if len(lost):
+                found[p.name] = self.path_to(int(lost[0]))
+        return found

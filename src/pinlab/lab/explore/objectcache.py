@@ -1,0 +1,63 @@
+"""Files that only save time: made code, kept under the user's cache folder.
+
+Every entry can be deleted at any moment. It is written to a temporary file and renamed, so
+that a reader never sees half of it, and carries its own checksum, so that a damaged one is
+ignored: LLVM would crash on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+SUFFIX = ".o"
+
+
+def cache_folder() -> Path:
+    """$XDG_CACHE_HOME/pinlab, or ~/.cache/pinlab."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    # the specification asks to ignore a relative path
+    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "pinlab"
+
+
+def key(*parts: str) -> str:
+    """The name under which what depends on `parts`, and on nothing else, is kept."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)}:".encode())
+        digest.update(part.encode())
+    return digest.hexdigest()[:40]
+
+
+def load(name: str) -> bytes | None:
+    """The entry called `name`, or None if there is none that is whole."""
+    try:
+        data = (cache_folder() / (name + SUFFIX)).read_bytes()
+    except OSError:
+        return None
+    checksum, content = data[:32], data[32:]
+    return content if hashlib.sha256(content).digest() == checksum else None
+
+
+def store(name: str, content: bytes) -> None:
+    """Keep `content` as `name`; does nothing where the folder cannot be written."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=name[:8], suffix=".tmp")
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        os.replace(temporary, folder / (name + SUFFIX))
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def holds(name: str) -> bool:
+    """Whether there is an entry called `name`, whole or not."""
+    return (cache_folder() / (name + SUFFIX)).exists()

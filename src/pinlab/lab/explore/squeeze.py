@@ -1,0 +1,143 @@
+"""Which bits of a system's states can change, and where they are kept.
+
+The layout of packing.py belongs to the program; one scenario uses only some of it. Bits that
+no node of its actors can write are the same in every state, so a state is stored without
+them: runs of changing bits, packed into as few words as will hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pinlab.lab.explore.packing import WORD, Field, Layout, Words
+from pinlab.lab.language.program import (
+    HALTED,
+    PC,
+    Branch,
+    Emit,
+    Goto,
+    If,
+    Next,
+    Op,
+    Program,
+    SetLocal,
+    SetShared,
+    Switch,
+    System,
+)
+
+FROM_WORD, FROM_SHIFT, MASK, TO_WORD, TO_SHIFT, RUN_COLUMNS = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Squeeze:
+    """How a state of `wide` words is stored in `words`: `runs` are int64[n, RUN_COLUMNS];
+    `constant` the bits outside them."""
+
+    words: int
+    runs: npt.NDArray[np.int64]
+    constant: Words
+
+
+def squeeze(system: System, place: Layout, first: Words) -> Squeeze:
+    """The bits that can differ from the initial state `first`."""
+    masks = changing(system, place, first)
+    constant = np.array([int(w) & ~m for w, m in zip(first, masks, strict=True)], np.uint64)
+    runs = [(word, shift, size) for word, m in enumerate(masks) for shift, size in _runs(m)]
+    room: list[int] = []  # bits taken of each word stored
+    rows: list[tuple[int, ...]] = []
+    for word, shift, size in sorted(runs, key=lambda run: (-run[2], run)):
+        to = next((i for i, used in enumerate(room) if used + size <= WORD), len(room))
+        if to == len(room):
+            room.append(0)
+        mask = (1 << size) - 1
+        rows.append((word, shift, mask - (1 << WORD) if size == WORD else mask, to, room[to]))
+        room[to] += size
+    table = np.array(sorted(rows), np.int64).reshape(-1, RUN_COLUMNS)
+    return Squeeze(len(room), table, constant)
+
+
+def changing(system: System, place: Layout, first: Words) -> list[int]:
+    """Per word of a state, the bits that some node of the system's actors can write, and
+    those of slots that have a value in `first` and lose it when they are dead."""
+    program = system.program
+    masks = [0] * place.words(len(system.actors))
+    written: set[int] = set()
+    for actor, who in enumerate(system.actors):
+        slots = {PC}
+        for pc in _reachable(program, program.entries[who.entry].pc):
+            for op in _flat(program.nodes[pc].ops):
+                match op:
+                    case SetLocal(slot, _):
+                        slots.add(slot)
+                    case SetShared(var, _, _):
+                        written.add(var)
+                    case Emit(event, _):
+                        written.update(
+                            var
+                            for automaton, var in zip(
+                                program.automata, program.automaton_vars, strict=True
+                            )
+                            if automaton.name in system.watch and automaton.listens_to(event)
+                        )
+                    case _:
+                        pass
+        frame = first[place.frame(actor) :]
+        slots.update(i for i, field in enumerate(place.slots) if field.get(frame) != field.lo)
+        for slot in slots:
+            _mark(masks, place.slots[slot], place.frame(actor))
+    for var in written:
+        _mark(masks, place.vars[var], 0)
+    return masks
+
+
+def _mark(masks: list[int], field: Field, base: int) -> None:
+    for i in range(field.length):
+        if field.width:
+            word, shift = field.at(i)
+            masks[base + word] |= field.mask << shift
+
+
+def _runs(mask: int) -> Iterator[tuple[int, int]]:
+    """(first bit, length) of every run of ones."""
+    bit = 0
+    while mask >> bit:
+        bit += (mask >> bit & -(mask >> bit)).bit_length() - 1
+        size = (~(mask >> bit) & (mask >> bit) + 1).bit_length() - 1
+        yield bit, size
+        bit += size
+
+
+def _flat(ops: Sequence[Op]) -> Iterator[Op]:
+    for op in ops:
+        yield op
+        if isinstance(op, If):
+            yield from _flat(op.then)
+            yield from _flat(op.other)
+
+
+def _reachable(program: Program, entry: int) -> set[int]:
+    found = {HALTED}
+    todo = [entry]
+    while todo:
+        pc = todo.pop()
+        if pc not in found:
+            found.add(pc)
+            todo += _successors(program.nodes[pc].next)
+    return found - {HALTED}
+
+
+def _successors(after: Next) -> Sequence[int]:
+    match after:
+        case Goto(pc):
+            return (pc,)
+        case Branch(_, then, other):
+            return (then, other)
+        case Switch(_, pcs):
+            return pcs
+        case _:
+            return ()

@@ -1,0 +1,177 @@
+"""A counterexample, replayed: who executed which line, and what it changed."""
+
+from __future__ import annotations
+
+import linecache
+from pathlib import Path
+
+from pinlab import objectives
+from pinlab.errors import UsageError
+from pinlab.lab.explore.interpreter import Interpreter, State, Step
+from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.explore.result import Path as Moves
+from pinlab.lab.language.program import Node, Program, System
+from pinlab.lab.results import Trace, TraceStep
+from pinlab.objectives.failures import FAILURES
+from pinlab.objectives.verdict import Outcome
+
+REPLAY_STATES = 200_000
+"""How far a replay looks for a way out of the last state of a progress counterexample."""
+
+
+def replay(
+    it: System,
+    moves: Moves,
+    *,
+    design: str,
+    scenario: str,
+    objective: str,
+    progress: tuple[AlwaysPossible, ...] = (),
+) -> Trace:
+    """Execute `moves` from the initial state and say whether they end in a violation.
+
+    Raises UsageError if a move does not exist (any more).
+    """
+    run = Interpreter(it)
+    state = run.initial()
+    steps: list[TraceStep] = []
+    last: Step | None = None
+    for number, move in enumerate(moves, 1):
+        if move not in set(run.moves(state)):
+            raise UsageError(
+                f"step {number} of the counterexample is not possible any more: the model or the "
+                f"design has changed; run `pinlab explain {design} {objective}` for a new one"
+            )
+        last = run.step(state, move)
+        steps.append(_step(run, state, last, number, it.actors[move.actor].name))
+        if last.state is None:
+            break
+        state = last.state
+    outcome, message = _judge(run, state, last, objective, progress)
+    return Trace(
+        design=design,
+        scenario=scenario,
+        objective=objective,
+        claim=objectives.load()[objective].claim,
+        actors=tuple(actor.name for actor in it.actors),
+        steps=tuple(steps),
+        moves=moves,
+        outcome=outcome,
+        message=message,
+    )
+
+
+def _step(run: Interpreter, before: State, step: Step, number: int, actor: str) -> TraceStep:
+    nodes = [run.program.nodes[pc] for pc in step.nodes]
+    shown = _primitive(nodes)
+    changes = _changes(run, before, step.state) if step.state is not None else ()
+    return TraceStep(
+        number=number,
+        actor=actor,
+        function=shown.function,
+        file=short(shown.file),
+        line=shown.line,
+        source=linecache.getline(shown.file, shown.line).strip(),
+        changes=changes,
+        events=step.events,
+    )
+
+
+def _primitive(nodes: list[Node]) -> Node:
+    """The node that a reader should see: the one with the primitive."""
+    return next((node for node in nodes if node.visible), nodes[0])
+
+
+def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, str, str], ...]:
+    found = []
+    for number, var in enumerate(run.program.vars):
+        if number in run.program.automaton_vars:
+            continue
+        for i in range(var.length):
+            at = run.var_base[number] + i
+            if before[at] != after[at]:
+                found.append((element(run.program, number, i), str(before[at]), str(after[at])))
+    return tuple(found)
+
+
+def element(program: Program, var: int, index: int) -> str:
+    """How a person calls one element: `Page 1._refcount`, `Vma 2.pte[0]`, `tlb[3]`."""
+    it = program.vars[var]
+    if "." in it.name:
+        struct, field = it.name.split(".", 1)
+        count = _instances(program, struct)
+        per = max(1, it.length // count)
+        instance = f"{struct}{index // per + 1}" if count > 1 else struct
+        return f"{instance}.{field}" + (f"[{index % per}]" if per > 1 else "")
+    return it.name if it.length == 1 else f"{it.name}[{index}]"
+
+
+def _instances(program: Program, struct: str) -> int:
+    """How many instances a structure has: the shortest of its variables has one per instance."""
+    return min(v.length for v in program.vars if v.name.startswith(f"{struct}."))
+
+
+def _judge(
+    run: Interpreter,
+    state: State,
+    last: Step | None,
+    objective: str,
+    progress: tuple[AlwaysPossible, ...],
+) -> tuple[Outcome, str]:
+    """Whether the replayed path ends in a violation of `objective`, and how in words."""
+    if last is not None and objective in last.violated:
+        event = last.events[-1][0] if last.events else ""
+        return Outcome.VIOLATED, f"{objective} is violated by {event}"
+    if last is not None and last.failure is not None:
+        broken = FAILURES[last.failure.kind] == objective
+        outcome = Outcome.VIOLATED if broken else Outcome.UNKNOWN
+        return outcome, f"{last.failure.kind}: {last.failure.message}"
+    if not any(True for _ in run.moves(state)) and not run.finished(state):
+        broken = FAILURES["deadlock"] == objective
+        outcome = Outcome.VIOLATED if broken else Outcome.UNKNOWN
+        return outcome, "deadlock: " + waiting(run, state)
+    for p in progress:
+        if p.name == objective:
+            possible = still_possible(run, state, p)
+            if possible is None:
+                return Outcome.UNKNOWN, f"more than {REPLAY_STATES:,} states follow"
+            if not possible:
+                goal = "every task finishes" if p.event is None else p.event
+                return Outcome.VIOLATED, f"from here on it can never happen that {goal}"
+    return Outcome.HOLDS, "the path ends without a violation"
+
+
+def waiting(run: Interpreter, state: State) -> str:
+    """Who stands where and cannot go on."""
+    return ", ".join(
+        f"{actor.name} waits in {run.program.nodes[run.pc(state, i)].function}"
+        for i, actor in enumerate(run.system.actors)
+        if run.pc(state, i) != 0 and not actor.daemon and actor.irq_of is None
+    )
+
+
+def still_possible(run: Interpreter, start: State, goal: AlwaysPossible) -> bool | None:
+    """Whether the goal can come true from `start`; None if that is too much to look at."""
+    seen = {start}
+    todo = [start]
+    while todo:
+        state = todo.pop()
+        if goal.event is None and run.finished(state):
+            return True
+        for move in run.moves(state):
+            step = run.step(state, move)
+            if goal.event is not None and any(name == goal.event for name, _ in step.events):
+                return True
+            if step.state is not None and step.state not in seen:
+                if len(seen) > REPLAY_STATES:
+                    return None
+                seen.add(step.state)
+                todo.append(step.state)
+    return False
+
+
+def short(file: str) -> str:
+    """A source file as traces show it: below the package's lab/ folder, or its bare name."""
+    path = Path(file)
+    here = Path(__file__).parent
+    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
