@@ -1,0 +1,1 @@
+"""pinlab: who pins a page, and what a design that tracks pins can promise."""

@@ -97,9 +97,7 @@ def check(
         judged = _judged(scenario, objectives)
         report = _reporter(on_progress, design, scenario, done, len(chosen))
         it = build.system(design, scenario, keys, judged)
-        found = choose.explore(
-            it, limits, build.progress(scenario, judged), report, engine=engine
-        )
+        found = choose.explore(it, limits, build.progress(scenario, judged), report, engine=engine)
         covered |= found.covered
         for row, path in judge(design, scenario, judged, it, found, objectives):
             rows.append(row)
@@ -289,8 +287,9 @@ def uncovered(
 def cost(design: Design) -> Cost:
     """What a design costs, counted from its program."""
     probes = {s.probes: s for s in scenarios_.load().values() if s.probes}
-    pinning, unpinning = probes["gup_fast_works"], probes["irq_unpin_works"]
-    return costs.cost(design, pinning, unpinning, probe(design))
+    keys = probe(design)
+    pinning = "gup_fast_works" if keys["gup_fast_works"] else "slow_pin_works"
+    return costs.cost(design, probes[pinning], probes["slow_pin_works"], keys)
 
 
 # ----------------------------------------------------------------------------- many designs

@@ -23,8 +23,8 @@ MAX_STEPS = 2_000
 def cost(design: Design, pinning: Scenario, unpinning: Scenario, keys: Mapping[str, int]) -> Cost:
     """Count along the solo runs of two probes: up to the event `pin`, and from `unpin` on.
 
-    A pin is a whole get_user_pages call for one page that is present; what every design pays is
-    in it (compare with `untracked`).
+    A pin is a whole get_user_pages call for one page that is present, by GUP-fast if the design
+    has it; what every design pays is in it (compare with `untracked`).
     """
     before_pin, _ = _split(design, pinning, keys, Event.PIN)
     _, after_unpin = _split(design, unpinning, keys, Event.UNPIN)
@@ -67,7 +67,8 @@ def _split(
 
 def _count(design: Design, nodes: list[Node]) -> dict[str, int]:
     program = build.program(design)
-    counts = Counter(dict.fromkeys((*KINDS.values(), WALKS), 0))
+    counts = Counter({name: 0 for name in KINDS.values()})
+    walkers: set[str] = set()  # functions that load page table entries: each is one walk
     for node in nodes:
         kind = TABLE[node.primitive].cost if node.primitive in TABLE else ""
         if kind in KINDS:
@@ -78,5 +79,6 @@ def _count(design: Design, nodes: list[Node]) -> dict[str, int]:
             for load in loads
             for e in subexpressions(load)
         ):
-            counts[WALKS] += 1
+            walkers.add(node.function)
+    counts[WALKS] = len(walkers)
     return dict(counts)

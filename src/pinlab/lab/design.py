@@ -24,21 +24,22 @@ import pinlab.lab.linux.design
 from pinlab.errors import UsageError
 from pinlab.lab.language.kernel import Cells, KernelFunction
 
-
 PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 """A design that replaces one of these counts pins in a way of its own: it is a detector."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """`hooks` by name; `kind` is "detector" or "policy"; `struct_page_bytes` is what the
-    design's `per_page` fields add to struct page; `path` its source file."""
+    """`hooks` by name, `own` those that it does not have from its `BASE`; `kind` is "detector" or
+    "policy"; `struct_page_bytes` is what its `per_page` fields add to struct page; `path` is its
+    source file."""
 
     name: str
     summary: str
     kind: str
     path: str
     hooks: Mapping[str, KernelFunction]
+    own: Mapping[str, KernelFunction]
     struct_page_bytes: int
 
 
@@ -66,12 +67,8 @@ def names() -> tuple[str, ...]:
 @cache
 def load(name_or_path: str) -> Design:
     """A design by its name, by DETECTOR+POLICY, or from a file. Raises UsageError."""
-    if "+" in name_or_path and not name_or_path.endswith(".py"):
-        parts = [load(part) for part in name_or_path.split("+")]
-        hooks = {name: hook for part in parts for name, hook in part.hooks.items()}
-        fields = {id(f): f.bytes for part in parts for f in _fields(part)}
-        summary = " with ".join(part.summary for part in parts)
-        return Design(name_or_path, summary, "policy", parts[-1].path, hooks, sum(fields.values()))
+    if "+" in name_or_path:
+        return _combined(name_or_path, [load(part) for part in name_or_path.split("+")])
     if name_or_path.endswith(".py") or "/" in name_or_path:
         return _from_module(_import_file(Path(name_or_path)), Path(name_or_path).stem)
     module = name_or_path.replace("-", "_")
@@ -95,6 +92,7 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         and value.__module__ == module.__name__
         and name in hook_names()
     }
+    _refuse_strays(module)
     base = getattr(module, "BASE", None)
     if not own and base is None and not module.__name__.startswith(pinlab.lab.designs.__name__):
         raise UsageError(
@@ -105,24 +103,55 @@ def _from_module(module: ModuleType, stem: str) -> Design:
     if base is not None:
         detector = base if isinstance(base, str) else base.__name__.rsplit(".", 1)[-1]
         below = load(detector.replace("_", "-")).hooks
-    hooks = {**below, **own}
     doc = (module.__doc__ or "").strip().splitlines()
-    design = Design(
-        name=stem.replace("_", "-"),
-        summary=doc[0] if doc else "(no description)",
-        kind="policy" if base is not None and not own.keys() & PINNING else "detector",
-        path=str(module.__file__),
-        hooks=hooks,
-        struct_page_bytes=0,
+    return _design(
+        stem.replace("_", "-"),
+        doc[0] if doc else "(no description)",
+        "policy" if base is not None and not own.keys() & PINNING else "detector",
+        str(module.__file__),
+        {**below, **own},
+        own,
     )
-    total = sum(field.bytes for field in _fields(design))
-    return Design(design.name, design.summary, design.kind, design.path, design.hooks, total)
 
 
-def _fields(design: Design) -> list[Cells]:
-    """The per-page fields declared in the modules that a design's hooks come from."""
+def _refuse_strays(module: ModuleType) -> None:
+    """A misspelt hook must not be passed over in silence."""
+    functions = {
+        name: value.function
+        for name, value in vars(module).items()
+        if isinstance(value, KernelFunction) and value.__module__ == module.__name__
+    }
+    for name in functions.keys() - hook_names():
+        if not any(name in f.__code__.co_names for n, f in functions.items() if n != name):
+            close = difflib.get_close_matches(name, sorted(hook_names()), 1)
+            hint = f"did you mean {close[0]}?" if close else f"hooks: {', '.join(hook_names())}"
+            raise UsageError(f"{module.__file__}: {name} is no hook and nothing calls it; {hint}")
+
+
+def _combined(name: str, parts: list[Design]) -> Design:
+    """A detector with policies: of each further one only what it brings itself."""
+    hooks = dict(parts[0].hooks)
+    for part in parts[1:]:
+        hooks |= part.own
+    summary = "; ".join(part.summary for part in parts)
+    return _design(name, summary, parts[-1].kind, parts[-1].path, hooks, hooks)
+
+
+def _design(
+    name: str,
+    summary: str,
+    kind: str,
+    path: str,
+    hooks: Mapping[str, KernelFunction],
+    own: Mapping[str, KernelFunction],
+) -> Design:
+    return Design(name, summary, kind, path, hooks, own, sum(f.bytes for f in _fields(hooks)))
+
+
+def _fields(hooks: Mapping[str, KernelFunction]) -> list[Cells]:
+    """The per-page fields declared in the modules that the hooks come from."""
     found: dict[int, Cells] = {}
-    for hook in design.hooks.values():
+    for hook in hooks.values():
         for value in hook.function.__globals__.values():
             if isinstance(value, Cells) and value.length < 0:
                 found[id(value)] = value

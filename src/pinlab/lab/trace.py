@@ -10,7 +10,9 @@ from pinlab.errors import UsageError
 from pinlab.lab.explore.interpreter import Interpreter, State, Step
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.result import Path as Moves
-from pinlab.lab.language.program import Node, Program, System
+from pinlab.lab.language.primitives import WRITER
+from pinlab.lab.language.program import Node, Program, System, Var
+from pinlab.lab.linux.types import show
 from pinlab.lab.results import Trace, TraceStep
 from pinlab.objectives.failures import FAILURES
 from pinlab.objectives.verdict import Outcome
@@ -90,8 +92,20 @@ def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, 
         for i in range(var.length):
             at = run.var_base[number] + i
             if before[at] != after[at]:
-                found.append((element(run.program, number, i), str(before[at]), str(after[at])))
+                old, new = (_shown(run.system, var, s[at]) for s in (before, after))
+                found.append((element(run.program, number, i), old, new))
     return tuple(found)
+
+
+def _shown(it: System, var: Var, value: int) -> str:
+    """A value as a person reads it: who holds a lock, what a page table entry says."""
+    if var.kind in ("spinlock", "mutex"):
+        return "free" if value == 0 else f"held by {it.actors[value - 1].name}"
+    if var.kind == "rwsem" and value >= WRITER:
+        return f"held by {it.actors[value - WRITER].name}"
+    if var.kind == "rwsem":
+        return {0: "free", 1: "1 reader"}.get(value, f"{value} readers")
+    return show(var.name, value)
 
 
 def element(program: Program, var: int, index: int) -> str:

@@ -252,7 +252,9 @@ def test_what_is_outside_the_language_is_refused_with_place_and_remedy(
 ) -> None:
     from pinlab.lab.language.source import LanguageError
 
-    header = "from pinlab.lab.language.kernel import *\na = bounded(0, 7)\n@kernel\ndef f() -> None:\n"
+    header = (
+        "from pinlab.lab.language.kernel import *\na = bounded(0, 7)\n@kernel\ndef f() -> None:\n"
+    )
     module = load(header + body + "\n")
     with pytest.raises(LanguageError) as refused:
         compile_program([module.f])

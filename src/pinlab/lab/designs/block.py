@@ -8,9 +8,8 @@ Known holes: fsync waits with pages in its bio that a pin holder may itself be w
 
 from __future__ import annotations
 
-from pinlab.lab.designs.refcount_bias import page_pinned
 from pinlab.lab.language.kernel import kernel, u3
-from pinlab.lab.linux.design import SKIP, WAIT
+from pinlab.lab.linux.design import SKIP, WAIT, page_pinned
 from pinlab.lab.linux.types import Page
 
 BASE = "refcount-bias"

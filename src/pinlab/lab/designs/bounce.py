@@ -1,17 +1,17 @@
 """bounce: fsync writes a copy of a pinned page, which stays dirty; background writeback skips it.
 
-Source: Kara, December 2018: clear_page_dirty_for_io() hands out a bounce page; never let a pinned page
-become clean. `bounce-2023` is what was sent later.
+Source: Kara, December 2018: clear_page_dirty_for_io() hands out a bounce page; never let a pinned
+page become clean. `bounce-2023` is what was sent later.
 
-Known holes: the copy can be torn by a store while it is made; it does not change under the disk, and
-that is what checksums ask for. Truncate and direct writes are not its matter.
+Known holes: the copy can be torn by a store while it is made; it does not change under the disk,
+and that is what checksums ask for. A page that stays dirty cannot be invalidated: a direct write
+to the file leaves old data in the cache (I4, as D12).
 """
 
 from __future__ import annotations
 
-from pinlab.lab.designs.refcount_bias import page_pinned
 from pinlab.lab.language.kernel import allocate, kernel, u3
-from pinlab.lab.linux.design import BOUNCE_DIRTY, SKIP
+from pinlab.lab.linux.design import BOUNCE_DIRTY, SKIP, page_pinned
 from pinlab.lab.linux.types import Page
 
 BASE = "refcount-bias"

@@ -3,15 +3,14 @@
 Source: Kara's series of 9 February 2023 (BIO_NEED_PIN_BOUNCE in iomap), not merged; its first patch
 is what became d824ec2a1546, reclaim leaves the buffers of pinned pages.
 
-Known holes: the page is clean while pinned, and its holder dirties it without the file system having
-been told (O2 as Chinner reads it); the buffers are there, so nothing crashes (I3).
+Known holes: the page is clean while pinned, and its holder dirties it without the file system
+having been told (O2 as Chinner reads it); the buffers are there, so nothing crashes (I3).
 """
 
 from __future__ import annotations
 
-from pinlab.lab.designs.refcount_bias import page_pinned
 from pinlab.lab.language.kernel import allocate, kernel, u3
-from pinlab.lab.linux.design import BOUNCE, SKIP
+from pinlab.lab.linux.design import BOUNCE, SKIP, page_pinned
 from pinlab.lab.linux.types import Page
 
 BASE = "refcount-bias"

@@ -4,9 +4,10 @@ Source: Glisse, 7 and 8 December 2018. Each call allocates a fake vma and insert
 mapping's tree under i_mmap_rwsem; pages get a mapcount instead of a reference. Writeback meets the
 fake vma on its walk.
 
-Known holes (Kara, 12 December): inserting sleeps, so there is no GUP-fast; removing sleeps, so there
-is no unpin in an interrupt. A page with mapcount and no reference can be freed while pinned. The
-walk cannot tell which page of the range is pinned. All fake vmas of the mapping are one count here.
+Known holes (Kara, 12 December): inserting sleeps, so there is no GUP-fast; removing sleeps, so
+there is no unpin in an interrupt. A page with mapcount and no reference can be freed while pinned
+(I1). The walk cannot tell which page of the range is pinned; so all fake vmas are one count here,
+and the fake anon_vma of anonymous pages is the same one.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from pinlab.lab.language.kernel import (
     spin_unlock_irq,
     spinlock,
     trace,
+    xchg,
 )
 from pinlab.lab.linux.types import DEVICE_DATA, Page
 from pinlab.objectives.events import Event
@@ -35,13 +36,13 @@ device_lock = spinlock()
 
 @kernel
 def grab_page(page: Page) -> bool:
-    """Enter it, unless somebody is taking it away; the entry of the CPU is still there (the page
-    table lock, or GUP-fast's second look)."""
+    """Enter it, unless somebody is taking it away. Page table lock held: the CPU's entry is there,
+    and whoever changes it later has still to begin invalidating."""
     spin_lock_irq(device_lock)
     entered = False
     if atomic_read(invalidating[page]) == 0:
-        WRITE_ONCE(device_maps[page], 1)
-        trace(Event.PIN, page)
+        if xchg(device_maps[page], 1) == 0:
+            trace(Event.PIN, page)
         entered = True
     spin_unlock_irq(device_lock)
     return entered
@@ -49,15 +50,19 @@ def grab_page(page: Page) -> bool:
 
 @kernel
 def grab_page_fast(page: Page) -> bool:
-    """The same; there is no reference to take."""
-    return grab_page(page)
+    """The driver's fault handler uses slow GUP (get_user_pages_remote() in 4.20's umem_odp.c)."""
+    return False
+
+
+@kernel
+def pin_begins(page: Page) -> None:
+    """Said where the device's table changes."""
 
 
 @kernel
 def remove(page: Page) -> None:
     """Out of the device's table: it stores no more when this returns. device_lock held."""
-    if READ_ONCE(device_maps[page]) == 1:
-        WRITE_ONCE(device_maps[page], 0)
+    if xchg(device_maps[page], 0) == 1:
         trace(Event.UNPIN, page)
 
 
@@ -70,13 +75,14 @@ def release_page(page: Page) -> None:
 
 
 @kernel
-def pin_begins(page: Page) -> None:
+def pin_ends(page: Page) -> None:
     """Said where the device's table changes."""
 
 
 @kernel
-def pin_ends(page: Page) -> None:
-    """Likewise."""
+def pin_holds(page: Page) -> bool:
+    """Only while the device's entry is there."""
+    return bool(READ_ONCE(device_maps[page]) == 1)
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pinlab.lab.explore import machine, search
+from pinlab.lab.explore import machine, tables
 from pinlab.lab.explore.interpreter import LOCAL_STEPS, Interpreter
 from pinlab.lab.explore.packing import Layout
 from pinlab.lab.explore.result import AlwaysPossible
@@ -17,7 +17,7 @@ Tables = tuple[npt.NDArray[np.generic], ...]
 
 def model(
     run: Interpreter, code: machine.Code, stored: Squeeze, progress: tuple[AlwaysPossible, ...]
-) -> tuple[search.Model, Tables]:
+) -> tuple[tables.Model, Tables]:
     """The tables of a system, and what must stay alive as long as they are used.
 
     Raises ValueError for a system with more actors than bits in a word.
@@ -33,7 +33,7 @@ def model(
     choices = np.array([node.choices for node in program.nodes], np.int64)
     keep = _kept_bits(program, place)
     pc = place.slots[PC]
-    tables = search.Model(
+    made = tables.Model(
         words=stored.words,
         wide=len(stored.constant),
         runs=len(stored.runs),
@@ -58,28 +58,28 @@ def model(
         local_steps=LOCAL_STEPS,
     )
     owners = (goal_of_event, actors, visible, choices, keep, code.nodes)
-    return tables, (*owners, stored.runs, stored.constant)
+    return made, (*owners, stored.runs, stored.constant)
 
 
 def _actors(run: Interpreter, place: Layout) -> npt.NDArray[np.int64]:
-    """The table of actors; see search.py for its columns."""
+    """The table of actors; see tables.py for its columns."""
     system, program = run.system, run.program
     irqs = place.vars[program.irqs_off]
-    rows = np.zeros((len(system.actors), search.ACTOR_COLUMNS), np.uint64)
+    rows = np.zeros((len(system.actors), tables.ACTOR_COLUMNS), np.uint64)
     for a, (row, actor) in enumerate(zip(rows, system.actors, strict=True)):
-        row[search.FRAME] = place.frame(a)
-        row[search.ON_CPU] = system.cpu(a)
-        row[search.ENTRY] = run.start[a]
+        row[tables.FRAME] = place.frame(a)
+        row[tables.ON_CPU] = system.cpu(a)
+        row[tables.ENTRY] = run.start[a]
         if actor.irq_of is None:
-            row[search.MUST_FINISH] = not actor.daemon
+            row[tables.MUST_FINISH] = not actor.daemon
             continue
         if not irqs.lo <= 0 <= irqs.hi:
             raise ValueError("the variable that says whether interrupts are off is never 0")
         word, shift = irqs.at(system.cpu(a))
-        row[search.IS_IRQ] = True
-        row[search.IRQS_WORD] = word
-        row[search.IRQS_MASK] = irqs.mask << shift
-        row[search.IRQS_ON] = -irqs.lo << shift
+        row[tables.IS_IRQ] = True
+        row[tables.IRQS_WORD] = word
+        row[tables.IRQS_MASK] = irqs.mask << shift
+        row[tables.IRQS_ON] = -irqs.lo << shift
     return rows.view(np.int64)
 
 

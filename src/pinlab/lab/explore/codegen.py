@@ -17,11 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import add, lshift, mul, sub, xor
 from typing import assert_never
 
+from pinlab.lab.explore.assembly import (
+    ACTOR,
+    BROKEN,
+    CHOICE,
+    CPU,
+    DISABLED,
+    EVENTS,
+    VIOLATED,
+    WATCHED,
+    Writer,
+)
 from pinlab.lab.explore.packing import Field, Layout, layout
-from pinlab.lab.explore.ranges import COMPARISONS, Interval, Ranges
+from pinlab.lab.explore.ranges import COMPARISONS, Ranges
 from pinlab.lab.language.program import (
     FAILURE_KINDS,
     HALTED,
@@ -51,20 +61,11 @@ from pinlab.lab.language.program import (
     subexpressions,
 )
 
-DISABLED = -1
-BROKEN = -2
-"""The program broke a promise of the language (a table index, a division by zero)."""
-FAILED = -3
-
-ACTOR, CPU, CHOICE, WATCHED, VIOLATED, EVENTS, CONTEXT = range(7)
-"""Positions in a context, and their number."""
-
 TABLE = "pinlab_nodes"
 """The symbol of the table of the nodes' addresses, by program counter."""
 
 ORDERINGS = {"==": "eq", "!=": "ne", "<": "slt", "<=": "sle", ">": "sgt", ">=": "sge"}
 PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}
-FOLD = {"add": add, "sub": sub, "mul": mul, "shl": lshift, "xor": xor}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,17 @@ def assemble(program: Program) -> Assembly:
             raise ValueError(f"{program.vars[var].name} has not the bounds of {automaton.name}")
     kinds = tuple(FAILURE_KINDS)
     entries = {entry.pc for entry in program.entries.values()}
+    most = max(node.choices for node in program.nodes)
     parts: list[str] = []
     for number, event in enumerate(events):
-        function = _Function(program, place, events, 1)
+        function = _Function(f"e{number}", program, place, events, 1)
         parts.append(function.event(number, event))
     for node in program.nodes[1:]:
         if node.guard is not None and not node.visible and node.pc in entries:
             raise ValueError(f"node {node.pc} is an entry with a guard and is not visible")
-        function = _Function(program, place, events, node.choices)
+        # an invisible node sees the choice of the visible one before it
+        choices = node.choices if node.visible else most
+        function = _Function(f"n{node.pc}", program, place, events, choices)
         parts.append(function.node(node))
     table = ", ".join(["ptr null", *(f"ptr @n{node.pc}" for node in program.nodes[1:])])
     parts.append(f"@{TABLE} = constant [{len(program.nodes)} x ptr] [{table}]\n")
@@ -115,27 +119,26 @@ def _events(ops: Sequence[Op]) -> list[str]:
     return found
 
 
-class _Function:
-    """Writes one function. Values are LLVM operands: a register or a decimal constant."""
+class _Function(Writer):
+    """Writes the function of a node or an event."""
 
     def __init__(
-        self, program: Program, place: Layout, events: tuple[str, ...], choices: int
+        self,
+        name: str,
+        program: Program,
+        place: Layout,
+        events: tuple[str, ...],
+        choices: int,
     ) -> None:
+        super().__init__(name)
         self.program = program
         self.place = place
         self.events = events
         self.ranges = Ranges(place, choices)
-        self.lines: list[str] = []
-        self.globals: list[str] = []
-        self.registers = 0
-        self.labels = 0
-        self.block = "start"
-        self.failures: set[int] = set()
 
     # ------------------------------------------------------------------------ functions
 
     def node(self, node: Node) -> str:
-        self.name = f"n{node.pc}"
         if node.guard is not None and node.visible:
             self.require(self.test(node.guard), DISABLED)
         self.run(node.ops)
@@ -155,7 +158,6 @@ class _Function:
 
     def event(self, number: int, event: str) -> str:
         """i64 event(ptr shared, ptr context, i64 page): 0 or a failure."""
-        self.name = f"e{number}"
         happens = self.label()
         self.add(f"%none = icmp eq i64 %page, 0\nbr i1 %none, label %done, label %{happens}")
         self.start(happens)
@@ -185,51 +187,6 @@ class _Function:
         self.start("done")
         self.add("ret i64 0")
         return self.text("ptr %s, ptr %c, i64 %page")
-
-    def text(self, parameters: str) -> str:
-        for code in sorted(self.failures):
-            self.lines.append(f"x{-code}:\nret i64 {code}")
-        body = "\n".join(self.lines)
-        head = f"define i64 @{self.name}({parameters}) nounwind {{\nstart:\n"
-        return "".join(self.globals) + head + body + "\n}\n"
-
-    # -------------------------------------------------------------------------- writing
-
-    def add(self, line: str) -> None:
-        self.lines.append(line)
-
-    def let(self, line: str) -> str:
-        self.registers += 1
-        self.lines.append(f"%r{self.registers} = {line}")
-        return f"%r{self.registers}"
-
-    def label(self) -> str:
-        self.labels += 1
-        return f"b{self.labels}"
-
-    def start(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-        self.block = label
-
-    def require(self, ok: str, code: int) -> None:
-        """Leave with `code` unless `ok`."""
-        if ok in ("1", "true"):
-            return
-        self.failures.add(code)
-        label = self.label()
-        self.add(f"br i1 {ok}, label %{label}, label %x{-code}")
-        self.start(label)
-
-    def kind(self, kind: str) -> int:
-        return FAILED - list(FAILURE_KINDS).index(kind)
-
-    def context(self, position: int) -> str:
-        return self.let(f"getelementptr i64, ptr %c, i64 {position}")
-
-    def turn_on(self, position: int, bits: str) -> None:
-        where = self.context(position)
-        old = self.let(f"load i64, ptr {where}")
-        self.add(f"store i64 {self.let(f'or i64 {old}, {bits}')}, ptr {where}")
 
     # ----------------------------------------------------------------------- operations
 
@@ -270,38 +227,6 @@ class _Function:
             self.require(fits, self.kind("overflow"))
         self.store(base, field, index, number)
 
-    def locate(self, base: str, field: Field, index: str) -> tuple[str, str]:
-        """(pointer to the word, shift) of element `index`, which exists."""
-        if not index.startswith("%"):
-            word, bits = field.at(int(index))
-            return self.let(f"getelementptr i64, ptr {base}, i64 {word}"), str(bits)
-        word_, element = str(field.word), index
-        if field.per_word < field.length:
-            word_ = self.let(f"udiv i64 {index}, {field.per_word}")
-            word_ = self.arithmetic("add", word_, str(field.word))
-            element = self.let(f"urem i64 {index}, {field.per_word}")
-        shift = self.arithmetic("mul", element, str(field.width))
-        shift = self.arithmetic("add", shift, str(field.shift))
-        return self.let(f"getelementptr i64, ptr {base}, i64 {word_}"), shift
-
-    def load(self, base: str, field: Field, index: str) -> str:
-        if field.width == 0:
-            return str(field.lo)
-        where, shift = self.locate(base, field, index)
-        word = self.let(f"load i64, ptr {where}")
-        shifted = self.arithmetic("lshr", word, shift)
-        return self.arithmetic("add", self.let(f"and i64 {shifted}, {field.mask}"), str(field.lo))
-
-    def store(self, base: str, field: Field, index: str, value: str) -> None:
-        if field.width == 0:
-            return
-        where, shift = self.locate(base, field, index)
-        hole = self.arithmetic("shl", str(field.mask), shift)
-        bits = self.arithmetic("shl", self.arithmetic("sub", value, str(field.lo)), shift)
-        old = self.let(f"load i64, ptr {where}")
-        cleared = self.let(f"and i64 {old}, {self.arithmetic('xor', hole, '-1')}")
-        self.add(f"store i64 {self.let(f'or i64 {cleared}, {bits}')}, ptr {where}")
-
     # ---------------------------------------------------------------------- expressions
 
     def index(self, field: Field, index: Expr) -> str:
@@ -316,25 +241,6 @@ class _Function:
 
     def table(self, table: Sequence[int], index: str, expr: Expr) -> str:
         return self.element(table, index, self.ranges.of(expr))
-
-    def element(self, table: Sequence[int], index: str, bounds: Interval) -> str:
-        """table[index], where the language promises that it exists."""
-        if not 0 <= bounds[0] <= bounds[1] < len(table):
-            self.require(self.let(f"icmp ult i64 {index}, {len(table)}"), BROKEN)
-        name = f"@{self.name}.t{len(self.globals)}"
-        values = ", ".join(f"i64 {value}" for value in table)
-        self.globals.append(f"{name} = private constant [{len(table)} x i64] [{values}]\n")
-        where = self.let(f"getelementptr i64, ptr {name}, i64 {index}")
-        return self.let(f"load i64, ptr {where}")
-
-    def arithmetic(self, op: str, left: str, right: str) -> str:
-        """`left op right` without an instruction where it is a constant or changes nothing."""
-        if right == "0" and op not in ("mul", "and"):
-            return left
-        if op in FOLD and not left.startswith("%") and not right.startswith("%"):
-            result = FOLD[op](int(left), int(right))
-            return str((result + (1 << 63)) % (1 << 64) - (1 << 63))
-        return self.let(f"{op} i64 {left}, {right}")
 
     def test(self, expr: Expr) -> str:
         """`expr` as an i1."""
@@ -373,6 +279,7 @@ class _Function:
             case Unary():
                 return self.let(f"zext i1 {self.test(expr)} to i64")
             case Binary(op, left, right):
+                self.ranges.of(expr)  # refuses what 64 bits may not hold
                 return self.binary(op, left, right)
             case Select(test, then, other):
                 return self.select(test, then, other)

@@ -7,6 +7,7 @@ mapping longer without copying it: neither is true of numpy's own arrays.
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ class Column:
         self.width = width
         self.memory = mmap.mmap(-1, rows * self.row_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         # states are read at random: with small pages, finding them takes longer than reading
-        self.memory.madvise(mmap.MADV_HUGEPAGE)
+        with suppress(OSError):  # a kernel without huge pages
+            self.memory.madvise(mmap.MADV_HUGEPAGE)
         self.array = self._view()
 
     @property

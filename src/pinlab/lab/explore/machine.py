@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import llvmlite
@@ -20,7 +20,7 @@ from pinlab.lab.explore import objectcache
 from pinlab.lab.explore.codegen import TABLE, Assembly, assemble
 from pinlab.lab.language.program import Program
 
-KEPT = 64
+KEPT = 16
 """Programs whose code stays in memory."""
 
 
@@ -36,7 +36,8 @@ class Code:
     engine: object
 
 
-_loaded: OrderedDict[int, tuple[Program, Code]] = OrderedDict()  # by id: programs have no hash
+_assembled: OrderedDict[int, tuple[Program, Assembly]] = OrderedDict()
+_loaded: dict[str, Code] = {}
 
 
 def load(program: Program) -> Code:
@@ -44,25 +45,33 @@ def load(program: Program) -> Code:
 
     Raises ranges.TooWide, ValueError for a program that native code cannot express.
     """
-    if (known := _loaded.get(id(program))) is not None:
-        _loaded.move_to_end(id(program))
-        return known[1]
-    assembly = assemble(program)
+    assembly = _assemble(program)
     name = _name(assembly)
-    found = objectcache.load(name)
-    if found is None:
-        found = _compile(assembly.text)
-        objectcache.store(name, found)
-    code = _link(assembly, found)
-    _loaded[id(program)] = program, code
-    if len(_loaded) > KEPT:
-        _loaded.popitem(last=False)
-    return code
+    if name not in _loaded:
+        while len(_loaded) >= KEPT:
+            del _loaded[next(iter(_loaded))]
+        found = objectcache.load(name)
+        if found is None:
+            found = _compile(assembly.text)
+            objectcache.store(name, found)
+        _loaded[name] = _link(assembly, len(program.nodes), found)
+    # equal code can belong to programs that give its numbers different meanings
+    return replace(_loaded[name], assembly=assembly)
 
 
 def is_quick(program: Program) -> bool:
-    """Whether `load` needs no compilation."""
-    return id(program) in _loaded or objectcache.holds(_name(assemble(program)))
+    """Whether `load` needs no compilation. Raises as `load`."""
+    name = _name(_assemble(program))
+    return name in _loaded or objectcache.holds(name)
+
+
+def _assemble(program: Program) -> Assembly:
+    known = _assembled.get(id(program))  # a program has no hash; while kept, its id is its own
+    if known is None:
+        known = _assembled[id(program)] = program, assemble(program)
+        if len(_assembled) > KEPT:
+            _assembled.popitem(last=False)
+    return known[1]
 
 
 def _name(assembly: Assembly) -> str:
@@ -90,11 +99,9 @@ def _compile(text: str) -> bytes:
     return bytes(_machine().emit_object(module))
 
 
-def _link(assembly: Assembly, code: bytes) -> Code:
+def _link(assembly: Assembly, nodes: int, code: bytes) -> Code:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    address = engine.get_global_value_address(TABLE)
-    count = assembly.text.count("\ndefine i64 @n") + assembly.text.startswith("define i64 @n") + 1
-    table = (ctypes.c_int64 * count).from_address(address)
+    table = (ctypes.c_int64 * nodes).from_address(engine.get_global_value_address(TABLE))
     return Code(assembly, np.array(table, np.int64), engine)

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from pinlab.lab.explore import machine, search
+from pinlab.lab.explore import machine, search, tables
 from pinlab.lab.explore.arrays import model
-from pinlab.lab.explore.codegen import CONTEXT, WATCHED
+from pinlab.lab.explore.assembly import CONTEXT, WATCHED
 from pinlab.lab.explore.column import Column
 from pinlab.lab.explore.interpreter import Interpreter, deadlock_message
 from pinlab.lab.explore.packing import pack
@@ -59,13 +59,13 @@ def explore(
     found = _Search(run, code, progress)
     stopped = None
     try:
-        while (status := found.go_on(limits)) != search.FINISHED:
+        while (status := found.go_on(limits)) != tables.FINISHED:
             seconds = time.perf_counter() - start
-            if status == search.TOO_MANY:
+            if status == tables.TOO_MANY:
                 stopped = f"more than {limits.max_states:,} states"
-            elif status == search.FULL:
+            elif status == tables.FULL:
                 stopped = f"more than {limits.memory_bytes or found.bytes():,} bytes"
-            elif status == search.BROKE:
+            elif status == tables.BROKE:
                 run.replay(found.path(0))
                 raise ExplorersDisagree("machine code broke off where the interpreter goes on")
             elif limits.seconds is not None and seconds > limits.seconds:
@@ -79,7 +79,7 @@ def explore(
     hits, messages = found.hits()
     return Exploration(
         states=found.states,
-        transitions=int(found.counters[search.TRANSITIONS]),
+        transitions=int(found.counters[tables.TRANSITIONS]),
         depth=found.depth,
         hits=hits,
         covered=frozenset(np.flatnonzero(found.covered).tolist()),
@@ -112,9 +112,9 @@ class _Search:
         self.model, self.tables = model(run, code, stored, progress)
         self.moves = len(system.actors) * max(node.choices for node in program.nodes)
         self.room = BATCH + self.moves
-        self.counters = np.zeros(search.COUNTERS, np.int64)
+        self.counters = np.zeros(tables.COUNTERS, np.int64)
         self.covered = np.zeros(len(program.nodes), np.uint8)
-        self.hit = np.full((search.AUTOMATA + len(code.assembly.kinds), 3), -1, np.int64)
+        self.hit = np.full((tables.AUTOMATA + len(code.assembly.kinds), 3), -1, np.int64)
         watched = (1 << i for i, a in enumerate(program.automata) if a.name in system.watch)
         context = np.zeros(CONTEXT, np.int64)
         context[WATCHED] = np.uint64(sum(watched)).astype(np.int64)
@@ -127,7 +127,7 @@ class _Search:
             context,
         )
         found = (self.counters, self.covered, self.hit)
-        self.work = search.Work(
+        self.work = tables.Work(
             self.room, self.moves, *(array.ctypes.data for array in (*self.batch, *found))
         )
         self.state_words = Column(np.uint64, stored.words)
@@ -137,12 +137,12 @@ class _Search:
         self.goals = Column(np.uint32)
         self.table = np.zeros(1 << (4 * self.room).bit_length(), np.uint32)
         search.squeeze(self.model, first.ctypes.data, self.state_words.address)
-        self.counters[search.STATES] = self.counters[search.LEVEL_END] = 1
+        self.counters[tables.STATES] = self.counters[tables.LEVEL_END] = 1
         search.rehash(self.model, self._store(), 1)
 
-    def _store(self) -> search.Store:
+    def _store(self) -> tables.Store:
         """Where everything is now; out of date after the next `_grow`."""
-        return search.Store(
+        return tables.Store(
             capacity=self.parents.rows,
             states=self.state_words.address,
             parents=self.parents.address,
@@ -156,27 +156,27 @@ class _Search:
 
     @property
     def states(self) -> int:
-        return int(self.counters[search.STATES])
+        return int(self.counters[tables.STATES])
 
     @property
     def depth(self) -> int:
-        beyond = self.counters[search.STATES] > self.counters[search.LEVEL_END]
-        return int(self.counters[search.LEVEL] + beyond)
+        beyond = self.counters[tables.STATES] > self.counters[tables.LEVEL_END]
+        return int(self.counters[tables.LEVEL] + beyond)
 
     def bytes(self) -> int:
         """What the store holds: states, parents, the whole table, edges."""
         used = self.states * (self.state_words.row_bytes + self.parents.row_bytes)
         if self.progress:
             used += self.states * (self.degrees.row_bytes + self.goals.row_bytes)
-            used += int(self.counters[search.EDGES]) * self.edges.row_bytes
+            used += int(self.counters[tables.EDGES]) * self.edges.row_bytes
         return used + self.table.nbytes
 
     def report(self, seconds: float) -> Progress:
         """The figures so far."""
         c = self.counters
-        frontier = self.states - int(c[search.NEXT])
-        level = int(c[search.LEVEL])
-        transitions = int(c[search.TRANSITIONS])
+        frontier = self.states - int(c[tables.NEXT])
+        level = int(c[tables.LEVEL])
+        transitions = int(c[tables.TRANSITIONS])
         return Progress(self.states, transitions, frontier, level, seconds, self.bytes())
 
     def go_on(self, limits: Limits) -> int:
@@ -184,15 +184,15 @@ class _Search:
         most = NO_LIMIT if limits.max_states is None else limits.max_states
         allowed = NO_LIMIT if limits.memory_bytes is None else limits.memory_bytes
         if self.bytes() > allowed:
-            return search.FULL
+            return tables.FULL
         status = search.search(self.model, self.work, self._store(), most, SHARE)
-        if status != search.FULL:
+        if status != tables.FULL:
             return status
         try:
             grown = self._grow(allowed)
         except MemoryError:
             grown = False
-        return search.AGAIN if grown else search.FULL
+        return tables.AGAIN if grown else tables.FULL
 
     def _grow(self, allowed: int) -> bool:
         """Make room for at least a batch more; False if that is not allowed."""
@@ -202,7 +202,7 @@ class _Search:
         if self.progress:
             self.degrees.reserve(rows)
             self.goals.reserve(rows)
-            self.edges.reserve(int(self.counters[search.EDGES]) + self.room)
+            self.edges.reserve(int(self.counters[tables.EDGES]) + self.room)
         if rows * 10 > len(self.table) * 7:
             size = 2 * len(self.table)
             if size > 1 << 32 or self.bytes() + self.table.nbytes > allowed:
@@ -241,11 +241,11 @@ class _Search:
         for what in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
             path = self.path(what)
             states, last = self.run.replay(path)
-            if what < search.AUTOMATA:
+            if what < tables.AUTOMATA:
                 name = self.run.program.automata[what].name
                 agreed, message = last is not None and name in last.violated, ""
             else:
-                kind = self.code.assembly.kinds[what - search.AUTOMATA]
+                kind = self.code.assembly.kinds[what - tables.AUTOMATA]
                 name = f"failure:{kind}"
                 if kind == "deadlock" and self.hit[what, 1] < 0:
                     agreed = not any(True for _ in self.run.moves(states))
@@ -263,7 +263,7 @@ class _Search:
         """For each progress property that can be lost, the path to the nearest such state."""
         if not self.progress:
             return {}
-        search.spread_goals(self._store(), self.states, int(self.counters[search.EDGES]))
+        search.spread_goals(self._store(), self.states, int(self.counters[tables.EDGES]))
         found: dict[str, Path] = {}
         for i, p in enumerate(self.progress):
             lost = np.flatnonzero(self.goals.array[: self.states] & np.uint32(1 << i) == 0)

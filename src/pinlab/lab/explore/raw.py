@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from pinlab.lab.explore.objectcache import cache_folder
 
 # numba looks only at the file of the compiled function itself: the name covers the others
-_names = ("raw.py", "search.py", "codegen.py", "squeeze.py")
+_names = ("raw.py", "search.py", "tables.py", "assembly.py", "squeeze.py")
 _sources = (Path(__file__).with_name(name) for name in _names)
 _version = hashlib.sha256(b"".join(path.read_bytes() for path in _sources)).hexdigest()[:12]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / f"numba-{_version}"))

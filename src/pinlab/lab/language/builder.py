@@ -22,11 +22,12 @@ from pinlab.lab.language.program import (
     Check,
     Failure,
 )
-from pinlab.lab.language.source import Source
+from pinlab.lab.language.source import Source, source_of
 from pinlab.lab.language.values import (
     PLAIN,
     Type,
     Value,
+    type_of_hint,
 )
 
 MAX_WIDENINGS = 3
@@ -34,6 +35,12 @@ MAX_WIDENINGS = 3
 
 class Widened(Exception):
     """A local needs wider bounds than assumed: lower the function again."""
+
+
+def signature(source: Source) -> tuple[Type | None, ...]:
+    """The types of a function's parameters and result."""
+    names = [argument.arg for argument in source.tree.args.args]
+    return tuple(type_of_hint(source.hints.get(name)) for name in (*names, "return"))
 
 
 @dataclass
@@ -45,10 +52,17 @@ class Unit:
     wanted: dict[str, KernelFunction] = field(default_factory=dict)
 
     def resolve(self, function: KernelFunction) -> KernelFunction:
-        """The function that runs: a design's, if it replaces this hook."""
-        if function.role == "hook":
-            return self.hooks.get(function.__name__, function)
-        return function
+        """The function that runs: a design's, if it replaces this hook. Raises LanguageError if
+        that one does not fit."""
+        if function.role != "hook" or function.__name__ not in self.hooks:
+            return function
+        chosen = self.hooks[function.__name__]
+        hook, own = source_of(function), source_of(chosen)
+        if signature(hook) != signature(own):
+            wanted = ast.unparse(hook.tree.args)
+            result = "" if hook.tree.returns is None else f" -> {ast.unparse(hook.tree.returns)}"
+            own.refuse(own.tree, f"hook {own.name} is declared ({wanted}){result}: write it so")
+        return chosen
 
     def key(self, function: KernelFunction) -> str:
         """The one name of a function in this program."""

@@ -138,7 +138,7 @@ class _Linker:
         self.slot_count = number
         self.callers = self._callers()
         self.live = {
-            key: Liveness(self.blocks[key], len(routine.slots)) for key, routine in routines.items()
+            key: Liveness(self.blocks[key], routine.parameters) for key, routine in routines.items()
         }
 
     def slot(self, key: str, provisional: int) -> int:

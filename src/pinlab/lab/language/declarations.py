@@ -27,11 +27,11 @@ class Declarations:
     def __post_init__(self) -> None:
         self.add(IRQS_OFF, 0, 3, MAX_ACTORS)
 
-    def add(self, name: str, lo: int, hi: int, length: int) -> int:
+    def add(self, name: str, lo: int, hi: int, length: int, kind: str = "int") -> int:
         """The number of variable `name`, declared now if it is new."""
         if name not in self.by_name:
             self.by_name[name] = len(self.vars)
-            self.vars.append(Var(name, lo, hi, length))
+            self.vars.append(Var(name, lo, hi, length, kind))
         return self.by_name[name]
 
     def global_name(self, declaration: object, name: str) -> str:

@@ -313,7 +313,7 @@ class Expressions(Builder):
         structs = structs_of(self.source.globals) | structs_of(vars(_module(struct)))
         lo, hi, elements, kind = field_shape(declaration, structs)
         name = f"{struct.__name__}.{attribute}"
-        var = self.unit.declarations.add(name, lo, hi, elements * struct.count)
+        var = self.unit.declarations.add(name, lo, hi, elements * struct.count, kind)
         self.inside(base, 1, struct.count, ast.unparse(value))
         where = binary("-", base, constant(1))
         if index is not None:
@@ -329,16 +329,18 @@ class Expressions(Builder):
         i = self.expression(index)
         text = ast.unparse(node)
         length = declaration.length
-        per_page = length < 0
-        if per_page:
-            if i.type.struct is None:
+        struct = i.type.struct if length < 0 else None
+        if length < 0:
+            if struct is None:
                 self.source.refuse(node, f"{text}: index it by the page")
-            length = i.type.struct.count
+            length = struct.count
             self.inside(i, 1, length, ast.unparse(index))
             i = binary("-", i, constant(1))
         else:
             self.inside(i, 0, length - 1, text)
         name = self.unit.declarations.global_name(declaration, _last(array))
+        if struct is not None:
+            name = f"{struct.__name__}.{name}"
         var = self.unit.declarations.add(name, declaration.lo, declaration.hi, length)
         return Place(var, i.expr, Type(declaration.lo, declaration.hi), "int", name)
 
@@ -346,7 +348,7 @@ class Expressions(Builder):
         structs = structs_of(self.source.globals)
         lo, hi, _, kind = field_shape(declaration, structs)
         name = self.unit.declarations.global_name(declaration, _last(node))
-        var = self.unit.declarations.add(name, lo, hi, 1)
+        var = self.unit.declarations.add(name, lo, hi, 1, kind)
         pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
         return Place(var, Const(0), Type(lo, hi, pointed), kind, name)
 

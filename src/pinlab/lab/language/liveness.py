@@ -21,11 +21,11 @@ NONE: Slots = frozenset()
 class Liveness:
     """Live slots on entry to each block, and slots that may hold something after it."""
 
-    def __init__(self, blocks: list[Block], count: int) -> None:
+    def __init__(self, blocks: list[Block], parameters: tuple[int, ...]) -> None:
         self._in: dict[int, Slots] = {id(b): NONE for b in blocks}
         self._dirty: dict[int, Slots] = {id(b): NONE for b in blocks}
         self._solve_live(blocks)
-        self._solve_dirty(blocks)
+        self._solve_dirty(blocks, frozenset(parameters))
 
     def live_in(self, block: Block) -> Slots:
         """Slots read before they are set, from the start of `block` on."""
@@ -51,9 +51,9 @@ class Liveness:
                     self._in[id(block)] = live
                     changed = True
 
-    def _solve_dirty(self, blocks: list[Block]) -> None:
+    def _solve_dirty(self, blocks: list[Block], parameters: Slots) -> None:
         entering: dict[int, Slots] = {id(b): NONE for b in blocks}
-        entering[id(blocks[0])] = self.live_in(blocks[0])
+        entering[id(blocks[0])] = parameters  # set by the caller, also if nobody reads them
         todo = list(blocks)
         while todo:
             block = todo.pop()

@@ -42,12 +42,14 @@ IN_IRQ = 3
 
 @dataclass(frozen=True, slots=True)
 class Var:
-    """`length` shared integers of [lo, hi], all named `name` (index 0 .. length-1)."""
+    """`length` shared integers of [lo, hi], all named `name` (index 0 .. length-1); `kind` says
+    how a person reads them: "int", "refcount", "spinlock", "mutex", "rwsem"."""
 
     name: str
     lo: int
     hi: int
     length: int = 1
+    kind: str = "int"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,12 @@ from pinlab.lab.language.kernel import (
     u1,
     up_write,
 )
-from pinlab.lab.linux.design import dax_page_busy, dax_wait_idle
+from pinlab.lab.linux.design import (
+    dax_page_busy,
+    dax_wait_idle,
+    mmu_notifier_invalidate_range_end,
+    mmu_notifier_invalidate_range_start,
+)
 from pinlab.lab.linux.fs import free_blocks, reuse_block
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import AddressSpace, Page, Vma
@@ -28,6 +33,8 @@ from pinlab.lab.linux.types import AddressSpace, Page, Vma
 @kernel
 def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
     """mm/memory.c; DAX entries have neither mapcount nor reference in 4.20."""
+    page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+    mmu_notifier_invalidate_range_start(page)
     down_write(mapping.i_mmap_rwsem)
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
@@ -36,6 +43,7 @@ def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
             flush_tlb_page()
             spin_unlock(vma.ptl)
     up_write(mapping.i_mmap_rwsem)
+    mmu_notifier_invalidate_range_end(page)
 
 
 @kernel

@@ -108,6 +108,12 @@ def pin_ends(page: Page) -> None:
     trace(Event.UNPIN, page)
 
 
+@hook
+def pin_holds(page: Page) -> bool:
+    """Ghost: whether a pin taken before still gives its holder the page; a reference does."""
+    return True
+
+
 # ------------------------------------------------------------------- detection: the answer
 
 

@@ -21,7 +21,7 @@ from pinlab.lab.language.kernel import (
     wait_event,
 )
 from pinlab.lab.linux.buffer import set_page_dirty_lock
-from pinlab.lab.linux.design import holder_dirties, pin_ends, release_page
+from pinlab.lab.linux.design import holder_dirties
 from pinlab.lab.linux.device import (
     DEFERRED,
     DONE,
@@ -47,18 +47,18 @@ def do_direct_IO(mm: Mm, vma: Vma, index: u1) -> bool:
         set_page_dirty_lock(page)
     start_dma(page)
     wait_event(READ_ONCE(dma_state) == RELEASED)
-    return READ_ONCE(dma_page) != 0
+    return bool(READ_ONCE(dma_page) != 0)
 
 
 @kernel
 def bio_check_pages_dirty() -> None:
-    """dio_bio_end_aio(), in the interrupt of completion: page dirty still: drop the pin here."""
+    """dio_bio_end_aio(), in the interrupt of completion: page dirty still: drop the pin here. A
+    design whose unpin cannot run here leaves all pages to the worker."""
     spin_until(READ_ONCE(dma_state) == DONE)
     page = cast(Page, READ_ONCE(dma_page))
-    if not holder_dirties(page) or test_bit(page.PG_dirty):
-        pin_ends(page)
-        if static_branch(irq_unpin_works):
-            release_page(page)
+    if static_branch(irq_unpin_works):
+        if not holder_dirties(page) or test_bit(page.PG_dirty):
+            put_user_page(page)
             WRITE_ONCE(dma_state, RELEASED)
             return
     WRITE_ONCE(dma_state, DEFERRED)

@@ -8,19 +8,35 @@ from pinlab.lab.language.kernel import (
     READ_ONCE,
     WRITE_ONCE,
     down_write,
+    downgrade_write,
     irqs_enabled,
     kernel,
     spin_lock,
     spin_unlock,
     spin_until,
     u1,
+    up_read,
     up_write,
 )
-from pinlab.lab.linux.design import get_page
+from pinlab.lab.linux.design import (
+    get_page,
+    mmu_notifier_invalidate_range_end,
+    mmu_notifier_invalidate_range_start,
+)
 from pinlab.lab.linux.memory import zap_page_range
 from pinlab.lab.linux.rmap import page_add_file_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
-from pinlab.lab.linux.types import CPUS, Mm, Page, Vma, pte_none, pte_page, pte_pfn, pte_write, pte_wrprotect
+from pinlab.lab.linux.types import (
+    CPUS,
+    Mm,
+    Page,
+    Vma,
+    pte_none,
+    pte_page,
+    pte_pfn,
+    pte_write,
+    pte_wrprotect,
+)
 
 
 @kernel
@@ -46,7 +62,10 @@ def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma, index: u1) -> None:
     out: linking the child's mapping into i_mmap, which has it from the start."""
     down_write(mm.mmap_sem)
     down_write(new.mmap_sem)
+    page = cast(Page, pte_pfn(READ_ONCE(parent.pte[index])))
+    mmu_notifier_invalidate_range_start(page)
     copy_one_pte(parent, child, index)
+    mmu_notifier_invalidate_range_end(page)
     flush_tlb_page()
     up_write(new.mmap_sem)
     up_write(mm.mmap_sem)
@@ -54,13 +73,18 @@ def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma, index: u1) -> None:
 
 @kernel
 def munmap(mm: Mm, vma: Vma, index: u1) -> None:
-    """Zap, then free the page table. 4.20: tlb_remove_table() frees it after every CPU has had its
-    interrupts on (an IPI, or RCU-sched, whose grace period interrupts-off holds up)."""
+    """Off the tree; zap; then free the page table, mmap_sem held for reading only (4.20).
+
+    tlb_remove_table() frees the table after every CPU has had its interrupts on: an IPI, or
+    RCU-sched, whose grace period interrupts-off holds up. Left out: other mappings of the table.
+    """
     down_write(mm.mmap_sem)
+    WRITE_ONCE(vma.unmapped, 1)
+    downgrade_write(mm.mmap_sem)
     page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
     zap_page_range(vma, index, page)
-    WRITE_ONCE(vma.unmapped, 1)
+    WRITE_ONCE(vma.pmd_none, 1)
     for cpu in range(CPUS):
         spin_until(irqs_enabled(cpu))
     WRITE_ONCE(vma.table_freed, 1)
-    up_write(mm.mmap_sem)
+    up_read(mm.mmap_sem)

@@ -55,11 +55,11 @@ from pinlab.objectives.events import Event
 def gup_pte_range(vma: Vma, index: u1, write: u1) -> Page:
     """Lockless, interrupts off: read the entry, grab its page, read the entry again.
 
-    With the entry unchanged the page is held. The page table can be freed only by somebody who waits
-    for interrupts; the scenario that frees tables looks at that here, and at the pmd before it.
+    With the entry unchanged the page is held. The page table can be freed only by somebody who
+    waits for interrupts; the scenario that frees tables looks at that here, and at the pmd.
     """
     if static_branch(tables_go):
-        if READ_ONCE(vma.unmapped):  # the pmd has been cleared
+        if READ_ONCE(vma.pmd_none):
             return cast(Page, NULL)
     pte = READ_ONCE(vma.pte[index])
     if static_branch(tables_go):

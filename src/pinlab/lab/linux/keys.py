@@ -10,10 +10,6 @@ gup_fast_works = flag()
 irq_unpin_works = flag()
 """The design's unpin runs in an interrupt; otherwise completion hands it to a worker."""
 
-tlb_ipi = flag()
-"""TLB flushes interrupt the other CPUs (x86) instead of being broadcast (arm64). Off is the weaker
-promise: a flush then waits for nobody, and GUP-fast has only its own recheck."""
-
 tables_go = flag()
 """The scenario frees page tables: walks look whether theirs is still there."""
 

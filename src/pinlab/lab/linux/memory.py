@@ -29,6 +29,7 @@ from pinlab.lab.linux.design import (
     get_page,
     mmu_notifier_invalidate_range_end,
     mmu_notifier_invalidate_range_start,
+    pin_holds,
     put_page,
 )
 from pinlab.lab.linux.filemap import filemap_fault, unlock_page
@@ -103,7 +104,7 @@ def do_read_fault(vma: Vma, index: u1) -> int:
 
 @kernel
 def fault_dirty_shared_page(page: Page) -> None:
-    """The entry is dirty, so is the page, which page_mkwrite() left locked. Left out: throttling."""
+    """The entry is dirty, so the page is; page_mkwrite() left it locked. Left out: throttling."""
     set_page_dirty(page)
     unlock_page(page)
 
@@ -135,7 +136,7 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
 
     reuse_swap_page(): the page is reused when nobody else maps it, whoever else holds references;
     otherwise wp_page_copy(). Left out: the trylock's slow path (a locked anonymous page needs a
-    swapper), mmu notifiers of copies (no scenario forks beside a device without a pin).
+    swapper).
     """
     page = pte_page(pte)
     if mutex_trylock(page.PG_locked):
@@ -152,6 +153,7 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
         put_page(page)
         return FAULT_SIGBUS
     WRITE_ONCE(copy.data, READ_ONCE(page.data))
+    mmu_notifier_invalidate_range_start(page)
     spin_lock(vma.ptl)
     if READ_ONCE(vma.pte[index]) == pte:
         WRITE_ONCE(vma.pte[index], 0)
@@ -159,13 +161,15 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
         page_add_file_rmap(copy)
         WRITE_ONCE(vma.pte[index], mk_pte(copy, 1))
         if READ_ONCE(owner_pin) == cast(int, page) and cast(int, vma) == PRIVATE:
-            trace(Event.PIN_STALE, page)
+            if pin_holds(page):
+                trace(Event.PIN_STALE, page)
         page_remove_rmap(page)
         spin_unlock(vma.ptl)
         put_page(page)
     else:
         spin_unlock(vma.ptl)
         put_page(copy)
+    mmu_notifier_invalidate_range_end(page)
     put_page(page)
     return FAULT_OK
 

@@ -15,7 +15,6 @@ from pinlab.lab.language.kernel import (
     test_bit,
     trace,
     u1,
-    u3,
     u4,
 )
 from pinlab.lab.linux.buffer import set_page_dirty

@@ -84,9 +84,7 @@ def page_mkclean(page: Page) -> u3:
                         if static_branch(vma.VM_SHARED) and (pte_dirty(pte) or pte_write(pte)):
                             WRITE_ONCE(vma.pte[page_index(page)], 0)  # ptep_clear_flush
                             flush_tlb_page()
-                            WRITE_ONCE(
-                                vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte))
-                            )
+                            WRITE_ONCE(vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte)))
                             cleaned += 1
                     spin_unlock(vma.ptl)
         up_read(mapping.i_mmap_rwsem)

@@ -16,11 +16,12 @@ from pinlab.lab.language.kernel import (
     spin_until,
     trace,
     u1,
+    u2,
     up_read,
     wait_event,
 )
-from pinlab.lab.linux.design import get_page, put_page
-from pinlab.lab.linux.device import DONE, RELEASED, dma_state, start_dma
+from pinlab.lab.linux.design import get_page, pin_holds, put_page
+from pinlab.lab.linux.device import DONE, IN_FLIGHT, RELEASED, dma_state, start_dma
 from pinlab.lab.linux.direct_io import do_direct_IO
 from pinlab.lab.linux.fork import dup_mmap, munmap
 from pinlab.lab.linux.ghost import owner_pin
@@ -29,6 +30,7 @@ from pinlab.lab.linux.memory import handle_mm_fault
 from pinlab.lab.linux.page_writeback import write_cache_pages
 from pinlab.lab.linux.swap import put_user_page, put_user_pages_dirty_lock
 from pinlab.lab.linux.tlb import tlb
+from pinlab.lab.linux.truncate import iomap_dio_rw
 from pinlab.lab.linux.types import (
     CPU_DATA,
     DEVICE_DATA,
@@ -38,6 +40,7 @@ from pinlab.lab.linux.types import (
     Page,
     Vma,
     disk,
+    pte_none,
     pte_page,
     pte_write,
 )
@@ -126,24 +129,47 @@ def flusher_then_kswapd(mapping: AddressSpace, page: Page) -> None:
 
 
 @kernel
-def store(mm: Mm, vma: Vma, index: u1) -> None:
-    """A store of user code, through the TLB of its CPU, faulting until it may."""
+def try_store(vma: Vma, index: u1, data: u2) -> bool:
+    """One store instruction, with the walk that fills the TLB: no interrupt gets between, so a
+    flush that interrupts this CPU finds it before or after."""
     cpu = smp_processor_id()
+    local_irq_disable()
+    entry = READ_ONCE(tlb[cpu])
+    if pte_none(entry):
+        entry = READ_ONCE(vma.pte[index])
+        WRITE_ONCE(tlb[cpu], entry)
     stored = False
-    while not stored:
-        entry = READ_ONCE(tlb[cpu])
-        if entry == 0:
-            entry = READ_ONCE(vma.pte[index])
-            WRITE_ONCE(tlb[cpu], entry)
-        if pte_write(entry):
-            page = pte_page(entry)
-            WRITE_ONCE(page.data, CPU_DATA)
-            stored = True
-        else:
-            WRITE_ONCE(tlb[cpu], 0)
-            down_read(mm.mmap_sem)
-            handle_mm_fault(vma, index, 1)
-            up_read(mm.mmap_sem)
+    if pte_write(entry):
+        page = pte_page(entry)
+        WRITE_ONCE(page.data, data)
+        stored = True
+    else:
+        WRITE_ONCE(tlb[cpu], 0)
+    local_irq_enable()
+    return stored
+
+
+@kernel
+def user_store(mm: Mm, vma: Vma, index: u1, data: u2) -> None:
+    """A store of user code, faulting until it may."""
+    while not try_store(vma, index, data):
+        down_read(mm.mmap_sem)
+        handle_mm_fault(vma, index, 1)
+        up_read(mm.mmap_sem)
+
+
+@kernel
+def store(mm: Mm, vma: Vma, index: u1) -> None:
+    """A thread stores."""
+    user_store(mm, vma, index, CPU_DATA)
+
+
+@kernel
+def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """A program stores the newest data, calls fsync, and looks at the disk."""
+    user_store(mm, vma, index, DEVICE_DATA)
+    write_cache_pages(mapping, True)
+    read_back(mapping, index)
 
 
 @kernel
@@ -151,6 +177,14 @@ def write_fault(mm: Mm, vma: Vma, index: u1) -> None:
     """Another process stores to its mapping of the page."""
     down_read(mm.mmap_sem)
     handle_mm_fault(vma, index, 1)
+    up_read(mm.mmap_sem)
+
+
+@kernel
+def read_fault(mm: Mm, vma: Vma, index: u1) -> None:
+    """Another process reads its mapping of the page."""
+    down_read(mm.mmap_sem)
+    handle_mm_fault(vma, index, 0)
     up_read(mm.mmap_sem)
 
 
@@ -172,8 +206,9 @@ def vmsplice_and_unmap(mm: Mm, vma: Vma, index: u1) -> None:
     if page == NULL:
         return
     munmap(mm, vma, index)
-    if READ_ONCE(page.data) != OLD:
-        trace(Event.COW_LEAK, page)
+    if pin_holds(page):
+        if READ_ONCE(page.data) != OLD:
+            trace(Event.COW_LEAK, page)
     put_user_page(page)
 
 
@@ -193,6 +228,14 @@ def pin_then_wait(mm: Mm, vma: Vma, index: u1) -> None:
     page = get_user_pages_unlocked(mm, vma, index, 1)
     WRITE_ONCE(owner_pin, page)
     wait_event(READ_ONCE(dma_state) == RELEASED)
+
+
+@kernel
+def pin_then_unpin(mm: Mm, vma: Vma, index: u1) -> None:
+    """Takes a pin in process context and drops it there."""
+    page = get_user_pages_unlocked(mm, vma, index, 1)
+    if page != NULL:
+        put_user_page(page)
 
 
 @kernel
@@ -219,5 +262,20 @@ def dax_read(mm: Mm, vma: Vma, index: u1) -> None:
     if page == NULL:
         return
     start_dma(page)
-    wait_event(READ_ONCE(dma_state) == DONE)
+    wait_event(READ_ONCE(dma_state) >= DONE)
     put_user_page(page)
+
+
+@kernel
+def pin_unpin(mm: Mm, vma: Vma, index: u1) -> None:
+    """A second user of GUP: looks at the page and lets go again, without storing."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    if page != NULL:
+        put_user_page(page)
+
+
+@kernel
+def direct_write_once_pinned(mapping: AddressSpace, index: u1) -> None:
+    """An O_DIRECT write to the file by somebody who comes when the page has been pinned."""
+    wait_event(READ_ONCE(dma_state) == IN_FLIGHT)
+    iomap_dio_rw(mapping, index)

@@ -16,7 +16,6 @@ from pinlab.lab.language.kernel import (
     spin_until,
     static_branch,
 )
-from pinlab.lab.linux.keys import tlb_ipi
 from pinlab.lab.linux.types import CPUS
 
 tlb = array(CPUS, 0, 31)
@@ -27,11 +26,12 @@ mm_cpumask = array(CPUS, 0, 1)
 def flush_tlb_page() -> None:
     """No CPU goes on using an old copy of the entry just changed.
 
-    With IPIs (x86) each other CPU answers only when its interrupts are on; broadcast invalidation
-    waits for nobody.
+    Each CPU of the mask is interrupted (x86), so that this waits for its interrupts to be on.
+    Broadcast invalidation (arm64) waits for nobody: a scenario that leaves a CPU out of the mask
+    shows that weaker promise, where GUP-fast has only its own second look.
     """
     for cpu in range(CPUS):
         if static_branch(mm_cpumask[cpu]):
-            if static_branch(tlb_ipi) and cpu != smp_processor_id():
+            if cpu != smp_processor_id():
                 spin_until(irqs_enabled(cpu))
             WRITE_ONCE(tlb[cpu], 0)

@@ -113,7 +113,7 @@ def ext4_setattr(mapping: AddressSpace, index: u1) -> None:
 def invalidate_inode_pages2(mapping: AddressSpace, index: u1) -> int:
     """Drop the cached page at `index` although it is mapped; -EBUSY (positive here) if it cannot.
 
-    Left out: launder_page(), which ext4 has not.
+    Left out: launder_page(), which ext4 has not; BUG_ON(page_mapped()), as deletion asks it too.
     """
     page = find_get_page(mapping, index)
     if page == NULL:
@@ -137,10 +137,11 @@ def invalidate_inode_pages2(mapping: AddressSpace, index: u1) -> int:
 
 
 @kernel
-def generic_file_direct_write(mapping: AddressSpace, index: u1) -> None:
-    """mm/filemap.c: an O_DIRECT write of another part of the page: flush, invalidate, write to the
-    disk, invalidate again. If the page stays, whoever reads it gets the part as it was
-    (dio_warn_stale_pagecache()). Left out: the part itself and its write."""
+def iomap_dio_rw(mapping: AddressSpace, index: u1) -> None:
+    """fs/iomap.c: an O_DIRECT write of another part of the page: flush, invalidate, write to the
+    disk, invalidate again. If the page stays both times, whoever reads it gets the part as it was,
+    and its writeback will undo the write: dio_warn_stale_pagecache(). Left out: the write itself.
+    """
     down_write(mapping.i_rwsem)
     write_cache_pages(mapping, True)
     if invalidate_inode_pages2(mapping, index) != 0:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import cast
 
 from pinlab.lab.language.kernel import (
+    Pointer,
     Struct,
     array,
     atomic,
@@ -57,7 +58,7 @@ class Page(Struct, count=PAGES):
     PG_lru = flag()
     PG_anon = flag()  # PAGE_MAPPING_ANON in page->mapping
     PagePrivate = flag()  # buffers are attached; they are dirty when the page is
-    mapping = pointer("AddressSpace")
+    mapping: Pointer[AddressSpace] = pointer("AddressSpace")
     index = flag()  # never changes: read with static_branch
     data = bounded(OLD, DEVICE_DATA)
 
@@ -85,7 +86,8 @@ class Vma(Struct, count=4):
     VM_SHARED = flag()  # never changes: read with static_branch, as the next two
     VM_FILE = flag()  # vma->vm_file
     present = flag()  # the scenario has this mapping at all (or fork will make it)
-    unmapped = flag()  # munmap has taken it off the tree
+    unmapped = flag()  # munmap has taken it off the mm's tree
+    pmd_none = flag()  # nothing points to its page table any more
     table_freed = flag()  # its page table went back to the allocator
     ptl = spinlock()
     pte = array(FILE_PAGES, 0, 31)
@@ -145,3 +147,13 @@ def pte_mkclean(pte: u5) -> u5:
 def mk_pte(page: Page, write: u1) -> u5:
     """A fresh entry for `page`; a writable one is dirty, as maybe_mkwrite(pte_mkdirty()) has it."""
     return cast(int, page) | (PTE_WRITE | PTE_DIRTY) * write
+
+
+def show(name: str, value: int) -> str:
+    """A shared value as a person reads it: page table and TLB entries as frame and permissions."""
+    if name not in ("Vma.pte", "tlb"):
+        return str(value)
+    if value == 0:
+        return "none"
+    bits = [word for bit, word in ((PTE_WRITE, "write"), (PTE_DIRTY, "dirty")) if value & bit]
+    return " ".join([f"page {value & PTE_PFN}", *(bits or ["read-only"])])

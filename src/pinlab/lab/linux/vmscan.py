@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,

@@ -4,7 +4,7 @@ it afterwards is in no file."""
 from __future__ import annotations
 
 from pinlab.lab.linux.tasks import aio_read_and_verify
-from pinlab.lab.linux.truncate import generic_file_direct_write
+from pinlab.lab.linux.truncate import iomap_dio_rw
 from pinlab.lab.linux.types import FILE, SHARED
 from pinlab.lab.scenarios.direct_io_fsync import direct_io
 from pinlab.lab.scenarios.layout import file_mapped
@@ -15,7 +15,7 @@ SCENARIO = Scenario(
     summary="O_DIRECT read into a mapped file page beside an O_DIRECT write to that file",
     tasks=(
         *direct_io(aio_read_and_verify, (FILE, 1, SHARED, 0)),
-        Task("direct write", generic_file_direct_write, (FILE, 0)),
+        Task("direct write", iomap_dio_rw, (FILE, 0)),
     ),
     initial={**file_mapped(), "truncates": (1,)},
     judges=("O1", "O2", "I1", "I3", "I4", "I10", "I12", "I13"),

@@ -7,7 +7,7 @@ from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE, SHARED
 from pinlab.lab.scenarios.direct_io_fsync import direct_io
 from pinlab.lab.scenarios.layout import file_mapped
-from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
 from pinlab.objectives.events import Event
 
 SCENARIO = Scenario(
@@ -18,6 +18,7 @@ SCENARIO = Scenario(
     judges=("O2", "I1", "I3", "I10", "I12"),
     bounds="1 page, 1 mapping, 1 DMA with 1 store, 1 truncate",
     reach=(
-        ReachEvents("a pinned page leaves the file", (Event.PIN, Event.CACHE_DEL), (Event.UNPIN,)),
+        ReachEvents("the page is pinned", (Event.PIN,)),
+        ReachFunction("truncate finds the page", "truncate_inode_page"),
     ),
 )

@@ -6,7 +6,7 @@ from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE
 from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.longterm_fsync import LONGTERM
-from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
 from pinlab.objectives.events import Event
 
 SCENARIO = Scenario(
@@ -17,6 +17,7 @@ SCENARIO = Scenario(
     judges=("I1", "I3", "I10", "I12"),
     bounds="1 page, 1 mapping, a pin for ever with any number of stores, 1 truncate",
     reach=(
-        ReachEvents("a pinned page leaves the file", (Event.PIN, Event.CACHE_DEL), (Event.UNPIN,)),
+        ReachEvents("the page is pinned", (Event.PIN,)),
+        ReachFunction("truncate finds the page", "truncate_inode_page"),
     ),
 )

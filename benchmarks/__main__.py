@@ -1,0 +1,7 @@
+"""`python -m benchmarks`: every benchmark."""
+
+from __future__ import annotations
+
+from benchmarks import bench_lab
+
+bench_lab.main()

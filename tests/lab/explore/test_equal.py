@@ -1,0 +1,33 @@
+"""Machine code finds what the interpreter finds, in any system."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pinlab.lab.explore import interpreter, native
+from pinlab.lab.explore.ranges import TooWide
+from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits
+from pinlab.lab.language.program import System
+
+from .random_programs import GOALS, systems
+
+
+def figures(found: Exploration) -> dict[str, object]:
+    """Everything but time and memory."""
+    return {
+        name: getattr(found, name)
+        for name in Exploration.__slots__
+        if name not in ("seconds", "memory_bytes")
+    }
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(systems(), st.sampled_from((10, 100, 1000)), st.sampled_from(((), GOALS)))
+def test_equal(it: System, states: int, goals: tuple[AlwaysPossible, ...]) -> None:
+    limits = Limits(max_states=states)
+    try:
+        found = native.explore(it, limits, goals)
+    except TooWide:
+        assume(False)
+    assert figures(found) == figures(interpreter.explore(it, limits, goals))

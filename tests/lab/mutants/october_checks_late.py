@@ -1,0 +1,20 @@
+"""D7 cured: the October rules for references, and the flag is looked at after page_mkclean()."""
+
+from __future__ import annotations
+
+from pinlab.lab.designs._lru_counter import PageDmaPinned
+from pinlab.lab.language.kernel import kernel, test_bit, u3
+from pinlab.lab.linux.design import WRITE
+from pinlab.lab.linux.types import Page
+
+BASE = "lru-counter-october"
+
+
+@kernel
+def before_mkclean(page: Page, sync: bool) -> u3:
+    return WRITE
+
+
+@kernel
+def page_pinned(page: Page) -> bool:
+    return test_bit(PageDmaPinned[page])

@@ -1,0 +1,90 @@
+"""Designs: found by place, loaded from anywhere, combined, and refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import check, design
+
+HEAD = "from pinlab.lab.language.kernel import *\nfrom pinlab.lab.linux.types import Page\n"
+
+
+def test_every_design_of_the_package_loads_and_says_what_it_is() -> None:
+    for name in design.names():
+        it = design.load(name)
+        assert it.summary.startswith(name), f"{name}: the docstring begins with the name"
+        assert set(it.hooks) <= design.hook_names()
+
+
+def test_detectors_come_before_policies() -> None:
+    kinds = [design.load(name).kind for name in design.names()]
+    assert kinds == sorted(kinds)
+    assert {"detector", "policy"} == set(kinds)
+
+
+def test_a_policy_has_the_hooks_of_the_detector_it_builds_on() -> None:
+    bounce, bias = design.load("bounce"), design.load("refcount-bias")
+    assert bounce.hooks["grab_page"] is bias.hooks["grab_page"]
+    assert "writeback_pinned" in bounce.own
+
+
+def test_a_policy_goes_with_any_detector() -> None:
+    both = design.load("page-counter+bounce")
+    assert both.hooks["grab_page"] is design.load("page-counter").hooks["grab_page"]
+    assert both.hooks["writeback_pinned"] is design.load("bounce").hooks["writeback_pinned"]
+    assert both.struct_page_bytes == design.load("page-counter").struct_page_bytes > 0
+
+
+def test_a_design_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "my_design.py"
+    path.write_text(
+        f'"""my-design: says no."""\n{HEAD}@kernel\ndef page_pinned(page: Page) -> bool:\n'
+        "    return False\n"
+    )
+    it = check.load_design(str(path))
+    assert (it.name, it.kind, list(it.hooks)) == ("my-design", "detector", ["page_pinned"])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("def f(:\n", "syntax"),
+        ("import nothing_of_this_name\n", "cannot be imported"),
+        ("x = 1\n", "replaces no hook"),
+        (f"{HEAD}@kernel\ndef page_pinned(page: Page) -> bool:\n    return [1]\n", "tuple"),
+        (f"{HEAD}@kernel\ndef page_pinned(page) -> bool:\n    return True\n", "write it so"),
+        (f"{HEAD}@kernel\ndef page_pinned() -> bool:\n    return True\n", "page_pinned"),
+        (f"{HEAD}@kernel\ndef page_pinned(page: Page) -> None:\n    return\n", "page_pinned"),
+        (
+            f"{HEAD}@kernel\ndef page_pined(page: Page) -> bool:\n    return True\n"
+            "@kernel\ndef release_page(page: Page) -> None:\n    return\n",
+            "did you mean page_pinned?",
+        ),
+        (f'{HEAD}BASE = "nothing"\n', "there is no design"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, body: str, says: str) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(body)
+    with pytest.raises(UsageError) as refused:
+        check.load_design(str(path))
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("bouncy", "did you mean bounce?"),
+        ("no/such/file.py", "there is no file"),
+        ("refcount-bias+nothing", "there is no design"),
+        ("", "there is no design"),
+        ("..", "there is no design"),
+    ],
+)
+def test_a_bad_name_is_refused_in_one_sentence(name: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says.replace("?", r"\?")):
+        check.load_design(name)

@@ -1,0 +1,47 @@
+"""The two explorers agree on every design and every scenario: states, depth, paths, coverage."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinlab.lab import build, check, design
+from pinlab.lab.explore import interpreter, native
+from pinlab.lab.scenarios import scenario as scenarios
+
+PLAIN_LIMIT = 25_000
+"""States that the interpreter is given in a default run; `-m slow` compares the rest."""
+
+
+def compare(name: str, low: int, high: int) -> int:
+    """Explore the scenarios with more than `low` and up to `high` states with both explorers."""
+    it = design.load(name)
+    keys = check.probe(it)
+    compared = 0
+    for scenario in scenarios.load().values():
+        system = build.system(it, scenario, {scenario.probes: 1} if scenario.probes else keys)
+        fast = native.explore(system, progress=build.progress(scenario))
+        if not low < fast.states <= high:
+            continue
+        plain = interpreter.explore(system, progress=build.progress(scenario))
+        compared += 1
+        assert (fast.states, fast.transitions, fast.depth) == (
+            plain.states,
+            plain.transitions,
+            plain.depth,
+        ), scenario.name
+        assert fast.hits == plain.hits, scenario.name
+        assert fast.stuck == plain.stuck, scenario.name
+        assert fast.messages == plain.messages, scenario.name
+        assert fast.covered == plain.covered, scenario.name
+    return compared
+
+
+@pytest.mark.parametrize("name", design.names())
+def test_both_explorers_find_the_same(name: str) -> None:
+    assert compare(name, 0, PLAIN_LIMIT) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", design.names())
+def test_both_explorers_find_the_same_in_large_spaces(name: str) -> None:
+    assert compare(name, PLAIN_LIMIT, 10**7) >= 0
