@@ -8,8 +8,8 @@ from pinlab.lab import build, check, design
 from pinlab.lab.explore import interpreter, native
 from pinlab.lab.scenarios import scenario as scenarios
 
-PLAIN_LIMIT = 25_000
-"""States that the interpreter is given in a default run; `-m slow` compares the rest."""
+PLAIN_LIMIT = 5_000
+"""States that the interpreter is given in a default run; `pytest -m slow` compares the rest."""
 
 
 def compare(name: str, low: int, high: int) -> int:

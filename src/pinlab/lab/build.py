@@ -51,6 +51,18 @@ def program(design: Design) -> Program:
     return _programs[key]
 
 
+def called(program: Program, chosen: Iterable[Scenario]) -> frozenset[str]:
+    """Every kernel function that the tasks of these scenarios can come to."""
+    found: set[str] = set()
+    todo = [task.kernel_function().__name__ for s in chosen for task in s.tasks]
+    while todo:
+        function = todo.pop()
+        if function not in found:
+            found.add(function)
+            todo += program.calls[function]
+    return frozenset(found)
+
+
 def system(
     design: Design,
     scenario: Scenario,

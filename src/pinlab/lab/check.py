@@ -49,7 +49,8 @@ BUG_ON has stopped it. After any other one a kernel would go on, and the lab can
 def designs() -> tuple[Info, ...]:
     """Every design of the package: detectors, then policies."""
     return tuple(
-        Info(d.name, d.summary, d.kind, short(d.path)) for d in map(designs_.load, designs_.names())
+        Info(d.name, d.summary.removeprefix(f"{d.name}: "), d.kind, short(d.path))
+        for d in map(designs_.load, designs_.names())
     )
 
 
@@ -170,14 +171,26 @@ def _reporter(
 def probe(design: Design, limits: Limits | None = None, engine: str = "auto") -> dict[str, int]:
     """The static keys that a design's own behaviour decides: whether its pin runs in GUP-fast,
     whether its unpin runs in an interrupt. Explored, not declared."""
+    known = _probed.get(id(build.program(design)))
+    if known is not None:
+        return known
     keys: dict[str, int] = {}
+    complete = True
     for scenario in scenarios_.load().values():
         if scenario.probes:
             it = build.system(design, scenario, {scenario.probes: 1})
             found = choose.explore(it, limits, engine=engine)
             failed = any(hit.startswith(FAILURE) for hit in found.hits)
-            keys[scenario.probes] = int(found.complete and not failed)
+            reached = all(_reached(goal, it, found) for goal in scenario.reach)
+            keys[scenario.probes] = int(found.complete and reached and not failed)
+            complete = complete and found.complete
+    if complete:
+        _probed[id(build.program(design))] = keys
     return keys
+
+
+_probed: dict[int, dict[str, int]] = {}
+"""Answers of the probes by program; `build` keeps every program it has made."""
 
 
 def judge(
@@ -273,10 +286,14 @@ def uncovered(
     design: Design, chosen: tuple[Scenario, ...], covered: Iterable[int]
 ) -> tuple[Line, ...]:
     """The lines of model and design that could run in the scenarios but never did."""
-    nodes = build.program(design).nodes
+    program = build.program(design)
+    nodes, functions = program.nodes, build.called(program, chosen)
     executed = {(nodes[pc].file, line) for pc in covered for line in nodes[pc].lines}
     every = {
-        (node.file, line): node.function for node in nodes if node.function for line in node.lines
+        (node.file, line): node.function
+        for node in nodes
+        if node.function in functions
+        for line in node.lines
     }
     return tuple(
         Line(short(file), line, every[file, line], linecache.getline(file, line).strip())

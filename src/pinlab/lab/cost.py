@@ -67,7 +67,7 @@ def _split(
 
 def _count(design: Design, nodes: list[Node]) -> dict[str, int]:
     program = build.program(design)
-    counts = Counter({name: 0 for name in KINDS.values()})
+    counts = Counter(dict.fromkeys(KINDS.values(), 0))
     walkers: set[str] = set()  # functions that load page table entries: each is one walk
     for node in nodes:
         kind = TABLE[node.primitive].cost if node.primitive in TABLE else ""

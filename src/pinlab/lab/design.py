@@ -56,12 +56,15 @@ def hook_names() -> frozenset[str]:
 @cache
 def names() -> tuple[str, ...]:
     """The package's designs: detectors first, then policies, each by name."""
-    found = [
+    return tuple(sorted(_names(), key=lambda name: (load(name).kind == "policy", name)))
+
+
+def _names() -> list[str]:
+    return [
         info.name.replace("_", "-")
         for info in pkgutil.iter_modules(pinlab.lab.designs.__path__)
         if not info.name.startswith("_")
     ]
-    return tuple(sorted(found, key=lambda name: (load(name).kind == "policy", name)))
 
 
 @cache
@@ -75,8 +78,7 @@ def load(name_or_path: str) -> Design:
     if not module.isidentifier() or (
         importlib.util.find_spec(f"{pinlab.lab.designs.__name__}.{module}") is None
     ):
-        found = pkgutil.iter_modules(pinlab.lab.designs.__path__)
-        known = [info.name.replace("_", "-") for info in found]
+        known = _names()
         close = difflib.get_close_matches(name_or_path, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}."
         raise UsageError(f"there is no design {name_or_path!r}: {hint}")

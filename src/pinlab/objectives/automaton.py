@@ -56,6 +56,6 @@ class Automaton:
 
     def listens_to(self, event: str) -> bool:
         """Whether `event` can change this automaton's state or violate it."""
-        return any(
-            target != i or violated for i, (target, violated) in enumerate(self.table(event))
+        return any(e == event for _, e in self.bad) or any(
+            e == event and state != target for (state, e), target in self.step.items()
         )

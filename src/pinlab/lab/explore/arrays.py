@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from pinlab.lab.explore import machine, tables
 from pinlab.lab.explore.interpreter import LOCAL_STEPS, Interpreter
-from pinlab.lab.explore.packing import Layout
+from pinlab.lab.explore.memo import per_program
+from pinlab.lab.explore.packing import Layout, layout
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
 from pinlab.lab.language.program import PC, Program
@@ -31,7 +32,7 @@ def model(
     actors = _actors(run, place)
     visible = np.array([node.visible for node in program.nodes], np.uint8)
     choices = np.array([node.choices for node in program.nodes], np.int64)
-    keep = _kept_bits(program, place)
+    keep = _kept_bits(program)
     pc = place.slots[PC]
     made = tables.Model(
         words=stored.words,
@@ -87,8 +88,10 @@ def _bits(flags: list[bool]) -> int:
     return sum(1 << i for i, flag in enumerate(flags) if flag)
 
 
-def _kept_bits(program: Program, place: Layout) -> npt.NDArray[np.uint64]:
+@per_program
+def _kept_bits(program: Program) -> npt.NDArray[np.uint64]:
     """Per node, the bits of a frame that survive before it: those of its live slots."""
+    place = layout(program)
     kept = np.zeros((len(program.nodes), place.frame_words), np.uint64)
     for node in program.nodes[1:]:
         for slot in node.live - {PC}:

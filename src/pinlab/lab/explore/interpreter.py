@@ -101,6 +101,7 @@ class Interpreter:
             if automaton.name in system.watch
         }
         self.listeners: dict[str, tuple[Listener, ...]] = {}
+        self.blank = [slot.lo for slot in program.slots]
         self.first = self._first()
         self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
 
@@ -196,12 +197,13 @@ class Interpreter:
                 break
         else:
             raise _Failed(Failure("livelock", f"{node.function} loops without a step"))
-        frame = self.frame_base[run.move.actor]
-        run.values[frame + PC] = pc
-        keep = frozenset() if pc == HALTED else self.program.nodes[pc].live
-        for i, slot in enumerate(self.program.slots):
-            if i != PC and i not in keep:
-                run.values[frame + i] = slot.lo
+        first = self.frame_base[run.move.actor]
+        kept = () if pc == HALTED else self.program.nodes[pc].live
+        frame = self.blank.copy()
+        for slot in kept:
+            frame[slot] = run.values[first + slot]
+        frame[PC] = pc
+        run.values[first : first + len(frame)] = frame
 
     def listening(self, event: str) -> tuple[Listener, ...]:
         """The watched automata that `event` concerns."""

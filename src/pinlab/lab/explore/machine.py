@@ -7,7 +7,6 @@ level, and the search, which waits for memory most of the time, gains little fro
 from __future__ import annotations
 
 import ctypes
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,10 +17,8 @@ import numpy.typing as npt
 
 from pinlab.lab.explore import objectcache
 from pinlab.lab.explore.codegen import TABLE, Assembly, assemble
+from pinlab.lab.explore.memo import KEPT, per_program
 from pinlab.lab.language.program import Program
-
-KEPT = 16
-"""Programs whose code stays in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Code:
     engine: object
 
 
-_assembled: OrderedDict[int, tuple[Program, Assembly]] = OrderedDict()
+_assemble = per_program(assemble)
 _loaded: dict[str, Code] = {}
 
 
@@ -63,15 +60,6 @@ def is_quick(program: Program) -> bool:
     """Whether `load` needs no compilation. Raises as `load`."""
     name = _name(_assemble(program))
     return name in _loaded or objectcache.holds(name)
-
-
-def _assemble(program: Program) -> Assembly:
-    known = _assembled.get(id(program))  # a program has no hash; while kept, its id is its own
-    if known is None:
-        known = _assembled[id(program)] = program, assemble(program)
-        if len(_assembled) > KEPT:
-            _assembled.popitem(last=False)
-    return known[1]
 
 
 def _name(assembly: Assembly) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words
 from pinlab.lab.language.program import (
     HALTED,
@@ -67,25 +68,16 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
     program = system.program
     masks = [0] * place.words(len(system.actors))
     written: set[int] = set()
+    automata = [
+        (automaton, var)
+        for automaton, var in zip(program.automata, program.automaton_vars, strict=True)
+        if automaton.name in system.watch
+    ]
     for actor, who in enumerate(system.actors):
-        slots = {PC}
-        for pc in _reachable(program, program.entries[who.entry].pc):
-            for op in _flat(program.nodes[pc].ops):
-                match op:
-                    case SetLocal(slot, _):
-                        slots.add(slot)
-                    case SetShared(var, _, _):
-                        written.add(var)
-                    case Emit(event, _):
-                        written.update(
-                            var
-                            for automaton, var in zip(
-                                program.automata, program.automaton_vars, strict=True
-                            )
-                            if automaton.name in system.watch and automaton.listens_to(event)
-                        )
-                    case _:
-                        pass
+        writes = _writes(program, program.entries[who.entry].pc)
+        slots = {PC} | writes.slots
+        written |= writes.vars
+        written |= {var for a, var in automata if any(map(a.listens_to, writes.events))}
         frame = first[place.frame(actor) :]
         slots.update(i for i, field in enumerate(place.slots) if field.get(frame) != field.lo)
         for slot in slots:
@@ -93,6 +85,34 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
     for var in written:
         _mark(masks, place.vars[var], 0)
     return masks
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What the nodes behind an entry can change."""
+
+    slots: frozenset[int]
+    vars: frozenset[int]
+    events: frozenset[str]
+
+
+@per_program
+def _known_writes(program: Program) -> dict[int, Writes]:
+    """By entry; filled as they are asked for."""
+    return {}
+
+
+def _writes(program: Program, entry: int) -> Writes:
+    known = _known_writes(program)
+    if entry not in known:
+        nodes = [program.nodes[pc] for pc in _reachable(program, entry)]
+        ops = [op for node in nodes for op in _flat(node.ops)]
+        known[entry] = Writes(
+            frozenset(op.slot for op in ops if isinstance(op, SetLocal)),
+            frozenset(op.var for op in ops if isinstance(op, SetShared)),
+            frozenset(op.event for op in ops if isinstance(op, Emit)),
+        )
+    return known[entry]
 
 
 def _mark(masks: list[int], field: Field, base: int) -> None:

@@ -106,6 +106,7 @@ def compile_program(
             )
             for key in root_keys
         },
+        calls={key: frozenset(routine.calls) for key, routine in routines.items()},
     )
 
 

@@ -277,6 +277,8 @@ class Program:
     irqs_off: int
     """The shared variable (one element per CPU) that is nonzero while interrupts are off."""
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """For each kernel function, those that it calls."""
 
     def var(self, name: str) -> int:
         """The number of the shared variable called `name`. Raises KeyError."""
