@@ -42,3 +42,8 @@ def test_a_fake_vma_sleeps_so_it_has_no_fast_path_and_no_unpin_in_interrupts() -
 def test_a_new_field_costs_bytes_and_the_lru_words_a_lock() -> None:
     assert costs("page-counter")[-1] > 0
     assert costs("lru-counter-october")[0]["locks"] == 1
+
+
+def test_hardware_that_faults_takes_no_pin_in_gup_fast() -> None:
+    _, _, fast, irq, _ = costs("mmu-notifier")
+    assert (fast, irq) == (False, True)

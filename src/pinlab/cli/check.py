@@ -45,6 +45,6 @@ def check(
     if json:
         show_json(schema.check(result))
     else:
-        show(table.check(result))
+        show(table.check(result, design))
     status = result.verdict.exit_status
     return EXIT_UNKNOWN if result.stopped and status != EXIT_VIOLATED else status

@@ -148,8 +148,8 @@ def _unknowns(rows: Iterable[Row]) -> list[RenderableType]:
     ]
 
 
-def check(result: CheckResult) -> RenderableType:
-    """`pinlab check`: one line per objective and scenario."""
+def check(result: CheckResult, asked: str | None = None) -> RenderableType:
+    """`pinlab check`: one line per objective and scenario. `asked` is how the design was named."""
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("objective", no_wrap=True)
     table.add_column("scenario", no_wrap=True)
@@ -169,7 +169,7 @@ def check(result: CheckResult) -> RenderableType:
     overall = result.verdict
     violated = next((row for row in result.rows if row.verdict == overall), None)
     if overall.outcome is Outcome.VIOLATED and violated is not None:
-        words = f"pinlab explain {result.design} {violated.objective} shows how."
+        words = f"pinlab explain {asked or result.design} {violated.objective} shows how."
         parts.append(Text(words, style="bold"))
     if result.uncovered is not None:
         parts.append(coverage(result.uncovered))

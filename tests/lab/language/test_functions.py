@@ -191,7 +191,8 @@ def test_a_function_computes_what_python_computes(body: list[str], x: int, y: in
     text = "\n".join(f"    {line}" for line in body)
     expected: dict[str, int] = {}
     exec(
-        f"def f(x, y):\n    z = 0\n{text}\n    return (int(x), int(y), int(z))\nresult = f({x}, {y})",
+        f"def f(x, y):\n    z = 0\n{text}\n    return (int(x), int(y), int(z))\n"
+        f"result = f({x}, {y})",
         {},
         expected,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pinlab.lab.linux.tasks import atomic_gup
 from pinlab.lab.linux.types import SHARED
 from pinlab.lab.scenarios.layout import file_mapped
-from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
+from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.objectives.events import Event
 
 SCENARIO = Scenario(
     name="probe-gup-fast",
@@ -14,6 +15,6 @@ SCENARIO = Scenario(
     initial=file_mapped(),
     judges=("I12",),
     bounds="1 page, 1 mapping, 1 pin, nobody else",
-    reach=(ReachFunction("GUP-fast grabs the page", "grab_page_fast"),),
+    reach=(ReachEvents("GUP-fast has its pin", (Event.PIN,)),),
     probes="gup_fast_works",
 )

@@ -1,0 +1,31 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pinlab.lab import check
+from pinlab.lab.results import Comparison
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """Every design of the package against every objective: explored once for all tests.
+
+    The processes of pytest-xdist share it through a file: the first one explores, others wait.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return check.compare()
+    shared: Path = tmp_path_factory.getbasetemp().parent / "comparison.pickle"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            shared.write_bytes(pickle.dumps(check.compare()))
+    found = pickle.loads(shared.read_bytes())
+    assert isinstance(found, Comparison)
+    return found
