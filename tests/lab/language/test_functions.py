@@ -189,7 +189,7 @@ def bodies(draw: st.DrawFn, depth: int = 2) -> list[str]:
 @settings(max_examples=60, deadline=None)
 def test_a_function_computes_what_python_computes(body: list[str], x: int, y: int) -> None:
     text = "\n".join(f"    {line}" for line in body)
-    expected: dict[str, int] = {}
+    expected: dict[str, tuple[int, ...]] = {}
     exec(
         f"def f(x, y):\n    z = 0\n{text}\n    return (int(x), int(y), int(z))\n"
         f"result = f({x}, {y})",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from pinlab.lab.language.kernel import WRITE_ONCE, kernel
@@ -146,7 +149,7 @@ def munmap_without_waiting(vma: Vma) -> None:
     [(munmap, (1, SHARED, 0), False), (munmap_without_waiting, (SHARED,), True)],
 )
 def test_gup_fast_walks_no_freed_table_if_munmap_waits_for_interrupts(
-    unmap: object, args: tuple[int, ...], seen: bool
+    unmap: Callable[..., Any], args: tuple[int, ...], seen: bool
 ) -> None:
     tables = {**file_mapped(), "tables_go": (1,)}
     found = every_order(tables, PIN, Task("munmap", unmap, args))

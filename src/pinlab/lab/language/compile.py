@@ -7,8 +7,9 @@ it. Functions that can never be active together share bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from pinlab.lab.language.blocks import (
     CALLER,
@@ -25,7 +26,7 @@ from pinlab.lab.language.blocks import (
 )
 from pinlab.lab.language.builder import Unit
 from pinlab.lab.language.declarations import IRQS_OFF
-from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.kernel import model_function
 from pinlab.lab.language.liveness import Liveness
 from pinlab.lab.language.lower import lower
 from pinlab.lab.language.primitives import LOCKS, PREEMPT
@@ -68,8 +69,8 @@ BUILTINS = (PC, PREEMPT, LOCKS, IN_IRQ)
 
 
 def compile_program(
-    roots: Iterable[KernelFunction],
-    hooks: Mapping[str, KernelFunction] | None = None,
+    roots: Iterable[Callable[..., Any]],
+    hooks: Mapping[str, Callable[..., Any]] | None = None,
     automata: tuple[Automaton, ...] = (),
     pages: int = 1,
 ) -> Program:
@@ -78,8 +79,8 @@ def compile_program(
     `hooks` replaces `@hook` functions by name; `pages` is the number of instances every
     automaton has. Raises LanguageError for anything outside the language.
     """
-    unit = Unit(dict(hooks or {}))
-    root_keys = [unit.key(unit.resolve(root)) for root in roots]
+    unit = Unit({name: model_function(hook) for name, hook in (hooks or {}).items()})
+    root_keys = [unit.key(unit.resolve(model_function(root))) for root in roots]
     routines: dict[str, Routine] = {}
     while missing := [key for key in unit.wanted if key not in routines]:
         for key in missing:

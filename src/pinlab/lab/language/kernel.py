@@ -10,7 +10,7 @@ touch what another CPU can see, each one atomic step. Called from ordinary Pytho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from pinlab.objectives.events import Event
 
@@ -57,6 +57,13 @@ class KernelFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotCompiled(f"{self.__name__} is a model function: it is compiled, never called")
+
+
+def model_function(function: Callable[..., Any]) -> KernelFunction:
+    """`function` as what @kernel, @hook or @pure made of it. Raises TypeError for another one."""
+    if not isinstance(function, KernelFunction):
+        raise TypeError(f"{function!r} is no model function: mark it @kernel")
+    return function
 
 
 class NotCompiled(RuntimeError):
@@ -170,6 +177,10 @@ def per_page(lo: int, hi: int, bytes: int) -> Cells:
     return Cells(-1, lo, hi, bytes)
 
 
+@overload
+def pointer(to: str) -> Pointer[Any]: ...
+@overload
+def pointer(to: type[T]) -> Pointer[T]: ...
 def pointer(to: type[T] | str) -> Pointer[T]:
     """A pointer field; `to` is the structure or, before it is defined, its name."""
     return Pointer(to if isinstance(to, str) else to.__name__)

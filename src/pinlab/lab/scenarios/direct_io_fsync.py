@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from pinlab.lab.linux.device import one_shot_device
 from pinlab.lab.linux.direct_io import bio_check_pages_dirty, bio_dirty_fn
 from pinlab.lab.linux.tasks import aio_read_and_verify, do_fsync
@@ -11,7 +14,7 @@ from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, 
 from pinlab.objectives.events import Event
 
 
-def direct_io(program: object, args: tuple[int, ...]) -> tuple[Task, ...]:
+def direct_io(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
     """A program that reads by O_DIRECT, and all that works for it. `args` end with process,
     mapping and page."""
     return (

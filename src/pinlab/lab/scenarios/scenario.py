@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
-from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.kernel import KernelFunction, model_function
 from pinlab.objectives.events import Event
 
 
@@ -18,16 +19,14 @@ class Task:
     """One actor. `irq_of` names the task on whose CPU it is an interrupt; a daemon need not end."""
 
     name: str
-    function: object
+    function: Callable[..., Any]
     args: tuple[int, ...] = ()
     irq_of: str | None = None
     daemon: bool = False
 
     def kernel_function(self) -> KernelFunction:
         """`function`, as what @kernel made of it."""
-        if not isinstance(self.function, KernelFunction):
-            raise TypeError(f"task {self.name}: {self.function!r} is no @kernel function")
-        return self.function
+        return model_function(self.function)
 
 
 @dataclass(frozen=True, slots=True)
