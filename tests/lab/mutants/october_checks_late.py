@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinlab.lab.designs._lru_counter import PageDmaPinned
+from pinlab.lab.designs.lru_counter_october import PageDmaPinned
 from pinlab.lab.language.kernel import kernel, test_bit, u3
 from pinlab.lab.linux.design import WRITE
 from pinlab.lab.linux.types import Page

@@ -10,11 +10,9 @@ reference, not of a page). Those of October are here too.
 
 from __future__ import annotations
 
-from pinlab.lab.designs._lru_counter import (
+from pinlab.lab.designs.lru_counter_october import (
     PageDmaPinned,
     dma_pinned_count,
-    pin_or_put,
-    skip_or_wait,
     unpin_page_for_dma,
     zone_gup_lock,
 )
@@ -26,35 +24,12 @@ from pinlab.lab.language.kernel import (
     spin_unlock_irq,
     test_bit,
     trace,
-    u3,
 )
 from pinlab.lab.linux.page_alloc import free_unref_page
 from pinlab.lab.linux.types import Page
 from pinlab.objectives.events import Event
 
-
-@kernel
-def grabbed_page(page: Page) -> bool:
-    """Slow GUP has its reference; now the pin."""
-    return pin_or_put(page)
-
-
-@kernel
-def grabbed_page_fast(page: Page) -> bool:
-    """GUP-fast too, interrupts on again."""
-    return pin_or_put(page)
-
-
-@kernel
-def before_mkclean(page: Page, sync: bool) -> u3:
-    """Background writeback skips, fsync waits; nothing is write-protected yet."""
-    return skip_or_wait(page, sync)
-
-
-@kernel
-def reclaim_may_unmap(page: Page) -> bool:
-    """try_to_unmap_one() refuses."""
-    return not test_bit(PageDmaPinned[page])
+BASE = "lru-counter-october"
 
 
 @kernel
