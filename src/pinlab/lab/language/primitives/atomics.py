@@ -1,0 +1,134 @@
+"""Loads, stores and read-modify-writes of one cell."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pinlab.lab.language.primitives.effects import (
+    NOTHING,
+    Lowering,
+    add_to,
+    keep,
+    read,
+    write,
+)
+from pinlab.lab.language.program import (
+    If,
+    Local,
+    SetLocal,
+    SetShared,
+)
+from pinlab.lab.language.values import (
+    Place,
+    Value,
+    binary,
+    constant,
+)
+
+if TYPE_CHECKING:
+    from pinlab.lab.language.expressions import Expressions as Lowerer
+
+
+def load(is_bool: bool = False) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        place = lo.place(node.args[0])
+        if lo.awaiting:
+            return read(lo, place)
+        lo.primitive(node, ast.unparse(node.func))
+        return keep(lo, read(lo, place), dest)
+
+    return lower
+
+
+def static_branch(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    return read(lo, lo.place(node.args[0]))
+
+
+def lock_state(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    held = binary("!=", read(lo, lo.place(node.args[0])), constant(0))
+    if lo.awaiting:
+        return held
+    lo.primitive(node, "mutex_is_locked")
+    return keep(lo, held, dest)
+
+
+def store(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place, value = lo.place(node.args[0]), lo.expression(node.args[1])
+    lo.primitive(node, ast.unparse(node.func))
+    write(lo, place, value)
+    return NOTHING
+
+
+def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
+    """Read-modify-write by an amount: `returns` is "", "old", "new" or "zero"."""
+
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        amount = lo.expression(node.args[0]) if amount_first else constant(1)
+        place = lo.place(node.args[1 if amount_first else 0])
+        lo.primitive(node, ast.unparse(node.func))
+        old = add_to(lo, place, amount, sign)
+        match returns:
+            case "":
+                return NOTHING
+            case "zero":
+                return keep(lo, binary("==", old, constant(0)), dest)
+            case "new":
+                return keep(lo, old, dest)
+            case _:
+                before = binary("-" if sign > 0 else "+", old, amount)
+                return keep(lo, Value(before.expr, place.type), dest)
+
+    return lower
+
+
+def _unless(lo: Lowerer, place: Place, amount: Value, unless: Value, dest: str | None) -> Value:
+    old = read(lo, place)
+    result = keep(lo, binary("!=", old, unless), dest)
+    value = binary("+", old, amount)
+    lo.emit(If(result.expr, (SetShared(place.var, place.index, value.expr),)))
+    return result
+
+
+def add_unless(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place = lo.place(node.args[0])
+    amount, unless = lo.expression(node.args[1]), lo.expression(node.args[2])
+    lo.primitive(node, "atomic_add_unless")
+    return _unless(lo, place, amount, unless, dest)
+
+
+def inc_not_zero(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place = lo.place(node.args[0])
+    lo.primitive(node, "atomic_inc_not_zero")
+    return _unless(lo, place, constant(1), constant(0), dest)
+
+
+def cmpxchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place = lo.place(node.args[0])
+    expected, new = lo.expression(node.args[1]), lo.expression(node.args[2])
+    lo.primitive(node, "cmpxchg")
+    same = binary("==", read(lo, place), expected)
+    found = lo.temp(place.type)
+    lo.emit(SetLocal(found, read(lo, place).expr))
+    lo.emit(If(same.expr, (SetShared(place.var, place.index, new.expr),)))
+    return Value(Local(found), place.type)
+
+
+def xchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place, new = lo.place(node.args[0]), lo.expression(node.args[1])
+    lo.primitive(node, "xchg")
+    found = lo.temp(place.type)
+    lo.emit(SetLocal(found, read(lo, place).expr))
+    write(lo, place, new)
+    return Value(Local(found), place.type)
+
+
+def bit_op(value: int, returns: bool) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        place = lo.place(node.args[0])
+        lo.primitive(node, ast.unparse(node.func))
+        result = keep(lo, read(lo, place), dest) if returns else NOTHING
+        write(lo, place, constant(value))
+        return result
+
+    return lower

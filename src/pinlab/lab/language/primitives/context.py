@@ -1,0 +1,121 @@
+"""Waiting, interrupts, RCU, barriers, choice, and events."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pinlab.lab.language.declarations import MAX_ACTORS
+from pinlab.lab.language.primitives.effects import (
+    NOTHING,
+    PREEMPT,
+    Lowering,
+    count,
+    irqs_off,
+    keep,
+    may_sleep,
+    switch_irqs,
+)
+from pinlab.lab.language.program import (
+    Chosen,
+    Cpu,
+    Emit,
+    Self,
+)
+from pinlab.lab.language.values import (
+    Type,
+    Value,
+    binary,
+    constant,
+)
+from pinlab.objectives.events import Event
+
+if TYPE_CHECKING:
+    from pinlab.lab.language.expressions import Expressions as Lowerer
+
+
+def wait_for(sleeps: bool) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        name = ast.unparse(node.func)
+        if sleeps:
+            may_sleep(lo, name)
+        lo.wait(node, name, lambda: lo.expression(node.args[0]))
+        return NOTHING
+
+    return lower
+
+
+def irqs_enabled(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    cpu = lo.expression(node.args[0])
+    lo.inside(cpu, 0, MAX_ACTORS - 1, "cpu")
+    on = binary("==", irqs_off(lo, cpu.expr), constant(0))
+    if lo.awaiting:
+        return on
+    lo.primitive(node, "irqs_enabled")
+    return keep(lo, on, dest)
+
+
+def irq_switch(amount: int) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        lo.primitive(node, ast.unparse(node.func))
+        switch_irqs(lo, amount)
+        return NOTHING
+
+    return lower
+
+
+def rcu(amount: int) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        lo.primitive(node, ast.unparse(node.func), visible=False)
+        count(lo, PREEMPT, amount)
+        return NOTHING
+
+    return lower
+
+
+def lower_barrier(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    """A node of the program, but under sequential consistency no step of its own."""
+    lo.primitive(node, ast.unparse(node.func), visible=False)
+    return NOTHING
+
+
+def lower_schedule(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    may_sleep(lo, "schedule")
+    lo.primitive(node, "schedule")
+    return NOTHING
+
+
+def lower_sleeps(node_name: str) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        may_sleep(lo, node_name)
+        lo.primitive(node, node_name, visible=False)
+        return NOTHING
+
+    return lower
+
+
+def lower_cpu(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    return Value(Cpu(), Type(0, MAX_ACTORS - 1))
+
+
+def lower_current(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    return Value(Self(), Type(0, MAX_ACTORS - 1))
+
+
+def lower_choose(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    n = lo.expression(node.args[0]).constant
+    if n is None or n < 1:
+        lo.refuse(node, "choose takes a constant of at least 1")
+    assert n is not None
+    block = lo.primitive(node, "choose")
+    block.choices = n
+    return keep(lo, Value(Chosen(), Type(0, n - 1)), dest)
+
+
+def trace_event(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    event = lo.python(node.args[0])
+    if not isinstance(event, Event):
+        lo.refuse(node, "trace takes a member of Event first")
+    page = lo.expression(node.args[1])
+    lo.emit(Emit(str(event), page.expr))
+    return NOTHING
