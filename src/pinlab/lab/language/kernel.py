@@ -9,12 +9,17 @@ touch what another CPU can see, each one atomic step. Called from ordinary Pytho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar, overload
 
+from pinlab.lab.language.functions import KernelFunction as KernelFunction
+from pinlab.lab.language.functions import NotCompiled as NotCompiled
+from pinlab.lab.language.functions import hook as hook
+from pinlab.lab.language.functions import kernel as kernel
+from pinlab.lab.language.functions import model_function as model_function
+from pinlab.lab.language.functions import pure as pure
 from pinlab.objectives.events import Event
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 # -------------------------------------------------------------------------- local integers
@@ -41,49 +46,6 @@ s6 = Annotated[int, Range(-32, 31)]
 
 INT = Range(-16, 47)
 """The bounds of a plain `int` local, parameter or result: six bits."""
-
-# ------------------------------------------------------------------------------ functions
-
-
-class KernelFunction:
-    """A function of the model: its Python source, and whether a design may replace it."""
-
-    def __init__(self, function: Callable[..., Any], role: str) -> None:
-        self.function = function
-        self.role = role  # "kernel", "hook" or "pure"
-        self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
-        self.__module__ = function.__module__
-
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotCompiled(f"{self.__name__} is a model function: it is compiled, never called")
-
-
-def model_function(function: Callable[..., Any]) -> KernelFunction:
-    """`function` as what @kernel, @hook or @pure made of it. Raises TypeError for another one."""
-    if not isinstance(function, KernelFunction):
-        raise TypeError(f"{function!r} is no model function: mark it @kernel")
-    return function
-
-
-class NotCompiled(RuntimeError):
-    """A model function or a primitive was called from ordinary Python."""
-
-
-def kernel(function: F) -> F:
-    """Mark a kernel function of the model: it may use primitives and call other ones."""
-    return KernelFunction(function, "kernel")  # type: ignore[return-value]
-
-
-def hook(function: F) -> F:
-    """Mark a kernel function that a design may replace by one of the same name."""
-    return KernelFunction(function, "hook")  # type: ignore[return-value]
-
-
-def pure(function: F) -> F:
-    """Mark a function of its arguments alone: one `return` of an expression, taken in line."""
-    return KernelFunction(function, "pure")  # type: ignore[return-value]
-
 
 # ---------------------------------------------------------------------------- shared state
 
