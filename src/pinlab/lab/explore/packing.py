@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pinlab.lab.explore.memo import per_program
 from pinlab.lab.language.program import PC, Program, System
 
 WORD = 64
@@ -92,6 +93,7 @@ class Layout:
         return self.frame(actors)
 
 
+@per_program
 def layout(program: Program) -> Layout:
     """Lay out a program's states. Raises ValueError for a value wider than 63 bits."""
     named = [(v.name, v.lo, v.hi) for v in program.vars]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_program
-from pinlab.lab.explore.packing import WORD, Field, Layout, Words
+from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
 from pinlab.lab.language.program import (
     HALTED,
     PC,
@@ -68,22 +68,15 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
     program = system.program
     masks = [0] * place.words(len(system.actors))
     written: set[int] = set()
-    automata = [
-        (automaton, var)
-        for automaton, var in zip(program.automata, program.automaton_vars, strict=True)
-        if automaton.name in system.watch
-    ]
     for actor, who in enumerate(system.actors):
         writes = _writes(program, program.entries[who.entry].pc)
-        slots = {PC} | writes.slots
         written |= writes.vars
-        written |= {var for a, var in automata if any(map(a.listens_to, writes.events))}
-        frame = first[place.frame(actor) :]
-        slots.update(i for i, field in enumerate(place.slots) if field.get(frame) != field.lo)
-        for slot in slots:
-            _mark(masks, place.slots[slot], place.frame(actor))
+        written |= {var for name, var in writes.automata if name in system.watch}
+        base = place.frame(actor)
+        for i, mask in enumerate(writes.frame):
+            masks[base + i] |= mask | int(first[base + i])
     for var in written:
-        _mark(masks, place.vars[var], 0)
+        _mark(masks, place.vars[var])
     return masks
 
 
@@ -91,9 +84,9 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
 class Writes:
     """What the nodes behind an entry can change."""
 
-    slots: frozenset[int]
+    frame: tuple[int, ...]  # masks, word by word; the program counter is in them
     vars: frozenset[int]
-    events: frozenset[str]
+    automata: frozenset[tuple[str, int]]  # names and variables of those that hear an event
 
 
 @per_program
@@ -105,21 +98,29 @@ def _known_writes(program: Program) -> dict[int, Writes]:
 def _writes(program: Program, entry: int) -> Writes:
     known = _known_writes(program)
     if entry not in known:
+        place = layout(program)
         nodes = [program.nodes[pc] for pc in _reachable(program, entry)]
         ops = [op for node in nodes for op in _flat(node.ops)]
+        frame = [0] * place.frame_words
+        for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
+            _mark(frame, place.slots[slot])
+        events = {op.event for op in ops if isinstance(op, Emit)}
         known[entry] = Writes(
-            frozenset(op.slot for op in ops if isinstance(op, SetLocal)),
+            tuple(frame),
             frozenset(op.var for op in ops if isinstance(op, SetShared)),
-            frozenset(op.event for op in ops if isinstance(op, Emit)),
+            frozenset(
+                (automaton.name, var)
+                for automaton, var in zip(program.automata, program.automaton_vars, strict=True)
+                if any(map(automaton.listens_to, events))
+            ),
         )
     return known[entry]
 
 
-def _mark(masks: list[int], field: Field, base: int) -> None:
-    for i in range(field.length):
-        if field.width:
-            word, shift = field.at(i)
-            masks[base + word] |= field.mask << shift
+def _mark(masks: list[int], field: Field) -> None:
+    for i in range(field.length if field.width else 0):
+        word, shift = field.at(i)
+        masks[word] |= field.mask << shift
 
 
 def _runs(mask: int) -> Iterator[tuple[int, int]]:
