@@ -105,7 +105,7 @@ class Builder:
         self.loops: list[Loop] = []
         self.calls: set[str] = set()
         self.declared: dict[str, Type] = {}
-        self.block = Block(source.tree.lineno, lines={source.tree.lineno})
+        self.block = Block(source.tree.lineno)
         self.awaiting = False
 
     # -------------------------------------------------------------- blocks and slots
