@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 import linecache
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from pinlab.errors import UsageError
 from pinlab.lab import build
@@ -331,7 +332,8 @@ def compare(
     stopped = None
     if on_progress is not None:
         on_progress(Activity(chosen[0], "", 0, len(chosen)))
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    with ProcessPoolExecutor(workers, get_context("fork"), ignore) as pool:
         pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {
             pool.submit(_one, name, limits): name for name in chosen
         }
@@ -346,6 +348,8 @@ def compare(
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
     done = [results[name] for name in chosen if name in results]
     return Comparison(
         rows=tuple(row for rows, _ in done for row in rows),
