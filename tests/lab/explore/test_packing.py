@@ -47,7 +47,8 @@ def test_values_survive(shared: tuple[Var, ...], data: st.DataObject) -> None:
     }
     it = System(program([node(to=Halt())], shared=shared), actors(1), values)
     place = layout(it.program)
-    words = pack(it, place, Interpreter(it).initial())
+    run = Interpreter(it)
+    words = pack(it, place, run.frames, run.initial())
     for v, field in zip(it.program.vars[1:], place.vars[1:], strict=True):
         assert tuple(field.get(words, i) for i in range(v.length)) == values[v.name]
 
@@ -57,12 +58,12 @@ def test_squeezing_loses_nothing(it: System) -> None:
     """Every state that is reached comes back from its squeezed form."""
     run = Interpreter(it)
     place = layout(it.program)
-    first = pack(it, place, run.initial())
+    first = pack(it, place, run.frames, run.initial())
     how = squeeze(it, place, first)
     todo, seen = [run.initial()], {run.initial()}
     while todo and len(seen) < 50:
         state = todo.pop()
-        words = pack(it, place, state)
+        words = pack(it, place, run.frames, state)
         small = [0] * how.words
         back = [int(word) for word in how.constant]
         for run_ in how.runs.tolist():

@@ -1,8 +1,9 @@
 """The reference explorer: small, plain Python, obviously right.
 
 A state is a tuple of integers: the shared variables, element by element, then every actor's
-frame, slot by slot. Slots are kept apart here even where the packed state lets them share
-bits, so an error in that sharing shows as a difference between the two explorers.
+frame, slot by slot, as far as the actor's code can touch it. Slots are kept apart here even where
+the packed state lets them share bits, so an error in that sharing shows as a difference between
+the two explorers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import assert_never
 
+from pinlab.lab.explore.reach import touched
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
@@ -28,6 +30,7 @@ from pinlab.lab.language.program import (
     HALTED,
     IN_IRQ,
     PC,
+    Actor,
     Binary,
     Branch,
     Check,
@@ -92,8 +95,11 @@ class Interpreter:
         self.program = program
         lengths = [var.length for var in program.vars]
         self.var_base = [0, *accumulate(lengths)]
-        self.frame_base = [
-            self.var_base[-1] + i * len(program.slots) for i in range(len(system.actors) + 1)
+        self.frames = tuple(self._slots(actor) for actor in system.actors)
+        self.frame_base = list(accumulate(map(len, self.frames), initial=self.var_base[-1]))
+        self.where = [
+            {slot: base + i for i, slot in enumerate(frame)}
+            for base, frame in zip(self.frame_base, self.frames, strict=False)
         ]
         self.watched = {
             automaton.name: (automaton, program.automaton_vars[i])
@@ -101,7 +107,6 @@ class Interpreter:
             if automaton.name in system.watch
         }
         self.listeners: dict[str, tuple[Listener, ...]] = {}
-        self.blank = [slot.lo for slot in program.slots]
         self.first = self._first()
         self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
 
@@ -109,22 +114,27 @@ class Interpreter:
         """The state before the first move: every actor stands before its first visible node."""
         return self.first
 
+    def _slots(self, actor: Actor) -> tuple[int, ...]:
+        """The slots that the actor's frame has: those that its code can touch."""
+        entry = self.program.entries[actor.entry]
+        irq = {IN_IRQ} if actor.irq_of is not None else set[int]()
+        return tuple(sorted(touched(self.program, entry.pc) | irq | set(entry.parameters)))
+
     def _first(self) -> State:
         values: list[int] = []
         for var in self.program.vars:
             default = 0 if var.lo <= 0 <= var.hi else var.lo
             values += self.system.initial.get(var.name, (default,) * var.length)
-        for actor in self.system.actors:
-            frame = [slot.lo for slot in self.program.slots]
+        for actor, slots in zip(self.system.actors, self.frames, strict=True):
             entry = self.program.entries[actor.entry]
+            frame = {slot: self.program.slots[slot].lo for slot in slots}
             frame[PC] = entry.pc
             if actor.irq_of is not None:
                 frame[IN_IRQ] = 1
-            for slot, argument in zip(entry.parameters, actor.arguments, strict=True):
-                frame[slot] = argument
-            values += frame
+            frame |= zip(entry.parameters, actor.arguments, strict=True)
+            values += frame.values()
         for i in range(len(self.system.actors)):
-            pc = values[self.frame_base[i] + PC]
+            pc = values[self.where[i][PC]]
             if not self.program.nodes[pc].visible:
                 before = list(values)
                 try:
@@ -135,7 +145,7 @@ class Interpreter:
 
     def pc(self, state: Sequence[int], actor: int) -> int:
         """Where `actor` stands."""
-        return state[self.frame_base[actor] + PC]
+        return state[self.where[actor][PC]]
 
     def finished(self, state: Sequence[int]) -> bool:
         """Whether every actor that has to finish has."""
@@ -197,13 +207,11 @@ class Interpreter:
                 break
         else:
             raise _Failed(Failure("livelock", f"{node.function} loops without a step"))
-        first = self.frame_base[run.move.actor]
-        kept = () if pc == HALTED else self.program.nodes[pc].live
-        frame = self.blank.copy()
-        for slot in kept:
-            frame[slot] = run.values[first + slot]
-        frame[PC] = pc
-        run.values[first : first + len(frame)] = frame
+        live = frozenset[int]() if pc == HALTED else self.program.nodes[pc].live
+        for slot, where in self.where[run.move.actor].items():
+            if slot not in live:
+                run.values[where] = self.program.slots[slot].lo
+        run.values[self.where[run.move.actor][PC]] = pc
 
     def listening(self, event: str) -> tuple[Listener, ...]:
         """The watched automata that `event` concerns."""
@@ -232,7 +240,7 @@ class Interpreter:
             case Const(number):
                 return number
             case Local(slot):
-                return values[self.frame_base[actor] + slot]
+                return values[self.where[actor][slot]]
             case Shared(var, index):
                 i = value(index)
                 if not 0 <= i < self.program.vars[var].length:
@@ -310,7 +318,7 @@ class _Run:
         program = self.interpreter.program
         match op:
             case SetLocal(slot, value):
-                where = self.interpreter.frame_base[self.move.actor] + slot
+                where = self.interpreter.where[self.move.actor][slot]
                 s = program.slots[slot]
                 self.store(where, self.value(value), s.lo, s.hi, f"{s.function}: {s.name}")
             case SetShared(var, index, value):

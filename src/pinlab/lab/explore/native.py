@@ -107,7 +107,7 @@ class _Search:
         self.code = code
         self.progress = progress
         system, program, place = run.system, run.program, code.assembly.place
-        first = pack(system, place, run.initial())
+        first = pack(system, place, run.frames, run.initial())
         stored = squeeze(system, place, first)
         self.model, self.tables = model(run, code, stored, progress)
         self.moves = len(system.actors) * max(node.choices for node in program.nodes)

@@ -142,8 +142,10 @@ def _shared(program: Program) -> tuple[tuple[Field, ...], int]:
     return tuple(fields[i] for i in range(len(program.vars))), len(used)
 
 
-def pack(system: System, place: Layout, state: Sequence[int]) -> Words:
-    """The interpreter's `state` (see interpreter.py) in words.
+def pack(
+    system: System, place: Layout, frames: Sequence[Sequence[int]], state: Sequence[int]
+) -> Words:
+    """The interpreter's `state` (see interpreter.py) in words; `frames` are its slots by actor.
 
     Raises ValueError if a value is out of bounds, which only a faulty scenario can cause.
     """
@@ -154,8 +156,8 @@ def pack(system: System, place: Layout, state: Sequence[int]) -> Words:
             _set(field, words, next(values), i, var.name)
     for actor, who in enumerate(system.actors):
         frame = words[place.frame(actor) : place.frame(actor + 1)]
-        for slot, field in zip(system.program.slots, place.slots, strict=True):
-            value = next(values)
+        for number in frames[actor]:
+            slot, field, value = system.program.slots[number], place.slots[number], next(values)
             if value != slot.lo:  # slots may share bits; a cleared one must not clear another
                 _set(field, frame, value, 0, f"{who.name}: {slot.name}")
     return words

@@ -7,7 +7,7 @@ them: runs of changing bits, packed into as few words as will hold them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +15,13 @@ import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
+from pinlab.lab.explore.reach import flat, reachable
 from pinlab.lab.language.program import (
-    HALTED,
     PC,
-    Branch,
     Emit,
-    Goto,
-    If,
-    Next,
-    Op,
     Program,
     SetLocal,
     SetShared,
-    Switch,
     System,
 )
 
@@ -99,8 +93,8 @@ def _writes(program: Program, entry: int) -> Writes:
     known = _known_writes(program)
     if entry not in known:
         place = layout(program)
-        nodes = [program.nodes[pc] for pc in _reachable(program, entry)]
-        ops = [op for node in nodes for op in _flat(node.ops)]
+        nodes = [program.nodes[pc] for pc in reachable(program, entry)]
+        ops = [op for node in nodes for op in flat(node.ops)]
         frame = [0] * place.frame_words
         for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
             _mark(frame, place.slots[slot])
@@ -131,34 +125,3 @@ def _runs(mask: int) -> Iterator[tuple[int, int]]:
         size = (~(mask >> bit) & (mask >> bit) + 1).bit_length() - 1
         yield bit, size
         bit += size
-
-
-def _flat(ops: Sequence[Op]) -> Iterator[Op]:
-    for op in ops:
-        yield op
-        if isinstance(op, If):
-            yield from _flat(op.then)
-            yield from _flat(op.other)
-
-
-def _reachable(program: Program, entry: int) -> set[int]:
-    found = {HALTED}
-    todo = [entry]
-    while todo:
-        pc = todo.pop()
-        if pc not in found:
-            found.add(pc)
-            todo += _successors(program.nodes[pc].next)
-    return found - {HALTED}
-
-
-def _successors(after: Next) -> Sequence[int]:
-    match after:
-        case Goto(pc):
-            return (pc,)
-        case Branch(_, then, other):
-            return (then, other)
-        case Switch(_, pcs):
-            return pcs
-        case _:
-            return ()

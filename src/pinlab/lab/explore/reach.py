@@ -1,0 +1,103 @@
+"""Which nodes an actor can come to from where it starts, and which slots they touch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pinlab.lab.language.program import (
+    HALTED,
+    PC,
+    Branch,
+    Check,
+    Emit,
+    Expr,
+    Goto,
+    If,
+    Local,
+    Next,
+    Op,
+    Program,
+    SetLocal,
+    SetShared,
+    Switch,
+    subexpressions,
+)
+
+
+def touched(program: Program, entry: int) -> set[int]:
+    """The slots that the nodes behind an entry read or write; the program counter always."""
+    slots = {PC}
+    for pc in reachable(program, entry):
+        node = program.nodes[pc]
+        expressions: list[Expr] = [] if node.guard is None else [node.guard]
+        for op in flat(node.ops):
+            match op:
+                case SetLocal(slot, value):
+                    slots.add(slot)
+                    expressions.append(value)
+                case SetShared(_, index, value):
+                    expressions += (index, value)
+                case Check(test, _) | If(test, _, _):
+                    expressions.append(test)
+                case Emit(_, page):
+                    expressions.append(page)
+        match node.next:
+            case Branch(test, _, _):
+                expressions.append(test)
+            case Switch(slot, _):
+                slots.add(slot)
+            case _:
+                pass
+        slots |= {e.slot for x in expressions for e in subexpressions(x) if isinstance(e, Local)}
+    return slots
+
+
+def flat(ops: Sequence[Op]) -> Iterator[Op]:
+    """The operations, and those inside of their conditions."""
+    for op in ops:
+        yield op
+        if isinstance(op, If):
+            yield from flat(op.then)
+            yield from flat(op.other)
+
+
+def reachable(program: Program, entry: int) -> set[int]:
+    """The nodes behind an entry.
+
+    A return may lead to any caller; `Program.calls`, where there is one, says which of them can
+    be below this entry.
+    """
+    functions = _called(program, program.nodes[entry].function)
+    found = {HALTED}
+    todo = [entry]
+    while todo:
+        pc = todo.pop()
+        node = program.nodes[pc]
+        if pc not in found and (not functions or not node.function or node.function in functions):
+            found.add(pc)
+            todo += _successors(node.next)
+    return found - {HALTED}
+
+
+def _called(program: Program, function: str) -> set[str]:
+    """A function and all that it calls; nothing if the program does not say."""
+    found: set[str] = set()
+    todo = [function] if program.calls else []
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += program.calls[name]
+    return found
+
+
+def _successors(after: Next) -> Sequence[int]:
+    match after:
+        case Goto(pc):
+            return (pc,)
+        case Branch(_, then, other):
+            return (then, other)
+        case Switch(_, pcs):
+            return pcs
+        case _:
+            return ()
