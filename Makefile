@@ -36,7 +36,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --upgrade 'setuptools>=77' '.[dev]'
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade 'setuptools>=77' '.[dev,drgn]'
 	{ echo '# Exact versions that `make demo` and `make test` install. Made by `make lock`.'; \
 	  $(VENV)-lock/bin/python -m pip freeze --all | grep -iv -e '^pip==' -e '^pinlab' | LC_ALL=C sort -f; } > requirements.lock
 	rm -rf $(VENV)-lock

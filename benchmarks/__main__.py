@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import bench_lab
+from benchmarks import bench_field, bench_lab
 
 bench_lab.main()
+bench_field.main()

@@ -6,6 +6,7 @@ decides nothing, so it is 3 as well, with its traceback.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,11 +15,19 @@ from typing import Annotated
 
 import typer
 
+from pinlab.cli.census import census
 from pinlab.cli.check import check
 from pinlab.cli.compare import compare
+from pinlab.cli.diff import diff
+from pinlab.cli.doctor import doctor
+from pinlab.cli.draw import draw
 from pinlab.cli.explain import explain
+from pinlab.cli.hold import hold
 from pinlab.cli.list import list_
+from pinlab.cli.timeline import timeline
+from pinlab.cli.who import who
 from pinlab.errors import UsageError
+from pinlab.field.errors import FieldError
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 
 EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
@@ -34,6 +43,13 @@ app.command(epilog=EXIT_HELP)(compare)
 app.command(epilog=EXIT_HELP)(check)
 app.command(epilog=EXIT_HELP)(explain)
 app.command("list", epilog=EXIT_HELP)(list_)
+app.command(epilog=EXIT_HELP)(draw)
+app.command(epilog=EXIT_HELP)(census)
+app.command(epilog=EXIT_HELP)(diff)
+app.command(epilog=EXIT_HELP)(doctor)
+app.command(epilog=EXIT_HELP)(hold)
+app.command(epilog=EXIT_HELP)(who)
+app.command(epilog=EXIT_HELP)(timeline)
 
 INTERRUPTED = 130  # how typer says that Ctrl-C got through
 
@@ -62,12 +78,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     try:
         status = app(arguments, standalone_mode=False, prog_name="pinlab")
+    except FieldError as error:
+        print(f"pinlab: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_UNKNOWN
     except UsageError as error:
         return _misuse(str(error))
     except typer.TyperException as error:
         return _misuse(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_HOLDS
     except Exception:
         traceback.print_exc()
         print("pinlab: this is an error of pinlab itself; nothing was decided", file=sys.stderr)

@@ -27,11 +27,11 @@ class Engine(StrEnum):
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, option: str = "--memory") -> int:
     """How many bytes "512M" or "2GiB" are. Raises UsageError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
     if match is None or float(match[1]) == 0:
-        raise UsageError(f"--memory {text!r} is no size; write a number like 512M or 2G")
+        raise UsageError(f"{option} {text!r} is no size; write a number like 512M or 2G")
     return int(float(match[1]) * UNITS[match[2]])
 
 

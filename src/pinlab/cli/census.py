@@ -1,0 +1,212 @@
+"""`pinlab census`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from pinlab.cli import _options as options
+from pinlab.cli._show import show, show_json
+from pinlab.errors import UsageError
+from pinlab.field.census import census as take
+from pinlab.field.errors import ReaderError
+from pinlab.field.files import MappedFile, device_of
+from pinlab.field.layout.page import page_layout
+from pinlab.field.place import Placed, place
+from pinlab.field.readers import choose
+from pinlab.field.readers.reader import Reader
+from pinlab.field.select import Sort, select
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
+from pinlab.report import census_schema as schema
+from pinlab.report import census_table as table
+
+LIMIT = 40
+
+CoreOption = Annotated[
+    Path | None,
+    typer.Option("--core", metavar="FILE", help="A kernel dump instead of this machine."),
+]
+GuestOption = Annotated[
+    Path | None,
+    typer.Option("--guest", metavar="SOCKET", help="A QEMU guest, by its QMP socket."),
+]
+
+
+def census(
+    core: CoreOption = None,
+    guest: GuestOption = None,
+    open_: Annotated[
+        Path | None,
+        typer.Option("--open", metavar="FILE", help="A census saved before.", show_default=False),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", metavar="FILE", help="Also write it, as Parquet.", show_default=False
+        ),
+    ] = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="Counts come largest first.")] = Sort.pfn,
+    over: Annotated[
+        int | None,
+        typer.Option(
+            "--over",
+            metavar="N",
+            min=0,
+            help="Only folios of more than N pins.",
+            show_default=False,
+        ),
+    ] = None,
+    unexplained: Annotated[
+        bool, typer.Option("--unexplained", help="Only with references that nobody explains.")
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option("--file", metavar="PATH", help="Only pages of this file.", show_default=False),
+    ] = None,
+    process: Annotated[
+        int | None,
+        typer.Option(
+            "--process",
+            metavar="PID",
+            min=1,
+            help="Only memory that this process maps.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Show so many folios; 0 shows all.")
+    ] = LIMIT,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="SECONDS",
+            min=0.05,
+            help="Show it anew every so many seconds, until Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="For scripts: status 1 if any such folio is pinned.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Show and save addresses of kernel structures.")
+    ] = False,
+    json: options.JsonOption = False,
+) -> int:
+    """List every pinned folio of this machine: pins, references, and whose memory it is.
+
+    Status 0 once it is taken; with --check 1 if a folio of those asked for is pinned, and 3 if
+    that is not certain; 3 if the memory cannot be read.
+    """
+    if sum(each is not None for each in (core, guest, open_)) > 1:
+        raise UsageError("--core, --guest and --open are three sources; give one of them")
+    if watch is not None and (json or open_ is not None or core is not None):
+        raise UsageError("--watch goes with neither --json nor a source that does not change")
+    of_file = None if file is None else _is(file, own=not (core or guest or open_))
+
+    def chosen(whole: Placed) -> Placed:
+        return select(
+            whole, over=over, unexplained=unexplained, file=of_file, pid=process, sort=sort
+        )
+
+    if open_ is not None:
+        from pinlab.field.readers import snapshot
+
+        whole = snapshot.load(open_)
+    else:
+        try:
+            reader = choose.choose(core, guest)
+        except ReaderError as error:
+            raise _with_count(error, own=not (core or guest)) from None
+        with reader:
+            if watch is not None:
+                return _watch(reader, chosen, watch, limit, raw)
+            whole = place(reader, take(reader))
+    if save is not None:
+        from pinlab.field.readers import snapshot
+
+        snapshot.save(whole, save, raw=raw)
+    shown = chosen(whole)
+    if json:
+        show_json(schema.census(shown, whole.census, raw=raw))
+    else:
+        show(table.census(shown, whole.census, limit=limit, raw=raw))
+    return _status(shown) if check else EXIT_HOLDS
+
+
+def _status(shown: Placed) -> int:
+    if not len(shown):
+        return EXIT_HOLDS
+    sums = shown.census.sums
+    return EXIT_VIOLATED if sums.low + sums.unstable < len(shown) else EXIT_UNKNOWN
+
+
+def _is(name: str, *, own: bool) -> Callable[[MappedFile], bool]:
+    """Whether a file is the one that was named; by its inode if it is on this machine."""
+    path = Path(name)
+    key = None
+    if own:
+        with suppress(OSError):  # gone, or of another mount namespace: its name is all we have
+            key = device_of(path)
+    absolute = os.path.abspath(name)
+
+    def test(file: MappedFile) -> bool:
+        if key is not None and (file.device, file.inode) == key:
+            return True
+        return file.path is not None and file.path in (name, absolute, f"{absolute} (deleted)")
+
+    return test
+
+
+def _with_count(error: ReaderError, *, own: bool) -> ReaderError:
+    """The error, and the one thing that everybody may know."""
+    if not own:
+        return error
+    try:
+        text = Path("/proc/vmstat").read_text(encoding="ascii")
+    except OSError:
+        return error
+    counters = dict(line.split() for line in text.splitlines())
+    try:
+        pins = int(counters["nr_foll_pin_acquired"]) - int(counters["nr_foll_pin_released"])
+    except KeyError:
+        return error
+    words = "pin is" if pins == 1 else "pins are"
+    return ReaderError(f"{error} (by /proc/vmstat {pins:,} {words} held, but not by whom)")
+
+
+def _watch(
+    reader: Reader, chosen: Callable[[Placed], Placed], seconds: float, limit: int, raw: bool
+) -> int:
+    layout = page_layout(reader.btf)
+
+    def once() -> tuple[Placed, Placed]:
+        whole = place(reader, take(reader, layout))
+        return chosen(whole), whole
+
+    console = Console(highlight=False, markup=False)
+    try:
+        if not console.is_terminal:
+            while True:
+                shown, whole = once()
+                sys.stdout.write(f"{table.taken(whole.census)}  ")
+                show(table.census(shown, whole.census, limit=limit, raw=raw))
+                sys.stdout.flush()
+                time.sleep(seconds)
+        with Live(console=console, auto_refresh=False, screen=False) as live:
+            while True:
+                shown, whole = once()
+                live.update(table.census(shown, whole.census, limit=limit, raw=raw), refresh=True)
+                time.sleep(seconds)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return EXIT_HOLDS

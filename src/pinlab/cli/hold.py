@@ -1,0 +1,71 @@
+"""`pinlab hold`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pinlab.cli import _options as options
+from pinlab.cli._show import show, show_json
+from pinlab.cli._wait import signals, until_told
+from pinlab.errors import UsageError
+from pinlab.field.hold import runtime
+from pinlab.field.hold.kind import hold as holding
+from pinlab.field.hold.kind import load
+from pinlab.field.hold.memory import Memory
+from pinlab.objectives.verdict import EXIT_HOLDS
+from pinlab.report import hold as report
+
+
+def _kinds(incomplete: str) -> list[str]:
+    return [name for name in load() if name.startswith(incomplete)]
+
+
+def hold(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="io_uring, af_xdp, fuse, bio, vmsplice or process_vm.",
+            autocompletion=_kinds,
+            show_default=False,
+        ),
+    ] = None,
+    memory: Annotated[Memory, typer.Option("--memory", help="Which pages.")] = Memory.anon,
+    size: Annotated[str, typer.Option("--size", metavar="SIZE", help="Bytes of each.")] = "64K",
+    count: Annotated[int, typer.Option("--count", help="How many of them.")] = 1,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", metavar="SECONDS", help="Stop by itself.", show_default=False),
+    ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Clear away what killed holds have left.")
+    ] = False,
+    json: options.JsonOption = False,
+) -> int:
+    """Pin pages on purpose and keep them until Enter, Ctrl-C, SIGTERM or --for."""
+    if sweep:
+        swept = runtime.sweep()
+        if json:
+            show_json(report.sweep_to_json(swept))
+        else:
+            show(report.sweep_to_text(swept))
+        return EXIT_HOLDS
+    if kind is None:
+        names = "; ".join(f"{each.name}: {each.summary}" for each in load().values())
+        raise UsageError(f"say what to hold: {names}")
+    if seconds is not None and not seconds >= 0:
+        raise UsageError(f"--for {seconds:g} is no time")
+    wanted = options.parse_size(size, "--size")
+    with signals(), holding(kind, wanted, memory=memory, count=count) as holds:
+        if json:
+            show_json(report.to_json(holds))
+        else:
+            show(report.to_table(holds))
+            if sys.stdin.isatty():
+                show("Enter ends it.")
+        sys.stdout.flush()
+        until_told(seconds)
+    return EXIT_HOLDS

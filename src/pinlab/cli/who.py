@@ -1,0 +1,139 @@
+"""`pinlab who`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from pinlab.cli import _options as options
+from pinlab.cli._show import show, show_json
+from pinlab.cli.census import CoreOption, GuestOption
+from pinlab.errors import UsageError
+from pinlab.field.errors import ReaderError
+from pinlab.field.holders import claim, fdinfo
+from pinlab.field.holders.attribution import attribute
+from pinlab.field.holders.select import Order, select
+from pinlab.field.holders.target import Answer, Sort, Target, parse
+from pinlab.field.holders.target import answer as answer_for
+from pinlab.field.readers import choose
+from pinlab.field.readers.reader import Reader
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
+from pinlab.report import who_schema as schema
+from pinlab.report import who_table as table
+
+
+def _kinds(incomplete: str) -> list[str]:
+    return [name for name in claim.load() if name.startswith(incomplete)]
+
+
+def who(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATH|PID|PFN",
+            help="A file, a process (12345), or a frame (0x1a2b3c, pfn:1715004).",
+            show_default=False,
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Everything that is pinned.")] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            help="Show only holders of this kind.",
+            show_default=False,
+            autocompletion=_kinds,
+        ),
+    ] = None,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            "--over", metavar="SIZE", help="Only holders of more than this.", show_default=False
+        ),
+    ] = None,
+    sort: Annotated[Order, typer.Option("--sort", help="Largest first.")] = Order.kind,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Lines shown; 0 shows all.")] = 40,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="SECONDS",
+            min=0.05,
+            help="Show it anew every so many seconds, until Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
+    core: CoreOption = None,
+    guest: GuestOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Say who holds the pins: process, descriptor, address range, and where it is accounted.
+
+    Status 0 if every pin has a holder, 1 if one has none or a holder claims what is not there,
+    3 if that cannot be told.
+    """
+    if all_ == (target is not None):
+        raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
+    if watch is not None and (json or core is not None):
+        raise UsageError("--watch goes with neither --json nor a source that does not change")
+    wanted = Target(Sort.everything) if target is None else parse(target)
+    least = 0 if over is None else options.parse_size(over, "--over")
+
+    def chosen(reader: Reader) -> Answer:
+        found = answer_for(reader, attribute(reader), wanted)
+        return select(found, kind=kind, over=least, order=sort)
+
+    try:
+        reader = choose.choose(core, guest)
+    except ReaderError as error:
+        if core is not None or guest is not None:
+            raise
+        return _weak(wanted, str(error), limit, json)
+    with reader:
+        if watch is not None:
+            return _watch(reader, chosen, watch, limit)
+        found = chosen(reader)
+    if json:
+        show_json(schema.who(found))
+    else:
+        show(table.who(found, limit=limit))
+    return _status(found)
+
+
+def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, limit: int) -> int:
+    """A table that is drawn anew; one below the other if standard output is no terminal."""
+    console = Console(highlight=False, markup=False)
+    try:
+        if not console.is_terminal:
+            while True:
+                show(table.who(chosen(reader), limit=limit))
+                time.sleep(seconds)
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                live.update(table.who(chosen(reader), limit=limit), refresh=True)
+                time.sleep(seconds)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return EXIT_HOLDS
+
+
+def _status(found: Answer) -> int:
+    if found.overcount or found.unexplained:
+        return EXIT_VIOLATED
+    return EXIT_UNKNOWN if found.unsure else EXIT_HOLDS
+
+
+def _weak(target: Target, why: str, limit: int, json: bool) -> int:
+    """What can be said without kernel memory, which decides nothing."""
+    if target.sort not in (Sort.everything, Sort.process):
+        raise ReaderError(f"{why}; without that only --all or a process can be asked about")
+    walked = fdinfo.walk().of(target.number if target.sort is Sort.process else None)
+    if json:
+        show_json(schema.weak(walked, str(target)))
+    else:
+        show(table.weak(walked, why, limit=limit))
+    return EXIT_UNKNOWN

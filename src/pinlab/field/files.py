@@ -1,0 +1,120 @@
+"""Which file a folio of the page cache belongs to.
+
+`folio->mapping` leads to the inode, and from there to the device, the number, and, if anybody
+has looked the file up, to a dentry and its path. The kernel does not know where a file system
+is mounted for us; /proc/self/mountinfo does, where the kernel is our own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pinlab.field.errors import FaultError
+from pinlab.field.walk import Walk
+
+DEEPEST = 256
+_MINOR_BITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFile:
+    """A file whose pages lie in memory."""
+
+    device: str
+    """Major and minor number: "254:0"."""
+    inode: int
+    file_system: str
+    path: str | None
+    """From its mount point if that is known, else from the root of its file system.
+
+    As /proc has it, with " (deleted)" behind a name that is gone. None if it has none.
+    """
+
+
+def file_of(walk: Walk, mapping: int, mounts: Mapping[str, str]) -> MappedFile | None:
+    """The file of a `struct address_space *`; None if it went away meanwhile."""
+    try:
+        inode = walk.field(mapping, "address_space", "host")
+        if not inode:
+            return None
+        superblock = walk.field(inode, "inode", "i_sb")
+        number = walk.field(inode, "inode", "i_ino")
+        device = _device(walk.field(superblock, "super_block", "s_dev"))
+        kind = walk.field(superblock, "super_block", "s_type")
+        name = walk.text(walk.field(kind, "file_system_type", "name"))
+        if name == "bdev":
+            device = _device(walk.field(inode, "inode", "i_rdev"))
+            return MappedFile(device, number, name, f"block device {device}")
+    except FaultError:
+        return None
+    return MappedFile(device, number, name, _path(walk, inode, mounts.get(device)))
+
+
+def _device(number: int) -> str:
+    return f"{number >> _MINOR_BITS}:{number & (1 << _MINOR_BITS) - 1}"
+
+
+def _path(walk: Walk, inode: int, mount: str | None) -> str | None:
+    btf = walk.reader.btf
+    alias = "d_u.d_alias" if btf.has("dentry", "d_u.d_alias") else "d_alias"
+    try:
+        node = walk.field(inode, "inode", "i_dentry.first")
+        if not node:
+            return None
+        dentry = node - walk.place("dentry", alias)[0]
+        gone = walk.field(dentry, "dentry", "d_hash.pprev") == 0
+        names: list[str] = []
+        for _ in range(DEEPEST):
+            parent = walk.field(dentry, "dentry", "d_parent")
+            if parent == dentry:
+                break
+            names.append(_name(walk, dentry))
+            dentry = parent
+        if not names:
+            own = _name(walk, dentry)  # of a file that was never in a directory, as a memfd
+            names = [own] if own not in ("", "/") else []
+    except FaultError:
+        return None
+    path = "/" + "/".join(reversed(names))
+    if mount not in (None, "/") and names:
+        path = f"{mount}{path}"
+    return path + (" (deleted)" if gone and names else "")
+
+
+def _name(walk: Walk, dentry: int) -> str:
+    length = walk.field(dentry, "dentry", "d_name.len")
+    return walk.text(walk.field(dentry, "dentry", "d_name.name"), min(length + 1, 256))
+
+
+def mounts_here() -> dict[str, str]:
+    """Where each device is mounted for this process; of several places the first."""
+    try:
+        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return mounts_of(text)
+
+
+def mounts_of(mountinfo: str) -> dict[str, str]:
+    """The same from the text of /proc/PID/mountinfo; binds of a part are left out."""
+    found: dict[str, str] = {}
+    for line in mountinfo.splitlines():
+        words = line.split()
+        if len(words) > 4 and words[3] == "/":
+            found.setdefault(words[2], _unescaped(words[4]))
+    return found
+
+
+def _unescaped(word: str) -> str:
+    for code, letter in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
+        word = word.replace(code, letter)
+    return word
+
+
+def device_of(path: Path) -> tuple[str, int]:
+    """Device and inode number of a file as `MappedFile` has them. Raises OSError."""
+    status = path.stat()
+    return f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}", status.st_ino

@@ -1,0 +1,86 @@
+"""Where in a process's address space some frames are, for holders that do not keep it.
+
+By /proc/PID/pagemap, so only on the running kernel, and only as true as that: the pages may have
+been unmapped since they were pinned, or be mapped twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.field.holders.claim import Claim
+from pinlab.field.pagemap import PAGE, PFN
+
+MOST = 1 << 28
+"""Bytes of pagemap that are read of one process: 128 GiB of its address space."""
+
+
+def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The claims, with an address where a process of theirs has all their frames in a row."""
+    claims = tuple(claims)
+    wanted: dict[int, list[int]] = {}
+    for number, claim in enumerate(claims):
+        if claim.address is None and len(claim.extents):
+            for pid in {owner.pid for owner in claim.owners}:
+                wanted.setdefault(pid, []).append(number)
+    found: dict[int, int] = {}
+    for pid, numbers in wanted.items():
+        frames = {n: claims[n].extents.each_frame() for n in numbers if n not in found}
+        for start, pfns in _mapped(pid):
+            for number in [n for n in frames if n not in found]:
+                page = _match(pfns, frames[number])
+                if page is not None:
+                    found[number] = start + page * PAGE
+    return tuple(
+        replace(claim, address=found[n], length=claim.length or claim.extents.frames * PAGE)
+        if n in found
+        else claim
+        for n, claim in enumerate(claims)
+    )
+
+
+def _match(pfns: NDArray[np.uint64], frames: NDArray[np.uint64]) -> int | None:
+    for page in np.flatnonzero(pfns == frames[0]).tolist():
+        if np.array_equal(pfns[page : page + len(frames)], frames):
+            return int(page)
+    return None
+
+
+def _mapped(pid: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+    """Address and frames of each stretch of mappings that touch each other."""
+    try:
+        stretches = list(_stretches(Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")))
+        with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
+            budget = MOST
+            for start, end in stretches:
+                size = (end - start) // PAGE * 8
+                if size > budget:
+                    continue
+                budget -= size
+                data = os.pread(file.fileno(), size, start // PAGE * 8)
+                entries = np.frombuffer(data[: len(data) // 8 * 8], np.uint64)
+                yield start, np.where(entries >> np.uint64(63), entries & PFN, np.uint64(0))
+    except OSError:
+        return
+
+
+def _stretches(maps: str) -> Iterator[tuple[int, int]]:
+    current: tuple[int, int] | None = None
+    for line in maps.splitlines():
+        start, end = (int(word, 16) for word in line.split()[0].split("-"))
+        if start >> 63:
+            continue  # vsyscall
+        if current is not None and current[1] == start:
+            current = current[0], end
+            continue
+        if current is not None:
+            yield current
+        current = start, end
+    if current is not None:
+        yield current

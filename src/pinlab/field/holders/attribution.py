@@ -1,0 +1,222 @@
+"""Claims joined with a census: which pins are explained, by whom, and which by nobody.
+
+A census counts what is there, walkers tell who says to hold it; neither is one instant. What
+does not agree is looked at again (`attribute`): what differs each time is an overcount of a
+walker, or a holder that no walker knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.field.census import Census, Confidence, Folios
+from pinlab.field.census import census as take_census
+from pinlab.field.errors import LayoutError
+from pinlab.field.extents import Extents
+from pinlab.field.holders import addresses, claim
+from pinlab.field.holders.claim import Claim, Walker
+from pinlab.field.holders.kernel import Kernel
+from pinlab.field.readers.reader import Reader
+
+TRIES = 5
+PAUSE = 0.01
+"""Seconds between two tries, so that they do not keep step with somebody's I/O."""
+NOT_BUILT_IN = "not built into this kernel (the types of modules are not read)"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A walker that could not look, and why."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What all walkers say."""
+
+    claims: tuple[Claim, ...]
+    skipped: tuple[Skipped, ...]
+    races: int
+    """How often something was gone when a walker came to it."""
+
+    def of(self, pid: int | None) -> Walked:
+        """The claims of one process; of all if None."""
+        if pid is None:
+            return self
+        own = (each for each in self.claims if any(owner.pid == pid for owner in each.owners))
+        return replace(self, claims=tuple(own))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A claim, and how much of it the census knows."""
+
+    claim: Claim
+    found: int
+    """Pins that lie on pinned folios; of plain references all, as a census does not list them."""
+    missing: int
+    """Pins claimed of frames that are not pinned, again and again. Of weak claims none."""
+    passing: int = 0
+    """The same, but of frames where it came and went: a race."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Who holds the pins of a census. Arrays are per folio of it."""
+
+    census: Census
+    shares: tuple[Share, ...]
+    explained: NDArray[np.int64]
+    """Pins claimed by walkers that read a registry; more than there are is an overcount."""
+    weakly: NDArray[np.int64]
+    """Pins explained only by weak claims."""
+    skipped: tuple[Skipped, ...] = ()
+    races: int = 0
+    doubtful: NDArray[np.bool_] | None = None
+    """Folios whose pins and claims differed now and agreed at another time."""
+
+    @property
+    def unexplained(self) -> NDArray[np.int64]:
+        """Pins of each folio that nobody claims: holder unknown."""
+        left: NDArray[np.int64] = self.census.folios.pins - self.explained - self.weakly
+        return left.clip(min=0)
+
+    @property
+    def overcount(self) -> NDArray[np.int64]:
+        """Pins of each folio that are claimed and not there."""
+        more: NDArray[np.int64] = self.explained - self.census.folios.pins
+        return more.clip(min=0)
+
+    @property
+    def missing(self) -> int:
+        """Pins claimed of frames that are not pinned at all."""
+        return sum(share.missing for share in self.shares)
+
+    @property
+    def settled(self) -> NDArray[np.bool_]:
+        """Folios that did not change while they were looked at."""
+        same: NDArray[np.bool_] = self.census.folios.confidence != Confidence.UNSTABLE
+        return same if self.doubtful is None else same & ~self.doubtful
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every settled pin has a holder and every claim its pin."""
+        wrong = (self.unexplained + self.overcount) * self.settled
+        return not wrong.any() and not self.missing
+
+    def disputed(self) -> frozenset[tuple[str, int]]:
+        """What does not agree, each as a sort of difference and a frame."""
+        pfn = self.census.folios.pfn
+        sorts = {"unexplained": self.unexplained, "overcount": self.overcount}
+        found = {
+            (sort, each)
+            for sort, counts in sorts.items()
+            for each in pfn[(counts > 0) & self.settled].tolist()
+        }
+        for share in self.shares:
+            if share.missing:
+                found |= {("missing", each) for each in self._absent(share).pfn.tolist()}
+        return frozenset(found)
+
+    def _absent(self, share: Share) -> Extents:
+        extents = share.claim.extents
+        _, inside = rows_of(self.census.folios, extents.pfn)
+        gone = ~inside
+        return Extents.of_arrays(extents.pfn[gone], extents.pages[gone], extents.times[gone])
+
+    def only(self, lasting: frozenset[tuple[str, int]]) -> Attribution:
+        """The same, with every other difference taken for a race."""
+        pfn = self.census.folios.pfn.tolist()
+        passing = {frame for sort, frame in self.disputed() - lasting if sort != "missing"}
+        doubtful = np.array([each in passing for each in pfn], np.bool_)
+        shares = []
+        for share in self.shares:
+            absent = self._absent(share) if share.missing else Extents()
+            missing = sum(each.times for each in absent if ("missing", each.pfn) in lasting)
+            shares.append(replace(share, missing=missing, passing=share.missing - missing))
+        return replace(self, shares=tuple(shares), doubtful=doubtful)
+
+
+def walk(reader: Reader, walkers: Iterable[Walker] | None = None, *, locate: bool = True) -> Walked:
+    """Ask all walkers. What this kernel does not have is skipped with its reason."""
+    kernel = Kernel(reader)
+    claims: list[Claim] = []
+    skipped: list[Skipped] = []
+    for walker in claim.load().values() if walkers is None else walkers:
+        if not all(map(kernel.has, walker.needs)):
+            skipped.append(Skipped(walker.kind, NOT_BUILT_IN))
+            continue
+        try:
+            claims += walker.walk(kernel)
+        except LayoutError as error:
+            skipped.append(Skipped(walker.kind, str(error)))
+    found = addresses.locate(claims) if locate and kernel.own else tuple(claims)
+    return Walked(found, tuple(skipped), kernel.races)
+
+
+def join(census: Census, walked: Walked) -> Attribution:
+    """Claims and a census, as they are."""
+    folios = census.folios
+    explained = np.zeros(len(folios), np.int64)
+    weakly = np.zeros(len(folios), np.int64)
+    shares: dict[int, Share] = {}
+    order = sorted(range(len(walked.claims)), key=lambda n: walked.claims[n].weak)
+    for number in order:
+        each = walked.claims[number]
+        if each.references:
+            shares[number] = Share(each, each.extents.total, 0)
+            continue
+        rows, inside = rows_of(folios, each.extents.pfn)
+        times = each.extents.times.astype(np.int64)
+        if not each.weak:
+            np.add.at(explained, rows[inside], times[inside])
+            found = int(times[inside].sum())
+            shares[number] = Share(each, found, each.extents.total - found)
+            continue
+        offered = np.zeros(len(folios), np.int64)
+        np.add.at(offered, rows[inside], times[inside])
+        given = np.minimum(offered, np.maximum(folios.pins - explained - weakly, 0))
+        weakly += given
+        shares[number] = Share(each, int(given.sum()), 0)
+    kept = (shares[n] for n in range(len(walked.claims)))
+    # A weak claim whose frames explain nothing is no news; one without frames is all there is.
+    told = tuple(
+        share
+        for share in kept
+        if share.found or not share.claim.weak or not len(share.claim.extents)
+    )
+    return Attribution(census, told, explained, weakly, walked.skipped, walked.races)
+
+
+def rows_of(folios: Folios, pfn: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The row of the folio that has each frame, and whether there is one."""
+    if not len(folios):
+        return np.zeros(len(pfn), np.intp), np.zeros(len(pfn), np.bool_)
+    rows = np.maximum(np.searchsorted(folios.pfn, pfn, side="right") - 1, 0)
+    first = folios.pfn[rows]
+    size = np.left_shift(np.uint64(1), folios.order[rows].astype(np.uint64))
+    return rows, (pfn >= first) & (pfn - first < size)
+
+
+def attribute(reader: Reader) -> Attribution:
+    """A census and its holders, with only those differences that last.
+
+    I/O that comes and goes is pinned at one look and gone at the next. So where the two differ
+    both are taken again, five times at most: what is wrong with a frame each time is wrong.
+    """
+    lasting: frozenset[tuple[str, int]] | None = None
+    for _ in range(TRIES):
+        found = join(take_census(reader), walk(reader))
+        here = found.disputed()
+        lasting = here if lasting is None else lasting & here
+        if not lasting or reader.frozen:
+            break
+        time.sleep(PAUSE)
+    return found.only(lasting or frozenset())

@@ -1,0 +1,77 @@
+"""Holders for somebody who may not read kernel memory: what /proc tells, joined by address.
+
+io_uring lists its buffers' addresses in /proc/PID/fdinfo; /proc/PID/pagemap says which frames
+are there now, if that may be known. Nobody else lists anything. An address may have been
+unmapped, copied or forked since it was pinned, so every claim is weak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pinlab.field import pagemap
+from pinlab.field.accounting import Accounted
+from pinlab.field.errors import ReaderError
+from pinlab.field.extents import Extents
+from pinlab.field.holders.attribution import Skipped, Walked
+from pinlab.field.holders.claim import Claim, Owner, load
+
+BUFFER = re.compile(r"^\s*(\d+): (?:0x)?([0-9a-f]+)/(\d+)$", re.MULTILINE)
+
+
+def walk(proc: Path = Path("/proc")) -> Walked:
+    """The registered buffers of every process that we may look at."""
+    claims: list[Claim] = []
+    denied = 0
+    for folder in sorted(proc.glob("[0-9]*"), key=lambda each: int(each.name)):
+        try:
+            claims += _claims(folder)
+        except PermissionError:
+            denied += 1
+        except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
+            continue  # it ended meanwhile
+    blind = "what they hold is only in kernel memory, which cannot be read here"
+    skipped = [Skipped(kind, blind) for kind in load() if kind != "io_uring"]
+    if denied:
+        words = f"{denied} processes of other users may not be looked at"
+        skipped.append(Skipped("io_uring", words))
+    return Walked(tuple(claims), tuple(skipped), 0)
+
+
+def _claims(folder: Path) -> Iterator[Claim]:
+    pid = int(folder.name)
+    command = (folder / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    for entry in sorted((folder / "fdinfo").iterdir(), key=lambda each: int(each.name)):
+        try:
+            text = entry.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        for index, address, length in buffers(text):
+            yield Claim(
+                "io_uring",
+                f"buffer {index}",
+                (Owner(pid, command, int(entry.name)),),
+                _frames(address, length, pid),
+                address=address,
+                length=length,
+                accounted_in=(Accounted.VM_PIN,),
+                weak=True,
+            )
+
+
+def buffers(fdinfo: str) -> list[tuple[int, int, int]]:
+    """Index, address and length of each registered buffer in the fdinfo of a ring."""
+    _, found, rest = fdinfo.partition("UserBufs:")
+    if not found:
+        return []
+    section = re.split(r"^\w+:", rest.partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    return [(int(i), int(at, 16), int(size)) for i, at, size in BUFFER.findall(section)]
+
+
+def _frames(address: int, length: int, pid: int) -> Extents:
+    try:
+        return Extents.of_pages(pagemap.frames(address, length, pid))
+    except ReaderError:
+        return Extents()

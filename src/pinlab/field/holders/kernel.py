@@ -1,0 +1,163 @@
+"""What walkers share: structures by name, arrays, lists, pages, processes, super blocks.
+
+Everything is found from `Reader.task()`, some task: all others are on its list, their files hang
+on them, and any file's super block is on the list of all. No data symbol of the kernel is
+needed, as most kernels list only functions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.field.errors import FaultError, LayoutError
+from pinlab.field.holders.processes import Processes
+from pinlab.field.holders.view import Structs, View
+from pinlab.field.readers.reader import Reader
+
+T = TypeVar("T")
+Claimed = TypeVar("Claimed")
+OWN = ("live", "kcore")
+MOST = 1 << 22
+"""Entries of a list beyond which it is taken for a loop that a race made."""
+
+
+class Kernel:
+    """A kernel that is being walked. Not shared between threads; made for one walk."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.structs = Structs(reader)
+        self.races = 0
+        """How often something was gone when we came to it: results may be incomplete."""
+        self._page_size = self.structs.size("page")
+        self.processes = Processes(self)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the kernel we run on, so that /proc and our clocks are its."""
+        return self.reader.name in OWN
+
+    # -- structures ---------------------------------------------------------------------------
+
+    def at(self, type_name: str, address: int) -> View:
+        """The structure at an address."""
+        return self.structs.at(type_name, address)
+
+    def has(self, type_name: str, path: str = "") -> bool:
+        """Whether this kernel has a type, and a field in it."""
+        return self.structs.has(type_name, path)
+
+    def pointers(self, address: int, count: int) -> NDArray[np.uint64]:
+        """An array of pointers. Raises FaultError."""
+        if not count:
+            return np.zeros(0, np.uint64)
+        return np.frombuffer(self.reader.read(address, 8 * count), np.uint64)
+
+    def rows(self, address: int, type_name: str, count: int) -> NDArray[np.uint8]:
+        """An array of structures as bytes: shape (count, size). Raises FaultError."""
+        size = self.structs.size(type_name)
+        data = self.reader.read(address, size * count) if count else b""
+        return np.frombuffer(data, np.uint8).reshape(count, size)
+
+    def column(self, rows: NDArray[np.uint8], type_name: str, path: str) -> NDArray[np.uint64]:
+        """One field of such an array, a whole number of at most 8 bytes."""
+        place = self.structs.place(type_name, path)
+        if place.mask or place.size > 8:
+            raise LayoutError(f"{path} of struct {type_name} is no number in this kernel")
+        wide = np.zeros((len(rows), 8), np.uint8)
+        wide[:, : place.size] = rows[:, place.byte : place.byte + place.size]
+        return wide.view(np.uint64).reshape(len(rows))
+
+    def entries(self, head: int, type_name: str, path: str) -> Iterator[View]:
+        """list_for_each_entry over a list_head. Raises FaultError, also on a list without end."""
+        at = int(self.pointers(head, 1)[0])
+        for _ in range(MOST):
+            if at in (head, 0):
+                return
+            yield self.structs.entry(at, type_name, path)
+            at = int(self.pointers(at, 1)[0])
+        raise FaultError(head, 8)
+
+    def text(self, address: int, most: int = 64) -> str:
+        """A string. Raises FaultError."""
+        return self.reader.read(address, most).split(b"\0")[0].decode(errors="replace")
+
+    # -- pages --------------------------------------------------------------------------------
+
+    def pfn(self, page: int) -> int:
+        """The frame of a `struct page *`. Raises FaultError if it is none."""
+        found = page - self.reader.vmemmap
+        if found < 0 or found % self._page_size or found >> 52:
+            raise FaultError(page, self._page_size)
+        return found // self._page_size
+
+    def pfns(self, pages: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The frames of some `struct page *`. Raises FaultError if any is none."""
+        found = pages - np.uint64(self.reader.vmemmap)
+        size = np.uint64(self._page_size)
+        if len(found) and ((found % size != 0) | (found >> np.uint64(52) != 0)).any():
+            raise FaultError(int(pages[0]), self._page_size)
+        return found // size
+
+    # -- walking ------------------------------------------------------------------------------
+
+    def each(
+        self, things: Iterable[T], walk: Callable[[T], Iterable[Claimed]]
+    ) -> Iterator[Claimed]:
+        """What `walk` finds at each of `things`; what is gone when it is read is a race."""
+        for thing in things:
+            try:
+                yield from list(walk(thing))
+            except FaultError:
+                self.races += 1
+
+    def symbol(self, *names: str) -> int | None:
+        """The address of the first of these functions that this kernel has."""
+        for name in names:
+            address = self.reader.symbol(name)
+            if address is not None:
+                return address
+        return None
+
+    def is_function(self, address: int, *names: str) -> bool:
+        """Whether an address is one of these functions."""
+        return bool(address) and any(address == self.reader.symbol(name) for name in names)
+
+    def age(self, monotonic: int) -> float | None:
+        """Seconds since a moment in nanoseconds of CLOCK_MONOTONIC; None if not known."""
+        if not self.own or not monotonic:
+            return None
+        return max(time.monotonic_ns() - monotonic, 0) / 1e9
+
+    # -- file systems -------------------------------------------------------------------------
+
+    @cached_property
+    def super_blocks(self) -> tuple[tuple[str, View], ...]:
+        """Every mounted file system with the name of its type, found from any open file."""
+        for file in self.processes.files:
+            try:
+                first = self.at("inode", file.inode).follow("i_sb") if file.inode else None
+                if first is None:
+                    continue
+                rest = list(self.entries(first.where("s_list"), "super_block", "s_list"))
+            except FaultError:
+                self.races += 1
+                continue
+            named = ((self._file_system(each), each) for each in (first, *rest))
+            return tuple((name, each) for name, each in named if name)
+        return ()
+
+    def _file_system(self, sb: View) -> str:
+        """The type's name; empty for the list's head, which is no super block."""
+        try:
+            kind = sb.follow("s_type")
+            name = "" if kind is None else self.text(kind["name"], 32)
+        except FaultError:
+            return ""
+        return name if name.isascii() and name.isprintable() else ""

@@ -1,0 +1,220 @@
+"""Which part of an attribution was asked for: everything, a process, a frame, a file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.errors import UsageError
+from pinlab.field import pagemap, syscalls
+from pinlab.field.errors import ReaderError
+from pinlab.field.files import device_of
+from pinlab.field.holders.attribution import Attribution, Share, rows_of
+from pinlab.field.holders.kernel import OWN
+from pinlab.field.place import Placed, place
+from pinlab.field.readers.reader import Reader
+
+MOST = 1 << 34
+"""Bytes of a file whose page cache is looked through for plain references."""
+
+
+class Sort(StrEnum):
+    """What a target is."""
+
+    everything = "everything"
+    process = "process"
+    frame = "frame"
+    file = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked about."""
+
+    sort: Sort
+    number: int = 0
+    """The process or the frame."""
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return str(self.path)
+        return {
+            Sort.process: f"process {self.number}",
+            Sort.frame: f"frame {self.number:#x}",
+        }.get(self.sort, "everything")
+
+
+def parse(text: str) -> Target:
+    """12345 is a process, 0x1a2b3c or pfn:1715004 a frame, anything else a file."""
+    if re.fullmatch(r"\d+", text):
+        return Target(Sort.process, int(text))
+    if match := re.fullmatch(r"pfn:(\d+)|0x([0-9a-f]+)", text.lower()):
+        return Target(Sort.frame, int(match[1]) if match[1] else int(match[2], 16))
+    return Target(Sort.file, path=Path(text))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The part of an attribution that a target is about."""
+
+    target: Target
+    attribution: Attribution
+    shares: tuple[Share, ...]
+    rows: NDArray[np.intp]
+    """Which folios of the census."""
+    placed: Placed
+    """Those folios of `rows` that are not explained, or claimed too often, with whose they are."""
+
+    @property
+    def pins(self) -> int:
+        """Pins on the target's folios."""
+        return int(self.attribution.census.folios.pins[self.rows].sum())
+
+    @property
+    def unexplained(self) -> int:
+        """Pins of those that nobody claims."""
+        return int(self._settled(self.attribution.unexplained).sum())
+
+    @property
+    def overcount(self) -> int:
+        """Pins claimed there that are not there, and of these claims on frames not pinned."""
+        missing = sum(share.missing for share in self.shares)
+        return int(self._settled(self.attribution.overcount).sum()) + missing
+
+    def _settled(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        rows = self.rows[self.attribution.settled[self.rows]]
+        return counts[rows]
+
+    @property
+    def unsure(self) -> int:
+        """Pins of folios that changed while they were looked at, and that nobody claims."""
+        return int(self.attribution.unexplained[self.rows].sum()) - self.unexplained
+
+    @property
+    def unsettled(self) -> int:
+        """How many of the folios changed while they were read."""
+        return int((~self.attribution.settled[self.rows]).sum())
+
+
+def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
+    """What `whole` says about a target. Raises UsageError for one that is not there."""
+    folios = whole.census.folios
+    everything = np.arange(len(folios))
+    match target.sort:
+        case Sort.everything:
+            shares, rows = whole.shares, everything
+        case Sort.process:
+            _require_process(reader, target.number)
+            shares = tuple(s for s in whole.shares if _is_of(s, target.number))
+            rows = _union(_claimed(whole, shares), _owned(reader, whole, target.number))
+        case Sort.frame:
+            found, inside = rows_of(folios, np.array([target.number], np.uint64))
+            shares = tuple(s for s in whole.shares if s.claim.extents.covers(target.number))
+            rows = found[inside]
+        case Sort.file:
+            assert target.path is not None
+            shares, rows = _of_file(reader, whole, target.path)
+    odd = rows[(whole.unexplained[rows] > 0) | (whole.overcount[rows] > 0)]
+    part = Placed(whole.census, (None,) * len(folios), (None,) * len(folios)).take(odd)
+    return Answer(target, whole, shares, rows, place(reader, part.census))
+
+
+def _is_of(share: Share, pid: int) -> bool:
+    return any(owner.pid == pid for owner in share.claim.owners)
+
+
+def _union(*parts: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.unique(np.concatenate(parts)).astype(np.intp)
+
+
+def _claimed(whole: Attribution, shares: tuple[Share, ...]) -> NDArray[np.intp]:
+    """The folios that lie under some claims."""
+    parts = [np.zeros(0, np.intp)]
+    for share in shares:
+        rows, inside = rows_of(whole.census.folios, share.claim.extents.pfn)
+        parts.append(rows[inside])
+    return _union(*parts)
+
+
+def _owned(reader: Reader, whole: Attribution, pid: int) -> NDArray[np.intp]:
+    """The anonymous folios of a process that nobody claims."""
+    odd = np.flatnonzero(whole.unexplained)
+    blank = (None,) * len(whole.census.folios)
+    placed = place(reader, Placed(whole.census, blank, blank).take(odd).census)
+    mine = [owner is not None and owner.pid == pid for owner in placed.owners]
+    return odd[np.array(mine, np.bool_)]
+
+
+def _require_process(reader: Reader, pid: int) -> None:
+    if reader.name in OWN and not Path(f"/proc/{pid}").exists():
+        raise UsageError(f"there is no process {pid}; a frame is written 0x{pid:x}")
+
+
+def _of_file(
+    reader: Reader, whole: Attribution, path: Path
+) -> tuple[tuple[Share, ...], NDArray[np.intp]]:
+    """Claims and folios of a file: by device and inode, and by its page cache if it is ours."""
+    if reader.name not in OWN:
+        placed = place(reader, whole.census)
+        named = [file is not None and file.path == str(path) for file in placed.files]
+        rows = np.flatnonzero(named)
+        return _over(whole, rows, np.zeros(0, np.uint64)), rows
+    try:
+        key = device_of(path)
+        cached = page_cache(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be asked about: {error.strerror}") from error
+    placed = place(reader, whole.census)
+    named = [file is not None and (file.device, file.inode) == key for file in placed.files]
+    found, inside = rows_of(whole.census.folios, cached)
+    rows = _union(np.flatnonzero(named), found[inside])
+    return _over(whole, rows, cached), rows
+
+
+def _over(
+    whole: Attribution, rows: NDArray[np.intp], frames: NDArray[np.uint64]
+) -> tuple[Share, ...]:
+    """The claims that lie on some folios, or on some frames."""
+    chosen = []
+    for share in whole.shares:
+        extents = share.claim.extents
+        at, inside = rows_of(whole.census.folios, extents.pfn)
+        if np.isin(at[inside], rows).any() or np.isin(extents.each_frame(), frames).any():
+            chosen.append(share)
+    return tuple(chosen)
+
+
+def page_cache(path: Path) -> NDArray[np.uint64]:
+    """The frames of a file's page cache now: mapped, and only what is there is touched.
+
+    Empty without the privilege to know frames, and for what cannot be mapped. Raises OSError.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        size = min(os.fstat(fd).st_size, MOST)
+        if not size:
+            return np.zeros(0, np.uint64)
+        try:
+            address = syscalls.mmap(size, syscalls.PROT_READ, syscalls.MAP_SHARED, fd)
+        except OSError:
+            return np.zeros(0, np.uint64)
+    finally:
+        os.close(fd)
+    try:
+        resident = syscalls.mincore(address, size)
+        syscalls.touch(address, [int(page) * mmap.PAGESIZE for page in np.flatnonzero(resident)])
+        frames = pagemap.frames(address, size)
+    except ReaderError:
+        return np.zeros(0, np.uint64)
+    finally:
+        syscalls.munmap(address, size)
+    present: NDArray[np.uint64] = frames[frames != 0]
+    return present

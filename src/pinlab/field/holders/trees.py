@@ -1,0 +1,56 @@
+"""Trees of the kernel: xarray (lib/xarray.c) and red-black trees (lib/rbtree.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pinlab.field.errors import FaultError
+from pinlab.field.holders.kernel import MOST, Kernel
+
+DEEPEST: Final = 16
+"""Levels: a 64 bit index of 6 bits each has 11."""
+_INTERNAL: Final = 4096
+"""Pointers below are markers (XA_RETRY_ENTRY, siblings), not nodes."""
+
+
+def xarray(kernel: Kernel, address: int) -> Iterator[int]:
+    """The entries of a `struct xarray`, ascending by index. Raises FaultError."""
+    yield from _entries(kernel, kernel.at("xarray", address)["xa_head"], 0)
+
+
+def _entries(kernel: Kernel, entry: int, depth: int) -> Iterator[int]:
+    if depth > DEEPEST:
+        raise FaultError(entry, 8)
+    if not entry:
+        return
+    if entry & 3 != 2:
+        yield entry
+        return
+    if entry < _INTERNAL:
+        return
+    node = kernel.at("xa_node", entry - 2)
+    count = kernel.structs.place("xa_node", "slots").size // 8
+    for slot in kernel.pointers(node.where("slots"), count).tolist():
+        yield from _entries(kernel, slot, depth + 1)
+
+
+def value(entry: int) -> int | None:
+    """The number that an xarray's entry is (xa_mk_value); None if it is a pointer."""
+    return entry >> 1 if entry & 1 else None
+
+
+def rbtree(kernel: Kernel, node: int) -> Iterator[int]:
+    """The addresses of the `struct rb_node` from one down, in order. Raises FaultError."""
+    stack: list[int] = []
+    for _ in range(2 * MOST):
+        if node:
+            stack.append(node)
+            node = kernel.at("rb_node", node)["rb_left"]
+            continue
+        if not stack:
+            return
+        node = stack.pop()
+        yield node
+        node = kernel.at("rb_node", node)["rb_right"]
+    raise FaultError(node, 8)

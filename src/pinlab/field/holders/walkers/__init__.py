@@ -1,0 +1,1 @@
+"""One file per kind of holder; each defines `WALKER`."""

@@ -1,0 +1,99 @@
+"""FUSE direct I/O: requests that wait, are being read, or are with the server. fs/fuse/.
+
+fuse_conn -> iq.pending, bg_queue; each fuse_dev -> pq.io and the hash pq.processing. A request's
+args are in a fuse_args_pages if its pages are a user's. Counted nowhere. Requests that go
+through FUSE over io_uring (6.14) hang on their ring's lists and are not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from pinlab.field.errors import FaultError
+from pinlab.field.extents import Extents
+from pinlab.field.holders.claim import Claim, Owner, Walker
+from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.view import View
+from pinlab.field.readers.reader import PAGE_SIZE
+
+FUSE_READ: Final = 15
+FUSE_WRITE: Final = 16
+HASH: Final = 256  # FUSE_PQ_HASH_SIZE, fs/fuse/fuse_i.h
+SORTS = {FUSE_READ: "READ", FUSE_WRITE: "WRITE"}
+
+
+def walk(kernel: Kernel) -> Iterator[Claim]:
+    """One claim per request in flight."""
+    seen: set[int] = set()
+
+    def connection(sb: View) -> Iterator[Claim]:
+        mount = sb.follow("s_fs_info", "fuse_mount")
+        fc = None if mount is None else mount.follow("fc")
+        if fc is None or fc.address in seen:
+            return
+        seen.add(fc.address)
+        for head in _lists(kernel, fc):
+            for request in kernel.entries(head, "fuse_req", "list"):
+                claim = _claim(kernel, request)
+                if claim is not None:
+                    yield claim
+
+    mounts = [sb for name, sb in kernel.super_blocks if name in ("fuse", "fuseblk", "virtiofs")]
+    yield from kernel.each(mounts, connection)
+
+
+def _lists(kernel: Kernel, fc: View) -> Iterator[int]:
+    yield fc.where("iq.pending")
+    yield fc.where("bg_queue")
+    for device in kernel.entries(fc.where("devices"), "fuse_dev", "entry"):
+        yield device.where("pq.io")
+        table = device["pq.processing"]
+        if table:
+            yield from range(table, table + 16 * HASH, 16)
+
+
+def _claim(kernel: Kernel, request: View) -> Claim | None:
+    args = request.follow("args")
+    if args is None or not args["user_pages"]:
+        return None
+    pinned = bool(args["is_pinned"]) if args.has("is_pinned") else None
+    if pinned is False:
+        return None  # a kernel's own pages, as a loop device's
+    pages = kernel.structs.entry(args.address, "fuse_args_pages", "args")
+    # 6.12 has both in a union, of the same shape; newer kernels have folios only.
+    folios = "folios" if pages.has("folios") else "pages"
+    count = pages["num_" + folios]
+    descs = pages.target("descs")
+    rows = kernel.rows(pages["descs"], descs, count)
+    offset, length = (kernel.column(rows, descs, path) for path in ("offset", "length"))
+    inside = offset // np.uint64(PAGE_SIZE)
+    end = (offset + length + np.uint64(PAGE_SIZE - 1)) // np.uint64(PAGE_SIZE)
+    first = kernel.pfns(kernel.pointers(pages[folios], count)) + inside
+    return Claim(
+        WALKER.kind,
+        SORTS.get(args["opcode"], f"opcode {args['opcode']}"),
+        _owners(kernel, request, pages),
+        Extents.of_spans(first, end - inside),
+        references=pinned is None,
+        length=int(length.sum()),
+    )
+
+
+def _owners(kernel: Kernel, request: View, pages: View) -> tuple[Owner, ...]:
+    """Who has the file by whose descriptor it was asked; else the process that asked."""
+    # The kernel names the thread that asked, by its number in the server's pid namespace.
+    asked = kernel.processes.thread(request["in.h.pid"])
+    try:
+        io = kernel.structs.entry(pages.address, "fuse_io_args", "ap").follow("io")
+        iocb = None if io is None else io.follow("iocb")
+        owners = () if iocb is None else kernel.processes.owners_of(iocb["ki_filp"])
+    except FaultError:
+        owners = ()
+    same = tuple(owner for owner in owners if asked is None or owner.pid == asked.pid)
+    return same or (() if asked is None else (asked,))
+
+
+WALKER = Walker("fuse", "direct I/O on FUSE files", walk, needs=("fuse_conn", "fuse_args_pages"))

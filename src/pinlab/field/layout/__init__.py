@@ -1,0 +1,1 @@
+"""Where a field lies in this kernel's structures, and what to refuse."""

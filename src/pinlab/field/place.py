@@ -1,0 +1,156 @@
+"""What the folios of a census are part of: files and processes, each asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.field.census import Census, Confidence, Kind
+from pinlab.field.files import MappedFile, file_of, mounts_here
+from pinlab.field.owners import Owner, Owners
+from pinlab.field.readers.reader import Reader
+from pinlab.field.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFolio:
+    """One row of a census."""
+
+    pfn: int
+    order: int
+    pins: int
+    refcount: int
+    mapcount: int
+    expected: int
+    unexplained: int
+    confidence: Confidence
+    kind: Kind
+    hugetlb: bool
+    flags: tuple[str, ...]
+    index: int
+    mapping: int
+    file: MappedFile | None
+    owner: Owner | None
+
+    @property
+    def pages(self) -> int:
+        """Base pages."""
+        return 1 << self.order
+
+    @property
+    def where(self) -> str:
+        """The file or the process in a few words, without the place in it."""
+        if self.file is not None:
+            file = self.file
+            return file.path or f"{file.file_system} {file.device} inode {file.inode}"
+        if self.owner is not None and self.owner.pid:
+            return f"{self.owner.command} ({self.owner.pid})"
+        if self.kind is Kind.ANON:
+            return "anonymous, mapped by nobody" if not self.mapcount else "anonymous"
+        words = {Kind.NONE: "no mapping", Kind.KSM: "merged by KSM", Kind.MOVABLE: "a driver's"}
+        return words.get(self.kind, "a file that went away")
+
+    @property
+    def group(self) -> Hashable:
+        """What folios of one file, or of one process, have in common."""
+        if self.file is not None:
+            return self.file.device, self.file.inode
+        if self.owner is not None:
+            return self.owner.pid
+        return self.where
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A census, and for each row the file or the owner; a row has at most one of the two."""
+
+    census: Census
+    files: tuple[MappedFile | None, ...]
+    owners: tuple[Owner | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def rows(self) -> Iterator[PinnedFolio]:
+        """Row by row."""
+        folios = self.census.folios
+        columns = (
+            folios.pfn,
+            folios.order,
+            folios.pins,
+            folios.refcount,
+            folios.mapcount,
+            folios.expected,
+            folios.unexplained,
+            folios.confidence,
+            folios.kind,
+            folios.hugetlb,
+            folios.flags,
+            folios.index,
+            folios.mapping,
+        )
+        names: dict[tuple[int, int], tuple[str, ...]] = {}
+        for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            pfn, order, pins, refcount, mapcount, expected, unexplained, *rest = values
+            confidence, kind, hugetlb, flags, index, mapping = rest
+            if (flags, kind) not in names:
+                names[flags, kind] = self.census.flags_of(flags, kind)
+            yield PinnedFolio(
+                pfn,
+                order,
+                pins,
+                refcount,
+                mapcount,
+                expected,
+                unexplained,
+                Confidence(confidence),
+                Kind(kind),
+                hugetlb,
+                names[flags, kind],
+                index,
+                mapping,
+                self.files[i],
+                self.owners[i],
+            )
+
+    def take(self, rows: NDArray[np.intp]) -> Placed:
+        """Some of the rows, in the order given; the totals stay those of all."""
+        census = replace(self.census, folios=self.census.folios.take(rows))
+        chosen = rows.tolist()
+        return Placed(
+            census,
+            tuple(self.files[i] for i in chosen),
+            tuple(self.owners[i] for i in chosen),
+        )
+
+
+def place(reader: Reader, census: Census) -> Placed:
+    """Find the file or the owner of every folio."""
+    walk = Walk(reader)
+    owners = Owners(walk)
+    mounts = mounts_here() if reader.name in ("live", "kcore") else {}
+    found: dict[int, MappedFile | None] = {}
+    of_file: list[MappedFile | None] = []
+    of_owner: list[Owner | None] = []
+    folios = census.folios
+    for kind, mapping, index, mapcount in zip(
+        folios.kind.tolist(),
+        folios.mapping.tolist(),
+        folios.index.tolist(),
+        folios.mapcount.tolist(),
+        strict=True,
+    ):
+        file: MappedFile | None = None
+        owner: Owner | None = None
+        if kind == Kind.FILE:
+            if mapping not in found:
+                found[mapping] = file_of(walk, mapping, mounts)
+            file = found[mapping]
+        elif kind == Kind.ANON and mapcount > 0:
+            owner = owners.owner(mapping, index)
+        of_file.append(file)
+        of_owner.append(owner)
+    return Placed(census, tuple(of_file), tuple(of_owner))

@@ -1,0 +1,238 @@
+"""What `pinlab census --json`, `diff --json` and `doctor --json` print; see docs/field.md.
+
+Kernel addresses are null unless they were asked for (`--raw`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+from pinlab.field.census import Census
+from pinlab.field.diff import Difference
+from pinlab.field.doctor import Finding
+from pinlab.field.place import PinnedFolio, Placed
+
+
+class FileJson(TypedDict):
+    """A file, and the folio's place in it in pages."""
+
+    device: str
+    inode: int
+    file_system: str
+    path: str | None
+    index: int
+
+
+class OwnerJson(TypedDict):
+    """A process, and where it maps the folio."""
+
+    pid: int
+    command: str
+    address: int
+
+
+class FolioJson(TypedDict):
+    """One pinned folio."""
+
+    pfn: int
+    order: int
+    pins: int
+    refcount: int
+    mapcount: int
+    expected: int
+    unexplained: int
+    confidence: str
+    kind: str
+    hugetlb: bool
+    flags: list[str]
+    file: FileJson | None
+    owner: OwnerJson | None
+    mapping: int | None
+
+
+class CountersJson(TypedDict):
+    """nr_foll_pin_* before and after."""
+
+    acquired: tuple[int, int] | None
+    released: tuple[int, int] | None
+    outstanding: tuple[int, int] | None
+
+
+class TotalsJson(TypedDict):
+    """What all folios add up to, also those that a filter left out."""
+
+    folios: int
+    pages: int
+    bytes: int
+    pins: int
+    unexplained: int
+    low_confidence: int
+    unstable: int
+    false_positives: int
+    vanished: int
+    scanned: int
+    unreadable: int
+    counters: CountersJson
+    agrees: bool | None
+
+
+class CensusJson(TypedDict):
+    """`pinlab census --json`."""
+
+    schema: Literal["pinlab.census/1"]
+    kernel: str
+    source: str
+    taken: float
+    seconds: float
+    folios: list[FolioJson]
+    totals: TotalsJson
+
+
+class ChangeJson(TypedDict):
+    """A folio with more or fewer pins than before."""
+
+    before: int
+    folio: FolioJson
+
+
+class GroupJson(TypedDict):
+    """The pins of one file or process."""
+
+    where: str
+    before: int
+    after: int
+
+
+class DiffJson(TypedDict):
+    """`pinlab diff --json`."""
+
+    schema: Literal["pinlab.diff/1"]
+    comparable: bool
+    seconds: float
+    new: list[FolioJson]
+    gone: list[FolioJson]
+    grown: list[ChangeJson]
+    shrunk: list[ChangeJson]
+    groups: list[GroupJson]
+
+
+class FindingJson(TypedDict):
+    """One thing that works here or does not."""
+
+    kind: str
+    name: str
+    works: bool | None
+    detail: str
+
+
+class DoctorJson(TypedDict):
+    """`pinlab doctor --json`."""
+
+    schema: Literal["pinlab.doctor/1"]
+    findings: list[FindingJson]
+
+
+def census(shown: Placed, whole: Census, *, raw: bool = False) -> CensusJson:
+    """A census as "pinlab.census/1"; `whole` is the one that `shown` was selected from."""
+    return {
+        "schema": "pinlab.census/1",
+        "kernel": whole.kernel,
+        "source": whole.source,
+        "taken": round(whole.taken, 3),
+        "seconds": round(whole.seconds, 4),
+        "folios": [folio(row, raw=raw) for row in shown.rows()],
+        "totals": totals(whole),
+    }
+
+
+def totals(whole: Census) -> TotalsJson:
+    """The totals of a census."""
+    sums = whole.sums
+    found = whole.totals
+    return {
+        "folios": len(whole.folios),
+        "pages": sums.pages,
+        "bytes": sums.bytes,
+        "pins": whole.pins,
+        "unexplained": sums.unexplained,
+        "low_confidence": sums.low,
+        "unstable": sums.unstable,
+        "false_positives": found.false_positives,
+        "vanished": found.vanished,
+        "scanned": found.scanned,
+        "unreadable": found.unreadable,
+        "counters": {
+            "acquired": found.acquired,
+            "released": found.released,
+            "outstanding": found.outstanding,
+        },
+        "agrees": whole.agrees,
+    }
+
+
+def folio(row: PinnedFolio, *, raw: bool = False) -> FolioJson:
+    """One folio."""
+    return {
+        "pfn": row.pfn,
+        "order": row.order,
+        "pins": row.pins,
+        "refcount": row.refcount,
+        "mapcount": row.mapcount,
+        "expected": row.expected,
+        "unexplained": row.unexplained,
+        "confidence": row.confidence.name.lower(),
+        "kind": row.kind.name.lower(),
+        "hugetlb": row.hugetlb,
+        "flags": list(row.flags),
+        "file": None
+        if row.file is None
+        else {
+            "device": row.file.device,
+            "inode": row.file.inode,
+            "file_system": row.file.file_system,
+            "path": row.file.path,
+            "index": row.index,
+        },
+        "owner": None
+        if row.owner is None
+        else {
+            "pid": row.owner.pid,
+            "command": row.owner.command,
+            "address": row.owner.address,
+        },
+        "mapping": row.mapping if raw else None,
+    }
+
+
+def diff(difference: Difference) -> DiffJson:
+    """A comparison as "pinlab.diff/1"."""
+    before, after = difference.before.census, difference.after.census
+    return {
+        "schema": "pinlab.diff/1",
+        "comparable": difference.comparable,
+        "seconds": round(after.taken - before.taken, 3),
+        "new": [folio(row) for row in difference.new],
+        "gone": [folio(row) for row in difference.gone],
+        "grown": [
+            {"before": each.before.pins, "folio": folio(each.after)} for each in difference.grown
+        ],
+        "shrunk": [
+            {"before": each.before.pins, "folio": folio(each.after)} for each in difference.shrunk
+        ],
+        "groups": [
+            {"where": each.where, "before": each.before, "after": each.after}
+            for each in difference.groups
+        ],
+    }
+
+
+def doctor(findings: Iterable[Finding]) -> DoctorJson:
+    """What works here, as "pinlab.doctor/1"."""
+    return {
+        "schema": "pinlab.doctor/1",
+        "findings": [
+            {"kind": each.kind, "name": each.name, "works": each.works, "detail": each.detail}
+            for each in findings
+        ],
+    }

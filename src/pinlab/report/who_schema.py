@@ -1,0 +1,241 @@
+"""`pinlab who --json`: holders, totals, and the pins that nobody claims. docs/holders.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+from pinlab.field.extents import Extent
+from pinlab.field.holders.attribution import Share, Skipped, Walked
+from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.target import Answer
+from pinlab.field.pagemap import PAGE
+
+
+class OwnerJson(TypedDict):
+    """A process."""
+
+    pid: int
+    command: str
+    fd: int | None
+
+
+class ClaimJson(TypedDict):
+    """A holder. An extent is [first frame, frames, count]."""
+
+    kind: str
+    detail: str
+    owners: list[OwnerJson]
+    address: int | None
+    length: int | None
+    frames: int
+    count: int
+    counted_as: str
+    found: int
+    missing: int
+    passing: int
+    accounted_in: list[str]
+    seconds: float | None
+    weak: bool
+    extents: list[tuple[int, int, int]]
+
+
+class FolioJson(TypedDict):
+    """A folio whose pins and claims differ."""
+
+    pfn: int
+    order: int
+    pins: int
+    explained: int
+    weakly: int
+    unstable: bool
+    where: str
+
+
+class SkippedJson(TypedDict):
+    """A walker that could not look."""
+
+    kind: str
+    reason: str
+
+
+class TotalJson(TypedDict):
+    """What one kind or one process holds."""
+
+    name: str
+    pid: int | None
+    claims: int
+    count: int
+    bytes: int
+
+
+class TotalsJson(TypedDict):
+    """All of it. The first five are null where there is no census."""
+
+    pins: int | None
+    explained: int | None
+    unexplained: int | None
+    unsure: int | None
+    overcount: int | None
+    references: int
+    by_kind: list[TotalJson]
+    by_process: list[TotalJson]
+
+
+class WhoJson(TypedDict):
+    """`pinlab who --json`."""
+
+    schema: Literal["pinlab.who/1"]
+    kernel: str | None
+    target: str
+    weak: bool
+    races: int
+    claims: list[ClaimJson]
+    unexplained: list[FolioJson]
+    overcount: list[FolioJson]
+    totals: TotalsJson
+    skipped: list[SkippedJson]
+
+
+def who(answer: Answer) -> WhoJson:
+    """An answer as "pinlab.who/1"."""
+    whole = answer.attribution
+    folios = _folios(answer)
+    return {
+        "schema": "pinlab.who/1",
+        "kernel": whole.census.kernel,
+        "target": str(answer.target),
+        "weak": False,
+        "races": whole.races,
+        "claims": [_claim(share) for share in answer.shares],
+        "unexplained": [each for each in folios if each["pins"] > claimed(each)],
+        "overcount": [each for each in folios if each["pins"] < each["explained"]],
+        "totals": {
+            "pins": answer.pins,
+            "explained": answer.pins - answer.unexplained - answer.unsure,
+            "unexplained": answer.unexplained,
+            "unsure": answer.unsure,
+            "overcount": answer.overcount,
+            **_totals(share.claim for share in answer.shares),
+        },
+        "skipped": _skipped(whole.skipped),
+    }
+
+
+def weak(walked: Walked, target: str) -> WhoJson:
+    """What /proc alone tells as "pinlab.who/1"."""
+    return {
+        "schema": "pinlab.who/1",
+        "kernel": None,
+        "target": target,
+        "weak": True,
+        "races": walked.races,
+        "claims": [_claim(Share(each, each.extents.total, 0)) for each in walked.claims],
+        "unexplained": [],
+        "overcount": [],
+        "totals": {
+            "pins": None,
+            "explained": None,
+            "unexplained": None,
+            "unsure": None,
+            "overcount": None,
+            **_totals(walked.claims),
+        },
+        "skipped": _skipped(walked.skipped),
+    }
+
+
+def claimed(folio: FolioJson) -> int:
+    """Pins of a folio that somebody claims, however weakly."""
+    return folio["explained"] + folio["weakly"]
+
+
+def _claim(share: Share) -> ClaimJson:
+    claim = share.claim
+    return {
+        "kind": claim.kind,
+        "detail": claim.detail,
+        "owners": [
+            {"pid": owner.pid, "command": owner.command, "fd": owner.fd} for owner in claim.owners
+        ],
+        "address": claim.address,
+        "length": claim.length,
+        "frames": claim.extents.frames,
+        "count": claim.extents.total,
+        "counted_as": "references" if claim.references else "pins",
+        "found": share.found,
+        "missing": share.missing,
+        "passing": share.passing,
+        "accounted_in": [place.value for place in claim.accounted_in],
+        "seconds": claim.seconds,
+        "weak": claim.weak,
+        "extents": [(each.pfn, each.pages, each.times) for each in joined(claim.extents)],
+    }
+
+
+def joined(extents: Iterable[Extent]) -> list[Extent]:
+    """Neighbours that are held once per page as one extent."""
+    found: list[Extent] = []
+    for each in extents:
+        last = found[-1] if found else None
+        if (
+            last is not None
+            and last.pfn + last.pages == each.pfn
+            and last.pages == last.times
+            and each.pages == each.times
+        ):
+            found[-1] = Extent(last.pfn, last.pages + each.pages, last.times + each.times)
+        else:
+            found.append(each)
+    return found
+
+
+def _folios(answer: Answer) -> list[FolioJson]:
+    whole = answer.attribution
+    place = {int(pfn): row for row, pfn in enumerate(whole.census.folios.pfn.tolist())}
+    return [
+        {
+            "pfn": each.pfn,
+            "order": each.order,
+            "pins": each.pins,
+            "explained": int(whole.explained[place[each.pfn]]),
+            "weakly": int(whole.weakly[place[each.pfn]]),
+            "unstable": not whole.settled[place[each.pfn]],
+            "where": each.where,
+        }
+        for each in answer.placed.rows()
+    ]
+
+
+class _Totals(TypedDict):
+    references: int
+    by_kind: list[TotalJson]
+    by_process: list[TotalJson]
+
+
+def _totals(claims: Iterable[Claim]) -> _Totals:
+    sums: dict[tuple[str, int | None], TotalJson] = {}
+    references = 0
+
+    def add(name: str, pid: int | None, claim: Claim) -> None:
+        blank: TotalJson = {"name": name, "pid": pid, "claims": 0, "count": 0, "bytes": 0}
+        total = sums.setdefault((name, pid), blank)
+        total["claims"] += 1
+        total["count"] += claim.extents.total
+        total["bytes"] += claim.extents.frames * PAGE
+
+    for claim in claims:
+        references += claim.extents.total if claim.references else 0
+        add(claim.kind, None, claim)
+        for pid, command in sorted({(owner.pid, owner.command) for owner in claim.owners}):
+            add(command, pid, claim)
+    ordered = sorted(sums.values(), key=lambda total: -total["bytes"])
+    return {
+        "references": references,
+        "by_kind": [total for total in ordered if total["pid"] is None],
+        "by_process": [total for total in ordered if total["pid"] is not None],
+    }
+
+
+def _skipped(skipped: Iterable[Skipped]) -> list[SkippedJson]:
+    return [{"kind": each.kind, "reason": each.reason} for each in skipped]

@@ -1,0 +1,127 @@
+"""`pinlab who`: holders, totals, and the pins that nobody claims, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinlab.field.holders.attribution import Skipped, Walked
+from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.target import Answer
+from pinlab.field.pagemap import PAGE
+from pinlab.report import units
+from pinlab.report import who_schema as schema
+
+
+def who(answer: Answer, *, limit: int = 40) -> RenderableType:
+    """An answer: holders, totals, what is left over."""
+    whole = answer.attribution
+    result = schema.who(answer)
+    totals = result["totals"]
+    parts = _holders(tuple(share.claim for share in answer.shares), limit)
+    if len(answer.shares) > 1:
+        parts.append(_total_table(totals))
+    line = f"{answer.pins:,} pins on {len(answer.rows):,} folios: "
+    line += f"{totals['explained']:,} explained, {answer.unexplained:,} unexplained"
+    if answer.unsure:
+        line += f", {answer.unsure:,} that came and went"
+    if totals["references"]:
+        line += f"; beside them {result['totals']['references']:,} plain references"
+    bad = bool(answer.unexplained or answer.overcount)
+    parts.append(Text(line + ".", style="bold red" if bad else "bold"))
+    for title, folios in (
+        ("Holder unknown:", result["unexplained"]),
+        ("Claimed more often than pinned (a walker's overcount):", result["overcount"]),
+    ):
+        settled = [each for each in folios if not each["unstable"]]
+        if settled:
+            parts += [Text(title, style="bold red"), _folio_table(settled, limit)]
+    parts += _notes(whole.skipped, whole.races, answer.unsettled)
+    return Group(*parts)
+
+
+def weak(walked: Walked, why: str, *, limit: int = 40) -> RenderableType:
+    """What /proc alone tells, and why that is all."""
+    parts = _holders(walked.claims, limit)
+    warning = f"By address only, weak: {why}"
+    return Group(*parts, Text(warning, style="yellow"), *_notes(walked.skipped, 0, 0))
+
+
+def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
+    if not claims:
+        return [Text("No holder was found.")]
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("holder", "process", "address range", "size", "count", "for", "accounted in"):
+        table.add_column(name, overflow="fold")
+    shown = claims[:limit] if limit else claims
+    for claim in shown:
+        known = claim.address is not None and claim.length is not None
+        table.add_row(
+            f"{claim.kind}, {claim.detail}" + (" (weak)" if claim.weak else ""),
+            _processes(claim.owners),
+            units.address_range(claim.address or 0, claim.length or 0) if known else "?",
+            units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
+            f"{claim.extents.total:,} {'refs' if claim.references else 'pins'}",
+            "?" if claim.seconds is None else units.duration(claim.seconds),
+            ", ".join(claim.accounted_in) or "nowhere",
+        )
+    parts: list[RenderableType] = [table]
+    if len(shown) < len(claims):
+        parts.append(Text(f"... and {len(claims) - len(shown):,} more; --limit 0 shows all."))
+    return parts
+
+
+def _processes(owners: Iterable[Owner]) -> str:
+    """Each process with its descriptors: "dd (12) fd 3,4"."""
+    fds: dict[str, list[str]] = {}
+    for owner in owners:
+        own = fds.setdefault(f"{owner.command} ({owner.pid})", [])
+        own += [] if owner.fd is None else [str(owner.fd)]
+    named = (f"{name} fd {','.join(own)}" if own else name for name, own in fds.items())
+    return "; ".join(named) or "nobody found"
+
+
+def _total_table(totals: schema.TotalsJson) -> RenderableType:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("total", no_wrap=True)
+    for name in ("holds", "count", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for total in totals["by_kind"] + totals["by_process"]:
+        name = total["name"] if total["pid"] is None else f"{total['name']} ({total['pid']})"
+        table.add_row(
+            name, f"{total['claims']:,}", f"{total['count']:,}", units.size(total["bytes"])
+        )
+    return table
+
+
+def _folio_table(folios: list[schema.FolioJson], limit: int) -> RenderableType:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("frame", "size", "pins", "claimed", "whose"):
+        table.add_column(name, no_wrap=True)
+    for each in folios[:limit] if limit else folios:
+        table.add_row(
+            f"{each['pfn']:#x}",
+            units.size(PAGE << each["order"]),
+            f"{each['pins']:,}",
+            f"{schema.claimed(each):,}",
+            each["where"],
+        )
+    if limit and len(folios) > limit:
+        table.add_row("...", "", "", "", f"{len(folios) - limit:,} more; --limit 0 shows all")
+    return table
+
+
+def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[RenderableType]:
+    kinds: dict[str, list[str]] = {}
+    for each in skipped:
+        kinds.setdefault(each.reason, []).append(each.kind)
+    lines = [f"Not looked at: {', '.join(own)}: {reason}." for reason, own in kinds.items()]
+    if races:
+        lines.append(f"{races} things went away while they were read: results may be incomplete.")
+    if unsettled:
+        lines.append(f"{unsettled} folios changed while they were looked at.")
+    return [Text(line, style="yellow") for line in lines]

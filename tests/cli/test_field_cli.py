@@ -1,0 +1,163 @@
+"""`pinlab census`, `diff`, `doctor`: what they print, their exit statuses, and refusals."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.field import samples
+
+from pinlab.cli._app import run
+from pinlab.field.readers import snapshot
+
+CAPABILITIES = 41
+_PR_CAPBSET_DROP = 24
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two censuses, the second with a leak."""
+    monkeypatch.setenv("COLUMNS", "200")
+    before, after = tmp_path / "before.parquet", tmp_path / "after.parquet"
+    snapshot.save(samples.placed(), before, raw=True)
+    snapshot.save(samples.placed(more=True, taken=1010.0), after, raw=True)
+    return str(before), str(after)
+
+
+def test_json(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["census", "--open", files[0], "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "pinlab.census/1" and found["kernel"] == "6.18"
+    assert found["seconds"] == 0.125
+    first, second, *_ = found["folios"]
+    assert first == {
+        "pfn": 3,
+        "order": 0,
+        "pins": 2,
+        "refcount": 2050,
+        "mapcount": 1,
+        "expected": 2,
+        "unexplained": 0,
+        "confidence": "bias",
+        "kind": "file",
+        "hugetlb": False,
+        "flags": ["uptodate"],
+        "file": {
+            "device": "254:0",
+            "inode": 77,
+            "file_system": "ext4",
+            "path": "/srv/data.bin",
+            "index": 9,
+        },
+        "owner": None,
+        "mapping": None,
+    }
+    assert second["owner"] == {"pid": 4711, "command": "reader", "address": 0x7F0000001000}
+    assert second["unexplained"] == 3
+    totals = found["totals"]
+    assert (totals["folios"], totals["pins"], totals["bytes"]) == (4, 5, 4 * 4096)
+    assert totals["agrees"] is True and totals["counters"]["outstanding"] == [5, 5]
+
+
+def test_kernel_addresses_only_when_asked_for(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["census", "--open", files[0], "--json"])
+    run(["census", "--open", files[0]])
+    assert "ffff8880" not in capsys.readouterr().out.lower()
+    run(["census", "--open", files[0], "--raw"])
+    assert "0xffff888000001000" in capsys.readouterr().out
+    run(["census", "--open", files[0], "--json", "--raw"])
+    assert json.loads(capsys.readouterr().out)["folios"][0]["mapping"] == samples.FILE
+
+
+def test_table_and_filters(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["census", "--open", files[1], "--limit", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "5 pinned folios, 8 pins, 32 KiB" in out and "3 more folios" in out
+    assert "/srv/data.bin" in out and "reader (4711)" in out and "\x1b" not in out
+    run(["census", "--open", files[1], "--file", "/srv/data.bin", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [each["pfn"] for each in found["folios"]] == [3] and found["totals"]["folios"] == 5
+
+
+def test_exit_status_for_scripts(files: tuple[str, str]) -> None:
+    assert run(["census", "--open", files[0]]) == 0
+    assert run(["census", "--open", files[0], "--check"]) == 1
+    assert run(["census", "--open", files[0], "--check", "--over", "99"]) == 0
+
+
+def test_saved_again_is_the_same(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = tmp_path / "again.parquet"
+    run(["census", "--open", files[0], "--save", str(again), "--json"])
+    first = capsys.readouterr().out
+    run(["census", "--open", str(again), "--json"])
+    assert capsys.readouterr().out == first
+
+
+def test_diff(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", *files]) == 1
+    out = capsys.readouterr().out
+    assert "5 pins, then 8 after 10.0 s: 1 folios new, 0 gone, 1 grown, 0 shrunk" in out
+    assert run(["diff", files[0], files[0]]) == 0
+    capsys.readouterr()
+    assert run(["diff", *files, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "pinlab.diff/1" and found["seconds"] == 10
+    assert [each["pfn"] for each in found["new"]] == [16]
+    assert found["groups"] == [{"where": "reader (4711)", "before": 2, "after": 5}]
+
+
+def test_refusals(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["census", "--open", files[0], "--core", files[0]]) == 2
+    assert run(["census", "--open", files[0], "--watch", "1"]) == 2
+    assert run(["census", "--open", str(tmp_path / "none")]) == 3
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+    assert run(["census", "--open", str(broken)]) == 3
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 4 and all(line.startswith("pinlab: ") for line in errors)
+
+
+def _drop() -> None:
+    libc = ctypes.CDLL(None)
+    for capability in range(CAPABILITIES):
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pinlab without any capability; a process that is not root has none anyway."""
+    return subprocess.run(
+        [sys.executable, "-c", "from pinlab.cli import main; main()", *arguments],
+        preexec_fn=_drop if os.geteuid() == 0 else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_census_without_privilege_is_one_sentence() -> None:
+    done = unprivileged("census")
+    assert done.returncode == 3 and not done.stdout
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert "needs root" in done.stderr and "by /proc/vmstat" in done.stderr
+
+
+def test_doctor_without_privilege_says_what_is_missing() -> None:
+    done = unprivileged("doctor", "--json")
+    assert done.returncode == 3 and not done.stderr
+    found = json.loads(done.stdout)
+    assert found["schema"] == "pinlab.doctor/1"
+    readers = [each for each in found["findings"] if each["kind"] == "reader"]
+    assert readers and not any(each["works"] for each in readers)
+    assert all(each["detail"] for each in found["findings"])

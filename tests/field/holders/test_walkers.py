@@ -1,0 +1,464 @@
+"""Each walker over memory made by hand: old and new layouts, sharing, races. No privileges."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinlab.field.accounting import Accounted
+from pinlab.field.errors import LayoutError
+from pinlab.field.extents import Extents
+from pinlab.field.holders import claim
+from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.kernel import Kernel
+from tests.field.image import Image, page
+
+
+def walk(image: Image, kind: str) -> list[Claim]:
+    return list(claim.load()[kind].walk(Kernel(image)))
+
+
+UBUF_OLD = """
+struct io_mapped_ubuf {
+    u64 ubuf; u64 ubuf_end; unsigned int nr_bvecs; unsigned int folio_shift; long acct_pages;
+    struct bio_vec bvec[0];
+};
+struct io_ring_ctx {
+    int flags; unsigned int nr_user_bufs; struct io_mapped_ubuf **user_bufs;
+    struct user_struct *user; struct mm_struct *mm_account;
+};
+"""
+UBUF_612 = UBUF_OLD.replace("u64 ubuf_end;", "unsigned int len;")
+UBUF_NEW = """
+struct io_mapped_ubuf {
+    u64 ubuf; unsigned int len; unsigned int nr_bvecs; unsigned int folio_shift; int refs;
+    struct bio_vec bvec[0];
+};
+struct io_rsrc_node {
+    u8 type; int refs; u64 tag; union { long file_ptr; struct io_mapped_ubuf *buf; };
+};
+struct io_rsrc_data { unsigned int nr; struct io_rsrc_node **nodes; };
+struct io_ring_ctx {
+    int flags; struct io_rsrc_data file_table; struct io_rsrc_data buf_table;
+    struct user_struct *user; struct mm_struct *mm_account;
+};
+"""
+
+
+def ubuf(image: Image, address: int, vectors: list[tuple[int, int, int]]) -> int:
+    length = sum(size for _, size, _ in vectors)
+    has_end = image.btf.has("io_mapped_ubuf", "ubuf_end")
+    end = {"ubuf_end": address + length} if has_end else {"len": length}
+    made = image.new(
+        "io_mapped_ubuf", 16 * len(vectors), ubuf=address, nr_bvecs=len(vectors), **end
+    )
+    image.bvecs(image.where("io_mapped_ubuf", made, "bvec"), vectors)
+    return made
+
+
+@pytest.mark.parametrize(
+    "declarations", [UBUF_OLD, UBUF_612, UBUF_NEW], ids=["6.1", "6.12", "6.13 and newer"]
+)
+def test_io_uring(declarations: str) -> None:
+    image = Image(declarations)
+    new = declarations is UBUF_NEW
+    small = ubuf(image, 0x7000, [(10, 4096, 0), (12, 4096, 0)])
+    huge = ubuf(image, 0x200000, [(512, 2 << 20, 0)])
+    if new:
+        nodes = [image.new("io_rsrc_node", buf=buffer) for buffer in (small, huge)]
+        table = image.pointers([nodes[0], 0, nodes[1]])
+        fields = {"buf_table__nr": 3, "buf_table__nodes": table}
+    else:
+        fields = {"nr_user_bufs": 3, "user_bufs": image.pointers([small, 0, huge])}
+    ring = image.new("io_ring_ctx", user=0, mm_account=1, **fields)
+    file = image.file("io_uring_release", ring)
+    image.process(7, "first", [file])
+    image.process(8, "second", [file])
+
+    first, second = walk(image, "io_uring")
+
+    assert first.owners == (Owner(7, "first", 3), Owner(8, "second", 3))
+    assert (first.address, first.length, first.detail) == (0x7000, 8192, "buffer 0")
+    assert first.extents == Extents([(10, 1, 1), (12, 1, 1)])
+    assert first.accounted_in == (Accounted.VM_PIN,)
+    assert second.extents == Extents([(512, 512, 1)])
+    assert (second.address, second.length, second.detail) == (0x200000, 2 << 20, "buffer 2")
+
+
+def test_io_uring_counts_a_cloned_buffer_once() -> None:
+    image = Image(UBUF_NEW)
+    shared = ubuf(image, 0x7000, [(10, 4096, 0)])
+    rings = []
+    for _ in range(2):
+        node = image.new("io_rsrc_node", buf=shared)
+        table = {"buf_table__nr": 1, "buf_table__nodes": image.pointers([node])}
+        rings.append(image.file("io_uring_release", image.new("io_ring_ctx", user=1, **table)))
+    image.process(7, "rings", rings)
+
+    (found,) = walk(image, "io_uring")
+
+    assert found.extents.total == 1
+    assert found.accounted_in == (Accounted.LOCKED_VM,)
+
+
+def test_io_uring_starts_inside_a_folio() -> None:
+    """A coalesced buffer may begin some pages into its folio: bv_offset is then beyond a page."""
+    image = Image(UBUF_NEW)
+    buffer = ubuf(image, 0x205000, [(512, 3 * 4096, 5 * 4096)])
+    node = image.new("io_rsrc_node", buf=buffer)
+    table = {"buf_table__nr": 1, "buf_table__nodes": image.pointers([node])}
+    image.process(7, "ring", [image.file("io_uring_release", image.new("io_ring_ctx", **table))])
+
+    (found,) = walk(image, "io_uring")
+
+    assert found.extents == Extents([(517, 3, 1)])
+
+
+def test_io_uring_of_no_known_shape_is_refused() -> None:
+    image = Image("struct io_ring_ctx { int flags; };")
+    image.process(7, "ring", [image.file("io_uring_release", image.new("io_ring_ctx"))])
+
+    with pytest.raises(LayoutError, match="neither buf_table nor user_bufs"):
+        walk(image, "io_uring")
+
+
+def test_what_is_gone_is_a_race_and_the_walk_goes_on() -> None:
+    image = Image(UBUF_NEW)
+    good = ubuf(image, 0x7000, [(10, 4096, 0)])
+    node = image.new("io_rsrc_node", buf=good)
+    table = {"buf_table__nr": 1, "buf_table__nodes": image.pointers([node])}
+    gone = image.file("io_uring_release", 0xFFFFC90000000000)
+    ring = image.file("io_uring_release", image.new("io_ring_ctx", **table))
+    image.process(7, "ring", [gone, 0xFFFF8880FFFF0000, ring])
+    kernel = Kernel(image)
+
+    found = list(claim.load()["io_uring"].walk(kernel))
+
+    assert [each.owners for each in found] == [(Owner(7, "ring", 5),)]
+    assert kernel.races == 2
+
+
+def test_a_kernel_whose_symbols_lack_the_function_says_so() -> None:
+    image = Image(UBUF_NEW)
+    image.process(7, "nothing")
+
+    with pytest.raises(LayoutError, match="io_uring_release"):
+        walk(image, "io_uring")
+
+
+XDP = """
+struct sock_common { u16 skc_family; };
+struct sock { struct sock_common __sk_common; };
+struct socket { short type; struct sock *sk; };
+struct xdp_umem {
+    void *addrs; u64 size; u32 npgs; struct user_struct *user; struct page **pgs; int id;
+};
+struct xdp_sock { struct sock sk; struct xdp_umem *umem; };
+"""
+
+
+def test_af_xdp_shared_by_two_sockets_is_claimed_once() -> None:
+    image = Image(XDP)
+    pages = image.pointers(page(pfn) for pfn in (40, 41, 42))
+    umem = image.new("xdp_umem", size=3 * 4096, npgs=3, user=1, pgs=pages, id=5)
+    sockets = []
+    for family in (44, 44, 2):
+        sk = image.new("xdp_sock", umem=umem)
+        image.poke(sk, family.to_bytes(2, "little"))
+        sockets.append(image.file("sock_close", image.new("socket", sk=sk)))
+    image.process(7, "xdp", sockets)
+
+    (found,) = walk(image, "af_xdp")
+
+    assert found.extents == Extents([(40, 1, 1), (41, 1, 1), (42, 1, 1)])
+    assert found.owners == (Owner(7, "xdp", 3),)
+    assert (found.address, found.length, found.detail) == (None, 3 * 4096, "umem 5")
+    assert found.accounted_in == (Accounted.LOCKED_VM,)
+
+
+PIPE = """
+struct pipe_buf_operations { void *confirm; void *release; void *try_steal; };
+struct pipe_buffer {
+    struct page *page; unsigned int offset; unsigned int len; struct pipe_buf_operations *ops;
+    unsigned int flags; long private;
+};
+struct pipe_inode_info {
+    unsigned int head; unsigned int tail; unsigned int ring_size; struct pipe_buffer *bufs;
+};
+"""
+
+
+def test_pipe_tells_users_pages_from_its_own() -> None:
+    image = Image(PIPE)
+    operations = {
+        name: image.new("pipe_buf_operations", try_steal=image.function(name))
+        for name in ("user_page_pipe_buf_try_steal", "page_cache_pipe_buf_try_steal", "anon_steal")
+    }
+    size = image.btf.size("pipe_buffer")
+    bufs = image.room(4 * size)
+    # Slot 0 was read; the ring has gone round: head 5, tail 1.
+    kinds = ["page_cache_pipe_buf_try_steal", "user_page_pipe_buf_try_steal", "anon_steal"]
+    for slot, (pfn, kind) in enumerate(zip((64, 61, 62), kinds, strict=True)):
+        image.set("pipe_buffer", bufs + slot * size, page=page(pfn), ops=operations[kind])
+    image.set(
+        "pipe_buffer",
+        bufs + 3 * size,
+        page=page(63),
+        ops=operations["user_page_pipe_buf_try_steal"],
+    )
+    pipe = image.new("pipe_inode_info", head=5, tail=1, ring_size=4, bufs=bufs)
+    ends = [image.file("pipe_release", pipe) for _ in range(2)]
+    image.process(7, "pipes", ends)
+
+    spliced = {each.detail: each for each in walk(image, "pipe")}
+
+    assert spliced["vmsplice"].extents == Extents([(61, 1, 1), (63, 1, 1)])
+    assert spliced["splice"].extents == Extents([(64, 1, 1)])
+    assert all(each.references for each in spliced.values())
+    assert spliced["vmsplice"].owners == (Owner(7, "pipes", 3), Owner(7, "pipes", 4))
+
+
+FUSE = """
+struct fuse_iqueue { int connected; struct list_head pending; };
+struct fuse_pqueue { int connected; struct list_head *processing; struct list_head io; };
+struct fuse_conn {
+    int lock; struct fuse_iqueue iq; struct list_head bg_queue; struct list_head devices;
+};
+struct fuse_dev { struct fuse_conn *fc; struct fuse_pqueue pq; struct list_head entry; };
+struct fuse_mount { struct fuse_conn *fc; struct super_block *sb; };
+struct fuse_args { u64 nodeid; u32 opcode; bool user_pages:1; bool is_pinned:1; };
+struct kiocb { struct file *ki_filp; long ki_pos; };
+struct fuse_io_priv { int refs; struct kiocb *iocb; };
+struct fuse_in_header { u32 len; u32 pid; };
+struct fuse_req {
+    struct list_head list; struct fuse_args *args; struct { struct fuse_in_header h; } in;
+};
+"""
+FOLIOS = """
+struct fuse_folio_desc { unsigned int length; unsigned int offset; };
+struct fuse_args_pages {
+    struct fuse_args args; struct folio **folios; struct fuse_folio_desc *descs;
+    unsigned int num_folios;
+};
+struct fuse_io_args { long read; struct fuse_args_pages ap; struct fuse_io_priv *io; };
+"""
+PAGES = """
+struct fuse_page_desc { unsigned int length; unsigned int offset; };
+struct fuse_args_pages {
+    struct fuse_args args; struct page **pages; struct fuse_page_desc *descs;
+    unsigned int num_pages;
+};
+struct fuse_io_args { long read; struct fuse_args_pages ap; struct fuse_io_priv *io; };
+"""
+
+
+BOTH = """
+struct fuse_page_desc { unsigned int length; unsigned int offset; };
+struct fuse_folio_desc { unsigned int length; unsigned int offset; };
+struct fuse_args_pages {
+    struct fuse_args args;
+    union {
+        struct { struct page **pages; struct fuse_page_desc *descs; unsigned int num_pages; };
+        struct {
+            struct folio **folios; struct fuse_folio_desc *folio_descs; unsigned int num_folios;
+        };
+    };
+    bool uses_folios;
+};
+struct fuse_io_args { long read; struct fuse_args_pages ap; struct fuse_io_priv *io; };
+"""
+
+
+@pytest.mark.parametrize(
+    ("declarations", "name"),
+    [(PAGES, "page"), (BOTH, "page"), (FOLIOS, "folio")],
+    ids=["6.6", "6.12", "6.13 and newer"],
+)
+@pytest.mark.parametrize("place", ["iq.pending", "bg_queue", "pq.io", "pq.processing"])
+def test_fuse_finds_a_request_wherever_it_waits(declarations: str, name: str, place: str) -> None:
+    image = Image(FUSE + declarations)
+    descs = image.poke(image.room(16), b"\x00\x10\0\0\0\0\0\0" + b"\x00\x08\0\0\x00\x30\0\0")
+    pages = {name + "s": image.pointers([page(70), page(512)]), "descs": descs}
+    file = image.file("fuse_release", 0)
+    iocb = image.new("kiocb", ki_filp=file)
+    io = image.new("fuse_io_args", io=image.new("fuse_io_priv", iocb=iocb))
+    ap = image.where("fuse_io_args", io, "ap")
+    image.set("fuse_args_pages", ap, **pages, **{f"num_{name}s": 2})
+    image.set("fuse_args", ap, opcode=15, user_pages=1, is_pinned=1)
+    request = image.new("fuse_req", args=ap, in__h__pid=7)
+    node = image.where("fuse_req", request, "list")
+
+    fc = image.new("fuse_conn")
+    table = image.room(16 * 256)
+    device = image.new("fuse_dev", fc=fc, pq__processing=table)
+    for head in (table + 16 * slot for slot in range(256)):
+        image.chain(head, [node] if place == "pq.processing" and head == table + 48 else [])
+    for path in ("iq.pending", "bg_queue"):
+        image.chain(image.where("fuse_conn", fc, path), [node] if path == place else [])
+    image.chain(image.where("fuse_dev", device, "pq.io"), [node] if place == "pq.io" else [])
+    image.chain(image.where("fuse_conn", fc, "devices"), [image.where("fuse_dev", device, "entry")])
+    sb = image.file_system("fuse", s_fs_info=image.new("fuse_mount", fc=fc))
+    image.set("file", file, f_inode=image.new("inode", i_sb=sb))
+    image.process(7, "reader", [file])
+
+    (found,) = walk(image, "fuse")
+
+    assert found.extents == Extents([(70, 1, 1), (515, 1, 1)])
+    assert (found.detail, found.length, found.owners) == ("READ", 6144, (Owner(7, "reader", 3),))
+    assert not found.references
+
+
+BIO = """
+struct bvec_iter { u64 bi_sector; };
+struct bio {
+    struct bio *bi_next; struct block_device *bi_bdev; unsigned int bi_opf; u16 bi_flags;
+    void *bi_end_io; void *bi_private; u16 bi_vcnt; struct bio_vec *bi_io_vec;
+};
+struct gendisk { char disk_name[32]; };
+struct request_queue { struct gendisk *disk; struct blk_mq_tag_set *tag_set; };
+struct blk_mq_tags { unsigned int nr_tags; struct request **rqs; struct request **static_rqs; };
+struct blk_mq_tag_set {
+    unsigned int nr_hw_queues; struct blk_mq_tags **tags; struct blk_mq_tags *shared_tags;
+};
+struct request { struct request_queue *q; struct bio *bio; int ref; u64 start_time_ns; };
+struct block_device { struct request_queue *bd_queue; void *bd_mapping; };
+struct bdev_inode { struct block_device bdev; struct inode vfs_inode; };
+struct swait_queue { struct task_struct *task; struct list_head task_list; };
+struct swait_queue_head { int lock; struct list_head task_list; };
+struct completion { int done; struct swait_queue_head wait; };
+struct kiocb { struct file *ki_filp; };
+struct iomap_dio { struct kiocb *iocb; };
+struct blkdev_dio {
+    union { struct kiocb *iocb; struct task_struct *waiter; };
+    long size; int ref; unsigned int flags;
+};
+"""
+
+
+class Disk:
+    """A block device with one request."""
+
+    def __init__(self) -> None:
+        self.image = image = Image(BIO)
+        self.mapping = 0xABC000
+        gendisk = image.new("gendisk")
+        image.poke(gendisk, b"vdz")
+        queue = image.new("request_queue", disk=gendisk)
+        self.request = image.new("request", q=queue, ref=1)
+        idle = image.new("request", q=queue, ref=0, bio=0x10)
+        requests = image.pointers([idle, self.request])
+        tags = image.new("blk_mq_tags", nr_tags=2, rqs=requests, static_rqs=requests)
+        tag_set = image.new("blk_mq_tag_set", nr_hw_queues=1, tags=image.pointers([tags]))
+        image.set("request_queue", queue, tag_set=tag_set)
+        bdev = image.new("bdev_inode", bdev__bd_queue=queue, bdev__bd_mapping=self.mapping)
+        self.bdev = bdev
+        sb = image.file_system("bdev")
+        inode = image.where("bdev_inode", bdev, "vfs_inode")
+        image.set("inode", inode, i_sb=sb)
+        image.chain(
+            image.where("super_block", sb, "s_inodes"), [image.where("inode", inode, "i_sb_list")]
+        )
+        self.file = image.file("blkdev_release", 0, f_inode=inode, f_mapping=self.mapping)
+        self.task = image.process(9, "dd", [self.file])
+
+    def bio(self, vectors: list[tuple[int, int, int]], **fields: int) -> int:
+        image = self.image
+        bvecs = image.bvecs(image.room(16 * len(vectors)), vectors)
+        return image.new("bio", bi_io_vec=bvecs, bi_vcnt=len(vectors), bi_bdev=self.bdev, **fields)
+
+
+def test_bio_of_a_waiting_read() -> None:
+    disk = Disk()
+    image = disk.image
+    done = image.new("completion")
+    waiter = image.new("swait_queue", task=disk.task)
+    head = image.where("completion", done, "wait.task_list")
+    image.chain(head, [image.where("swait_queue", waiter, "task_list")])
+    end = image.function("submit_bio_wait_endio")
+    # Two pages side by side are one bvec; the second begins inside a page.
+    vectors = [(80, 8192, 0), (90, 512, 512)]
+    bio = disk.bio(vectors, bi_flags=1, bi_end_io=end, bi_private=done)
+    image.set("request", disk.request, bio=bio)
+
+    (found,) = walk(image, "bio")
+
+    assert found.extents == Extents([(80, 1, 1), (81, 1, 1), (90, 1, 1)])
+    assert found.detail == "READ on vdz"
+    assert found.owners == (Owner(9, "dd", 3),)
+    assert found.length == 8704
+
+
+@pytest.mark.parametrize(
+    ("end", "struct"),
+    [("iomap_dio_bio_end_io", "iomap_dio"), ("blkdev_bio_end_io_async", "blkdev_dio")],
+)
+def test_bio_of_an_asynchronous_write_leads_to_its_file(end: str, struct: str) -> None:
+    disk = Disk()
+    image = disk.image
+    dio = image.new(struct, iocb=image.new("kiocb", ki_filp=disk.file))
+    bio = disk.bio(
+        [(80, 4096, 0)], bi_flags=1, bi_opf=1, bi_end_io=image.function(end), bi_private=dio
+    )
+    image.set("request", disk.request, bio=bio)
+
+    (found,) = walk(image, "bio")
+
+    assert (found.detail, found.owners) == ("WRITE on vdz", (Owner(9, "dd", 3),))
+
+
+def test_bio_split_in_two_is_claimed_once_by_the_one_that_pinned() -> None:
+    disk = Disk()
+    image = disk.image
+    whole = disk.bio([(80, 8192, 0)], bi_flags=1)
+    chained = image.function("bio_chain_endio")
+    parts = [disk.bio([(80, 4096, 0)], bi_flags=2, bi_end_io=chained, bi_private=whole)]
+    image.set("bio", parts[0], bi_next=whole)
+    image.set("request", disk.request, bio=parts[0])
+
+    (found,) = walk(image, "bio")
+
+    assert found.extents == Extents([(80, 1, 1), (81, 1, 1)])
+
+
+def test_bio_of_the_page_cache_is_nobodys_pin() -> None:
+    disk = Disk()
+    disk.image.set("request", disk.request, bio=disk.bio([(80, 4096, 0)], bi_flags=0))
+
+    assert walk(disk.image, "bio") == []
+
+
+PT_REGS = """
+struct pt_regs { long r15; long r10; long di; long orig_ax; long ip; u16 cs; };
+"""
+
+
+@pytest.mark.parametrize("padding", [0, 16], ids=["plain", "FRED"])
+@pytest.mark.parametrize("count", [3, 40], ids=["on the stack", "in an array"])
+def test_process_vm_finds_its_pages_from_its_stack(count: int, padding: int) -> None:
+    image = Image(PT_REGS)
+    stack = image.room(16 << 10)
+    registers = stack + (16 << 10) - image.btf.size("pt_regs") - padding
+    image.set("pt_regs", registers, orig_ax=310, di=55, cs=0x33)
+    pages = [page(pfn) for pfn in range(100, 100 + count)]
+    data = b"".join(each.to_bytes(8, "little") for each in pages)
+    if count <= 16:
+        image.poke(stack + 0x800, data)
+    else:
+        array = image.poke(image.room(8192), data)
+        image.poke(stack + 0x900, array.to_bytes(8, "little"))
+    image.process(7, "copier", stack=stack)
+    image.process(8, "idle", stack=image.room(16 << 10))
+
+    (found,) = walk(image, "process_vm")
+
+    assert found.weak
+    assert found.extents == Extents((pfn, 1, 1) for pfn in range(100, 100 + count))
+    assert found.detail == "process_vm_readv of process 55"
+    assert found.owners == (Owner(7, "copier"),)
+
+
+def test_every_walker_says_what_it_is_and_needs() -> None:
+    walkers = claim.load()
+
+    assert {"io_uring", "bio", "fuse", "af_xdp", "pipe", "process_vm"} <= set(walkers)
+    for kind, walker in walkers.items():
+        assert walker.kind == kind and walker.summary and walker.needs

@@ -1,0 +1,93 @@
+"""A census in a file comes back as it was; what is no such file says so."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pinlab.field.errors import FieldError
+from pinlab.field.place import Placed
+from pinlab.field.readers import snapshot
+from tests.field import samples
+
+
+def same(one: Placed, two: Placed) -> bool:
+    if (one.files, one.owners) != (two.files, two.owners):
+        return False
+    first, second = asdict(one.census), asdict(two.census)
+    columns = first.pop("folios"), second.pop("folios")
+    return first == second and all(
+        np.array_equal(columns[0][name], columns[1][name]) for name in columns[0]
+    )
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    for i, placed in enumerate((samples.placed(), samples.placed(more=True), samples.empty())):
+        path = tmp_path / f"{i}.parquet"
+        snapshot.save(placed, path, raw=True)
+        assert same(snapshot.load(path), placed)
+        assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_kernel_addresses_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    snapshot.save(samples.placed(), path)
+    assert pq.read_table(path).column("mapping").null_count == 4
+    assert not snapshot.load(path).census.folios.mapping.any()
+    assert b"\xff\xff\x88\x88" not in path.read_bytes()
+
+
+def test_every_truncation_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    snapshot.save(samples.placed(), path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FieldError, match="not a Parquet file, or it is cut short"):
+            snapshot.load(path)
+
+
+def test_damage_is_an_error_of_ours_or_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    snapshot.save(samples.placed(), path)
+    whole = path.read_bytes()
+    for at in range(4, len(whole) - 8, 53):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with contextlib.suppress(FieldError):
+            snapshot.load(path)
+
+
+def test_foreign_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"pfn": [1]}), path)
+    with pytest.raises(FieldError, match="pinlab did not write it"):
+        snapshot.load(path)
+    good = snapshot.table(samples.placed())
+    pq.write_table(good.drop_columns(["pins"]), path)
+    with pytest.raises(FieldError, match="has no column pins"):
+        snapshot.load(path)
+    about = (good.schema.metadata or {})[b"pinlab"].replace(b"census/1", b"census/7")
+    pq.write_table(good.replace_schema_metadata({b"pinlab": about}), path)
+    with pytest.raises(FieldError, match=r"schema pinlab.census/7, this pinlab reads"):
+        snapshot.load(path)
+    pq.write_table(good.replace_schema_metadata({b"pinlab": b"{"}), path)
+    with pytest.raises(FieldError, match="no JSON"):
+        snapshot.load(path)
+    pq.write_table(good.replace_schema_metadata({b"pinlab": b'{"schema":"pinlab.census/1"}'}), path)
+    with pytest.raises(FieldError, match="is corrupt"):
+        snapshot.load(path)
+
+
+def test_no_file_and_no_place_to_write(tmp_path: Path) -> None:
+    with pytest.raises(FieldError, match="there is no file"):
+        snapshot.load(tmp_path / "none")
+    with pytest.raises(FieldError, match="is a directory"):
+        snapshot.load(tmp_path)
+    with pytest.raises(FieldError, match="cannot write"):
+        snapshot.save(samples.placed(), tmp_path / "none" / "a.parquet")

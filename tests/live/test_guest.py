@@ -1,0 +1,78 @@
+"""Censuses of stock kernels of other generations, in a guest and from its dump."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pinlab.field.census import Confidence, census
+from pinlab.field.errors import ReaderError
+from pinlab.field.place import PinnedFolio, Placed, place
+from pinlab.field.readers import choose
+from tests.live import guest
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+
+def _kernels() -> list[object]:
+    try:
+        return [pytest.param(each, id=each.name) for each in guest.kernels()]
+    except guest.Missing as missing:
+        return [pytest.param(None, marks=pytest.mark.skip(reason=str(missing)))]
+
+
+@pytest.fixture(scope="module", params=_kernels())
+def booted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[guest.Guest]:
+    try:
+        with guest.boot(request.param, tmp_path_factory.mktemp("guest")) as running:
+            yield running
+    except guest.Missing as missing:
+        pytest.skip(str(missing))
+
+
+def right(placed: Placed, booted: guest.Guest) -> None:
+    """Exactly the frames that the guest says, references explained, the counters agree."""
+    rows = {row.pfn: row for row in placed.rows()}
+    assert set(rows) == {pin.pfn for pin in booted.pins}
+    assert not booted.refused
+    assert placed.census.agrees
+    for pin in booted.pins:
+        row = rows[pin.pfn]
+        # A small page that waits in a CPU's batch for its LRU list has one reference more.
+        assert 0 <= row.unexplained <= (0 if row.order else 1), row
+        assert row.order == (0 if pin.what in ("anon", "memfd") else 9)
+        assert row.confidence is (Confidence.EXACT if row.order else Confidence.BIAS)
+        assert row.hugetlb == pin.what.startswith("huge")
+        _whose(row, pin)
+
+
+def _whose(row: PinnedFolio, pin: guest.Pin) -> None:
+    if pin.what in ("memfd", "hugefile"):
+        assert row.file is not None
+        name = "guest" if pin.what == "memfd" else "huge"
+        assert row.file.path == f"/memfd:{name} (deleted)"
+    else:
+        assert row.owner is not None
+        assert (row.owner.pid, row.owner.command, row.owner.address) == (1, "init", pin.address)
+
+
+def test_guest(booted: guest.Guest) -> None:
+    with choose.choose(guest=booted.qmp) as reader:
+        right(place(reader, census(reader)), booted)
+
+
+def test_dump(booted: guest.Guest, tmp_path: Path) -> None:
+    path = tmp_path / "core"
+    booted.dump(path)
+    with choose.choose(core=path) as reader:
+        assert reader.frozen
+        right(place(reader, census(reader)), booted)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    with pytest.raises(ReaderError, match="cut short"):
+        choose.choose(core=path)
+    path.unlink()
