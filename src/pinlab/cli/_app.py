@@ -23,9 +23,13 @@ from pinlab.cli.doctor import doctor
 from pinlab.cli.draw import draw
 from pinlab.cli.explain import explain
 from pinlab.cli.hold import hold
+from pinlab.cli.judge import judge
 from pinlab.cli.list import list_
+from pinlab.cli.record import record
 from pinlab.cli.timeline import timeline
+from pinlab.cli.watch import watch
 from pinlab.cli.who import who
+from pinlab.cli.witness import witness
 from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
@@ -48,6 +52,10 @@ app.command(epilog=EXIT_HELP)(census)
 app.command(epilog=EXIT_HELP)(diff)
 app.command(epilog=EXIT_HELP)(doctor)
 app.command(epilog=EXIT_HELP)(hold)
+app.command(epilog=EXIT_HELP)(judge)
+app.command(epilog=EXIT_HELP)(record)
+app.command(epilog=EXIT_HELP)(watch)
+app.command(epilog=EXIT_HELP)(witness)
 app.command(epilog=EXIT_HELP)(who)
 app.command(epilog=EXIT_HELP)(timeline)
 

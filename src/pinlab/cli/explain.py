@@ -11,11 +11,12 @@ import typer
 from pinlab import objectives
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
-from pinlab.cli._show import progress, show, show_json
+from pinlab.cli._show import progress, show, show_json, write
 from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED, Outcome
 from pinlab.report import chart, replay, schema
+from pinlab.report.timeline import counterexample, page
 
 
 def explain(
@@ -31,7 +32,8 @@ def explain(
             "--output",
             "-o",
             metavar="FILE",
-            help="Also write a test file that replays the counterexample under pytest.",
+            help="Also write FILE.py, a test that replays the counterexample under pytest, "
+            "or FILE.html, a chart to zoom.",
             show_default=False,
         ),
     ] = None,
@@ -64,9 +66,12 @@ def explain(
     else:
         show(chart.chart(trace))
     if output is not None:
-        beside = design.endswith(".py")
-        where = os.path.relpath(design, output.parent) if beside else design
-        _write(output, replay.regression_test(trace, where, beside=beside))
+        if output.suffix == ".html":
+            write(output, page.html(counterexample.timeline(trace)))
+        else:
+            beside = design.endswith(".py")
+            where = os.path.relpath(design, output.parent) if beside else design
+            write(output, replay.regression_test(trace, where, beside=beside))
     return EXIT_VIOLATED
 
 
@@ -93,10 +98,3 @@ def _no_counterexample(
         typer.echo(f"  {result.verdict}")
     if result.stopped:
         typer.echo(f"  stopped early: {result.stopped}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -130,7 +130,9 @@ class ArrayMap:
 
 def ring_map(size: int) -> int:
     """A ring buffer of `size` bytes, a power of two; its descriptor. Linux 5.8. Raises OSError."""
-    return _bpf(_MAP_CREATE, struct.pack("<IIIII", _MAP_TYPE_RINGBUF, 0, 0, size, 0).ljust(72, b"\0"))
+    return _bpf(
+        _MAP_CREATE, struct.pack("<IIIII", _MAP_TYPE_RINGBUF, 0, 0, size, 0).ljust(72, b"\0")
+    )
 
 
 def attach(program: Program, tracepoint: str) -> int:

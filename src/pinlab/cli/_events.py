@@ -1,0 +1,94 @@
+"""What `record`, `watch` and `judge` have in common: filters, bounds, objectives."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pinlab.errors import UsageError
+from pinlab.field.events import names
+from pinlab.field.events.monitor import NEEDS
+from pinlab.field.events.program import Filter
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Only files on this device: /dev/sda1, 8:1, or any path on it.",
+        show_default=False,
+    ),
+]
+FileOption = Annotated[
+    Path | None, typer.Option("--file", metavar="PATH", help="Only this file.", show_default=False)
+]
+PidOption = Annotated[
+    int | None,
+    typer.Option(
+        "--pid", min=1, help="Only pages that this process touched before.", show_default=False
+    ),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Every page, not only pinned ones; --file implies it. Much more, which may be lost.",
+    ),
+]
+SecondsOption = Annotated[
+    float | None,
+    typer.Option("--for", metavar="SECONDS", help="Stop by itself.", show_default=False),
+]
+
+
+def only(device: str | None, file: Path | None, everything: bool) -> Filter:
+    """The filter of three options. Raises UsageError."""
+    if file is not None:
+        found = _stat(file, "--file")
+        if device is not None and _device(device) != names.dev_t(found.st_dev):
+            raise UsageError(f"--file {file} is not on --device {device}")
+        return Filter(names.dev_t(found.st_dev), found.st_ino)
+    return Filter(None if device is None else _device(device), pinned=not everything)
+
+
+def _stat(path: Path, option: str) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
+
+
+def _device(text: str) -> int:
+    if match := re.fullmatch(r"(\d+):(\d+)", text):
+        return names.dev_t(os.makedev(int(match[1]), int(match[2])))
+    found = _stat(Path(text), "--device")
+    return names.dev_t(found.st_rdev or found.st_dev)
+
+
+def deadline(seconds: float | None) -> Callable[[], bool]:
+    """Whether the time of --for is over. Raises UsageError."""
+    if seconds is None:
+        return lambda: False
+    if not seconds > 0:
+        raise UsageError(f"--for {seconds:g} leaves no time; give seconds above 0")
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def live_objectives(wanted: list[str] | None) -> tuple[str, ...]:
+    """The objectives to judge by. Raises UsageError for one that no live event can express."""
+    from pinlab.cli._options import known_objective
+
+    chosen = tuple(dict.fromkeys(known_objective(name) for name in wanted or NEEDS))
+    for name in chosen:
+        if name not in NEEDS:
+            raise UsageError(
+                f"{name} cannot be judged by events of a running kernel; {', '.join(NEEDS)} can"
+            )
+    return chosen

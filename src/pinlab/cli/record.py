@@ -1,0 +1,66 @@
+"""`pinlab record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pinlab.cli import _events as events
+from pinlab.cli import _options as options
+from pinlab.cli._show import show, show_json
+from pinlab.cli._wait import signals
+from pinlab.errors import UsageError
+from pinlab.field.events import schema
+from pinlab.field.events.stream import ROW_BYTES, Stream, Tape
+from pinlab.objectives.verdict import EXIT_HOLDS
+from pinlab.report import events as report
+
+
+def record(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write (Parquet).")
+    ],
+    seconds: events.SecondsOption = None,
+    device: events.DeviceOption = None,
+    file: events.FileOption = None,
+    pid: events.PidOption = None,
+    everything: events.AllOption = False,
+    max_events: Annotated[
+        int | None,
+        typer.Option("--max-events", min=1, help="Stop after so many.", show_default=False),
+    ] = None,
+    memory: Annotated[
+        str, typer.Option("--memory", metavar="SIZE", help="Stop when events fill it.")
+    ] = "512M",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write kernel addresses as they are, not hashed.")
+    ] = False,
+    json: options.JsonOption = False,
+) -> int:
+    """Record what happens to the pages of files, until Ctrl-C or --for, to be judged later."""
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {output.absolute().parent}")
+    most = options.parse_size(memory) // ROW_BYTES
+    most = min(most, max_events or most)
+    over = events.deadline(seconds)
+    tape = Tape(most)
+    with Stream(only=events.only(device, file, everything), pid=pid, raw=raw) as stream:
+        with signals():
+            for rows in stream.until(lambda: over() or tape.full):
+                tape.add(rows)
+        for rows in stream.stop():
+            tape.add(rows)
+        note = f"stopped at the bound of {most:,} events" if tape.full else ""
+        meta, cost = stream.meta(note), stream.cost()
+    schema.write(output, tape.table(meta))
+    if json:
+        show_json(report.record_to_json(str(output), tape.rows, cost, meta))
+        return EXIT_HOLDS
+    show(f"{tape.rows:,} events in {output}; {report.cost_to_text(cost)}")
+    for each in meta.failed:
+        show(f"not watched: {each}")
+    if note:
+        show(note)
+    return EXIT_HOLDS

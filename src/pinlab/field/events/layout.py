@@ -1,0 +1,109 @@
+"""Where a kernel keeps what an event tells: offsets, and the tracepoints with their prototypes.
+
+Prototypes of raw tracepoints are no promise of the kernel, so each is compared with BTF
+(`btf_trace_NAME`) before anything is attached; one that differs is left out and named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pinlab.field.layout.btf import Btf
+from pinlab.field.layout.page import PageLayout, page_layout
+
+
+class Hook(IntEnum):
+    """What a raw record is about, by number as the program writes it."""
+
+    DIRTY = 1
+    CACHE_ADD = 2
+    CACHE_DEL = 3
+    BIO_QUEUE = 4
+    BIO_COMPLETE = 5
+    RQ_COMPLETE = 6
+
+
+TRACEPOINTS: dict[Hook, tuple[str, tuple[str, ...]]] = {
+    Hook.DIRTY: ("writeback_dirty_folio", ("struct folio *", "struct address_space *")),
+    Hook.CACHE_ADD: ("mm_filemap_add_to_page_cache", ("struct folio *",)),
+    Hook.CACHE_DEL: ("mm_filemap_delete_from_page_cache", ("struct folio *",)),
+    Hook.BIO_QUEUE: ("block_bio_queue", ("struct bio *",)),
+    Hook.BIO_COMPLETE: ("block_bio_complete", ("struct request_queue *", "struct bio *")),
+    Hook.RQ_COMPLETE: ("block_rq_complete", ("struct request *", "blk_status_t", "unsigned int")),
+}
+"""Each tracepoint by name, and what follows the `void *` in its prototype."""
+
+
+def mismatch(btf: Btf, hook: Hook) -> str:
+    """Why a tracepoint cannot be used in this kernel; empty if it can."""
+    name, expected = TRACEPOINTS[hook]
+    found = btf.parameters(f"btf_trace_{name}")
+    if found is None:
+        return f"{name}: this kernel has no such tracepoint"
+    if found[1:] != expected:
+        return f"{name}: its prototype is ({', '.join(found[1:])}), not ({', '.join(expected)})"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLayout:
+    """Offsets in bytes, named after structure and field."""
+
+    page: PageLayout
+    bio_opf: int
+    bio_flags: int
+    bio_status: int
+    bio_bdev: int
+    bio_vecs: int
+    bio_next: int
+    iter_size: int
+    iter_idx: int
+    iter_done: int
+    vec_page: int
+    vec_len: int
+    vec_offset: int
+    bdev_dev: int
+    request_bio: int
+    mapping_host: int
+    inode_ino: int
+    inode_mode: int
+    inode_sb: int
+    sb_dev: int
+    pinned_flag: int
+    """The bit of bi_flags that says BIO_PAGE_PINNED; before 6.5 there is none."""
+
+    @property
+    def bio_bytes(self) -> int:
+        """Bytes of a bio up to the last field that is read, in words."""
+        ends = (self.bio_vecs + 8, self.iter_done + 4, self.bio_opf + 8, self.bio_bdev + 8)
+        return -(-max(*ends, self.iter_size + 4, self.iter_idx + 4, self.bio_next + 8) // 8) * 8
+
+
+def event_layout(btf: Btf) -> EventLayout:
+    """The offsets in the kernel that `btf` describes. Raises LayoutError naming what is missing."""
+    at = btf.offset
+    pinned = btf.enumerator("BIO_PAGE_PINNED")
+    return EventLayout(
+        page=page_layout(btf),
+        bio_opf=at("bio", "bi_opf"),
+        bio_flags=at("bio", "bi_flags"),
+        bio_status=at("bio", "bi_status"),
+        bio_bdev=at("bio", "bi_bdev"),
+        bio_vecs=at("bio", "bi_io_vec"),
+        bio_next=at("bio", "bi_next"),
+        iter_size=at("bio", "bi_iter.bi_size"),
+        iter_idx=at("bio", "bi_iter.bi_idx"),
+        iter_done=at("bio", "bi_iter.bi_bvec_done"),
+        vec_page=at("bio_vec", "bv_page"),
+        vec_len=at("bio_vec", "bv_len"),
+        vec_offset=at("bio_vec", "bv_offset"),
+        bdev_dev=at("block_device", "bd_dev"),
+        request_bio=at("request", "bio"),
+        mapping_host=at("address_space", "host"),
+        inode_ino=at("inode", "i_ino"),
+        inode_mode=at("inode", "i_mode"),
+        inode_sb=at("inode", "i_sb"),
+        sb_dev=at("super_block", "s_dev"),
+        pinned_flag=-1 if pinned is None else pinned,
+    )

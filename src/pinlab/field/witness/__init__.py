@@ -1,0 +1,1 @@
+"""Hazards of the thread made to happen on this machine, and watched."""

@@ -1,0 +1,124 @@
+"""What a timeline is made of: tracks, and spans, marks and samples on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Args = Mapping[str, str | int | bool]
+
+IO = "I/O"
+"""The argument of an event that names the track of its I/O."""
+
+
+class Group(StrEnum):
+    """What a track stands for."""
+
+    FOLIO = "folio"
+    IO = "I/O"
+    ACTOR = "actor"
+
+
+class Kind(StrEnum):
+    """What a span shows."""
+
+    PIN = "pin"
+    WRITEBACK = "writeback"
+    DIRTY = "dirty"
+    STEP = "step"
+
+
+class MarkKind(StrEnum):
+    """What a mark shows: an event that takes no time, events lost, or a violation."""
+
+    EVENT = "event"
+    LOST = "lost"
+    VIOLATION = "violation"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A row of the picture."""
+
+    name: str
+    group: Group
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something that lasts, from `start` to `end` in nanoseconds.
+
+    `lane` keeps spans of one track that overlap apart. `cut` says which end the recording does
+    not have: "start", "end" or nothing.
+    """
+
+    track: int
+    kind: Kind
+    name: str
+    start: int
+    end: int
+    args: Args = field(default_factory=dict)
+    lane: int = 0
+    cut: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happens at one instant. `track` is None if it concerns all."""
+
+    track: int | None
+    kind: MarkKind
+    name: str
+    at: int
+    args: Args = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many pins a folio had from `at` on."""
+
+    track: int
+    at: int
+    pins: int
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A judged violation: the row of the recording that completes it, and what it breaks.
+
+    `evidence` are the rows that make it up.
+    """
+
+    row: int
+    objective: str
+    claim: str = ""
+    evidence: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A picture of events, in the order of time. Times are nanoseconds since `start`.
+
+    If `steps` is true, time is counted in steps of a model instead, 1000 "nanoseconds" each.
+    `notes` is what a reader must know: events lost, spans whose ends are not in the recording.
+    `verdicts` are objectives by name and what was judged of them: no mark is not yet *holds*.
+    """
+
+    title: str
+    tracks: tuple[Track, ...]
+    spans: tuple[Span, ...]
+    marks: tuple[Mark, ...]
+    samples: tuple[Sample, ...]
+    length: int
+    events: int
+    steps: bool = False
+    start: int = 0
+    notes: tuple[str, ...] = ()
+    verdicts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def violations(self) -> tuple[Mark, ...]:
+        """The marks of violations."""
+        return tuple(mark for mark in self.marks if mark.kind is MarkKind.VIOLATION)

@@ -1,0 +1,132 @@
+"""`pinlab timeline`, `pinlab draw`, and the chart of `pinlab explain`: what they write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from tests.report import recordings
+
+from pinlab import objectives
+from pinlab.cli._app import run
+from pinlab.field.events import schema
+from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.dot import from_dot
+from pinlab.report import automaton
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    rows, _ = recordings.o1()
+    numbered = [replace(row, seq=number) for number, row in enumerate(rows)]
+    path = tmp_path / "run.parquet"
+    schema.write(path, schema.to_table(numbered, recordings.META))
+    return path
+
+
+def test_both_by_default(recording: Path, capsys: Capture) -> None:
+    assert run(["timeline", str(recording)]) == 0
+    out = capsys.readouterr().out
+    assert "O1: violated" in out and "run.parquet.timeline.html: 40 events" in out
+    trace = json.loads((recording.parent / "run.parquet.timeline.json").read_text("utf-8"))
+    marks = [e for e in trace["traceEvents"] if e.get("cat") == "violation"]
+    o1 = [e for e in marks if e["args"]["objective"] == "O1"]
+    assert len(o1) == 4 and all(e["args"]["kind"] == "dev_store" for e in o1)
+    assert all(e["args"]["evidence"].endswith(str(e["args"]["event"])) for e in o1)
+    page = (recording.parent / "run.parquet.timeline.html").read_text("utf-8")
+    assert "violates O1: inode 77, page 3" in page
+
+
+def test_a_recording_with_a_hole_is_drawn_and_not_called_clean(
+    recording: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    rows, meta = schema.read(recording)
+    torn = [replace(row, dropped_before=7 if row.seq == 20 else 0) for row in rows]
+    schema.write(tmp_path / "torn.parquet", schema.to_table(torn, meta))
+    out = tmp_path / "torn.html"
+    assert run(["timeline", str(tmp_path / "torn.parquet"), "-o", str(out)]) == 0
+    assert "holds" not in capsys.readouterr().out
+    assert "7 events were lost" in out.read_text("utf-8")
+
+
+def test_rows_out_of_order_decide_nothing(recording: Path, tmp_path: Path, capsys: Capture) -> None:
+    rows, meta = schema.read(recording)
+    schema.write(tmp_path / "mixed.parquet", schema.to_table([*rows[20:], *rows[:20]], meta))
+    out = tmp_path / "mixed.html"
+    assert run(["timeline", str(tmp_path / "mixed.parquet"), "-o", str(out)]) == 0
+    assert "violated" not in capsys.readouterr().out
+    assert "No violation seen" in out.read_text("utf-8")
+
+
+@pytest.mark.parametrize("suffix", [".html", ".json"])
+def test_one_of_them(recording: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    assert run(["timeline", str(recording), "-o", str(out)]) == 0
+    assert out.exists() and not list(tmp_path.glob("*.timeline.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["timeline", "missing.parquet"], "no file"),
+        (["timeline", __file__], "no recording"),
+        (["timeline", __file__, "-o", "out.png"], "neither .html nor .json"),
+        (["draw", "I12"], "no automaton"),
+        (["draw", "O7"], "no objective"),
+        (["draw", "O1", "-o", "o1.png"], "neither .svg nor .dot"),
+        (["draw", "O1", "-o", "missing/o1.dot"], "cannot write"),
+    ],
+)
+def test_misuse_is_one_sentence(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_dot(tmp_path: Path, capsys: Capture) -> None:
+    assert run(["draw", "o1"]) == 0
+    text = capsys.readouterr().out
+    assert from_dot(text) == objectives.load()["O1"]
+    assert run(["draw", "O1", "-o", str(tmp_path / "o1.dot")]) == 0
+    assert (tmp_path / "o1.dot").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, each in objectives.load().items() if isinstance(each, Automaton)]
+)
+def test_svg(name: str, tmp_path: Path) -> None:
+    if automaton.layout() is None:
+        pytest.skip("Graphviz is not installed (Debian: graphviz)")
+    assert run(["draw", name, "-o", str(tmp_path / "x.svg")]) == 0
+    text = (tmp_path / "x.svg").read_text("utf-8")
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    objective = objectives.load()[name]
+    assert isinstance(objective, Automaton)
+    assert all(f">{state}<" in text for state in objective.states)
+    assert ("✗ " in text) == bool(objective.bad) and "http://www.w3.org/2000/svg" in text
+
+
+def test_without_graphviz_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(automaton, "layout", lambda: None)
+    assert run(["draw", "O1", "-o", str(tmp_path / "o1.svg")]) == 2
+    assert "apt install graphviz" in capsys.readouterr().err
+
+
+def test_explain_writes_a_chart(tmp_path: Path) -> None:
+    out = tmp_path / "why.html"
+    assert run(["explain", "mapcount-v1", "I13", "-o", str(out)]) == 1
+    assert "mapcount-v1 breaks I13" in out.read_text("utf-8")

@@ -1,0 +1,77 @@
+"""Tracepoints of another kernel, and programs as instructions."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from pinlab.field.events import assembler as a
+from pinlab.field.events import names
+from pinlab.field.events.layout import Hook, mismatch
+from pinlab.field.events.symbols import Told, told
+from pinlab.field.layout.btf import Btf
+
+
+class Types:
+    """As much of a Btf as `mismatch` asks."""
+
+    def __init__(self, **found: tuple[str, ...]) -> None:
+        self._found = found
+
+    def parameters(self, name: str) -> tuple[str, ...] | None:
+        return self._found.get(name)
+
+
+def why(**found: tuple[str, ...]) -> str:
+    return mismatch(cast(Btf, Types(**found)), Hook.RQ_COMPLETE)
+
+
+def test_the_prototype_is_the_expected_one() -> None:
+    types = ("void *", "struct request *", "blk_status_t", "unsigned int")
+    assert why(btf_trace_block_rq_complete=types) == ""
+
+
+def test_the_prototype_is_another_one() -> None:
+    types = ("void *", "struct request *", "int", "unsigned int")
+    assert why(btf_trace_block_rq_complete=types) == (
+        "block_rq_complete: its prototype is (struct request *, int, unsigned int), "
+        "not (struct request *, blk_status_t, unsigned int)"
+    )
+
+
+def test_there_is_no_such_tracepoint() -> None:
+    assert why() == "block_rq_complete: this kernel has no such tracepoint"
+
+
+def test_labels() -> None:
+    top, end = a.Label("top"), a.Label("end")
+    code = a.assemble([top, a.op(0xB7), a.if_equal(1, 0, "end"), a.go("top"), end])
+    assert len(code) == 24
+    assert code[8:16] == a.op(0x15, 1, offset=1)
+    assert code[16:] == a.op(0x05, offset=-3)
+
+
+def test_a_label_twice() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        a.assemble([a.Label("x"), a.Label("x")])
+
+
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        (("__folio_mark_dirty", "block_page_mkwrite", "ext4_page_mkwrite"), Told.yes),
+        (("filemap_dirty_folio", "__bio_release_pages", "blkdev_read_iter"), Told.no),
+        (("folio_mark_dirty_lock", "fuse_release_user_pages", "vfs_write_iter"), Told.no),
+        (("btrfs_dirty_folio", "btrfs_buffered_write", "folio_mark_dirty_lock"), Told.yes),
+        (("__folio_mark_dirty", "zap_pte_range"), Told.unknown),
+        ((), Told.unknown),
+    ],
+)
+def test_what_a_stack_says(stack: tuple[str, ...], expected: Told) -> None:
+    assert told(stack) is expected
+
+
+def test_devices() -> None:
+    assert names.numbers(254 << 20 | 3) == "254:3"
+    assert names.device(0xFFF << 20 | 9) == "4095:9"

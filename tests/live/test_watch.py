@@ -1,0 +1,207 @@
+"""`record`, `judge` and `watch` on this kernel, as processes, beside work that others do."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pinlab.field.errors import FieldError
+from pinlab.field.events.monitor import Monitor
+from pinlab.field.events.stream import Stream
+from pinlab.field.hold.kinds import bio
+from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.objectives.verdict import Outcome
+from tests.live.test_hold_command import COMMAND
+
+pytestmark = pytest.mark.live
+
+PAGE = 4096
+DISK = Path("/var/tmp")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Path]:
+    """A file on a disk, as tmp_path may be none."""
+    path = DISK / f"pinlab-test-{os.getpid()}-{tmp_path.name}"
+    path.write_bytes(b"\1" * 4 * PAGE)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def stream(**options: Any) -> Stream:
+    """What a stream needs, or skip."""
+    try:
+        return Stream(**options)
+    except FieldError as error:
+        pytest.skip(f"events cannot be watched here: {error}")
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[tuple[int, Buffer]]:
+    """The file open and mapped shared, written and clean."""
+    fd = os.open(path, os.O_RDWR)
+    try:
+        with mmap.mmap(fd, 4 * PAGE) as memory:
+            for page in range(4):
+                memory[page * PAGE] = 2
+            os.fsync(fd)
+            anchor = ctypes.c_char.from_buffer(memory)
+            address = ctypes.addressof(anchor)
+            del anchor
+            yield fd, Buffer(Memory.file, address, 4 * PAGE)
+    finally:
+        os.close(fd)
+
+
+def hazard(path: Path) -> None:
+    """O1 and then O2, by a device that withholds its answer; or skip."""
+    with mapped(path) as (fd, pages):
+        try:
+            with bio.make(pages):
+                os.fsync(fd)
+        except (FieldError, OSError) as error:
+            pytest.skip(f"there is no device that withholds its answer: {error}")
+
+
+@contextmanager
+def command(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that watches, once it does."""
+    with stream():
+        pass
+    child = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True)
+    time.sleep(2)
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def test_recorded_and_judged(file: Path, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.parquet"
+    with command("record", "-o", str(tape), "--file", str(file), "--json", "--for", "4") as child:
+        hazard(file)
+        said = json.loads(child.communicate(timeout=20)[0])
+    assert child.returncode == 0
+    assert (said["schema"], said["lost"]) == ("pinlab.record/1", 0)
+    done = subprocess.run(
+        [*COMMAND, "judge", str(tape), "--json"], capture_output=True, text=True, timeout=60
+    )
+    judged = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert judged["verdict"] == "violated"
+    assert {each["objective"]: each["verdict"] for each in judged["verdicts"]} == {
+        "O1": "violated",
+        "O2": "violated",
+    }
+    first = judged["violations"][0]
+    assert (first["inode"], first["index"]) == (file.stat().st_ino, 0)
+
+
+def test_watched(file: Path) -> None:
+    with command("watch", "--file", str(file), "--json", "--for", "4") as child:
+        hazard(file)
+        lines = [json.loads(line) for line in child.communicate(timeout=20)[0].splitlines()]
+    assert child.returncode == 1
+    violation = lines[0]["violation"]
+    assert violation["objective"] == "O1"
+    assert violation["file"] == str(file)
+    assert violation["pid"] == os.getpid()
+    assert violation["device"].startswith("7:")
+    assert lines[-1]["schema"] == "pinlab.judge/1"
+    assert lines[-1]["verdict"] == "violated"
+
+
+def test_the_bound_of_events(file: Path, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.parquet"
+    words = ("record", "-o", str(tape), "--file", str(file), "--max-events", "5", "--json")
+    with command(*words) as child:
+        hazard(file)
+        said = json.loads(child.communicate(timeout=20)[0])
+    assert said["rows"] == 5
+    assert "bound" in said["note"]
+
+
+def test_a_ring_that_is_too_small_is_no_pass(file: Path) -> None:
+    monitor = Monitor()
+    with stream(ring_bytes=1 << 13) as small:
+        load(file, 0.5)
+        for rows in small.stop():
+            list(monitor.see(rows, small.stacks))
+        meta = small.meta()
+    assert meta.lost > 0
+    assert {each.outcome for each in monitor.verdicts(meta).values()} == {Outcome.INCONCLUSIVE}
+
+
+def load(path: Path, seconds: float) -> None:
+    """Ordinary work: buffered, mapped, direct, fsync, truncate, other files."""
+    end = time.monotonic() + seconds
+    dice = random.Random(1)
+    other = path.with_name(path.name + "-other")
+    aligned = mmap.mmap(-1, 16 * PAGE)
+    pages = 512
+    with path.open("r+b", buffering=0) as file, other.open("w+b", buffering=0) as second:
+        os.ftruncate(file.fileno(), pages * PAGE)
+        os.ftruncate(second.fileno(), pages * PAGE)
+        direct = os.open(other, os.O_RDWR | os.O_DIRECT)
+        memory = mmap.mmap(file.fileno(), pages * PAGE)
+        try:
+            while time.monotonic() < end:
+                page = dice.randrange(pages - 16)
+                match dice.randrange(7):
+                    case 0:
+                        os.pwrite(file.fileno(), b"x" * 5000, page * PAGE)
+                    case 1:
+                        for each in range(8):
+                            memory[(page + each) * PAGE] = each
+                    case 2:
+                        os.preadv(direct, [aligned], page * PAGE)
+                    case 3:
+                        os.pwritev(direct, [aligned], page * PAGE)
+                    case 4:
+                        # From the mapping to the other file: pins that only read.
+                        view = memoryview(memory)[page * PAGE : (page + 8) * PAGE]
+                        os.pwritev(direct, [view], page * PAGE)
+                        view.release()
+                    case 5:
+                        os.fsync(file.fileno())
+                    case 6:
+                        os.ftruncate(second.fileno(), page * PAGE)
+                        os.ftruncate(second.fileno(), pages * PAGE)
+        finally:
+            memory.close()
+            os.close(direct)
+            other.unlink()
+
+
+@pytest.mark.parametrize(
+    "seconds", [5, pytest.param(120, marks=pytest.mark.slow)], ids=["short", "long"]
+)
+def test_ordinary_work_gives_no_alarm_and_no_loss(file: Path, seconds: int) -> None:
+    words = [*COMMAND, "watch", "--for", str(seconds + 2), "--json"]
+    with stream():
+        pass
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    load(file, seconds - 1)
+    lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
+    assert not [line for line in lines if "violation" in line]
+    assert lines[-1]["lost"] == 0
+    assert "violated" not in {each["verdict"] for each in lines[-1]["verdicts"]}
