@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from pinlab.field import bpf
 from pinlab.field.errors import FieldError
+from pinlab.field.events import program
+from pinlab.field.events.layout import Hook
 from pinlab.field.events.monitor import Monitor
 from pinlab.field.events.stream import Stream
 from pinlab.field.hold.kinds import bio
@@ -192,10 +195,12 @@ def load(path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds", [5, pytest.param(120, marks=pytest.mark.slow)], ids=["short", "long"]
+    "seconds", [5, pytest.param(120, marks=pytest.mark.exhaustive)], ids=["short", "long"]
 )
-def test_ordinary_work_gives_no_alarm_and_no_loss(file: Path, seconds: int) -> None:
-    words = [*COMMAND, "watch", "--for", str(seconds + 2), "--json"]
+def test_ordinary_work_gives_no_alarm_and_a_loss_is_never_hidden(file: Path, seconds: int) -> None:
+    """How much the reader can take is a matter of the machine; what it says of a gap is not."""
+    where = ("--device", str(DISK))  # others may work on loop devices meanwhile
+    words = [*COMMAND, "watch", *where, "--for", str(seconds + 2), "--json"]
     with stream():
         pass
     child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -203,5 +208,18 @@ def test_ordinary_work_gives_no_alarm_and_no_loss(file: Path, seconds: int) -> N
     load(file, seconds - 1)
     lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
     assert not [line for line in lines if "violation" in line]
-    assert lines[-1]["lost"] == 0
     assert "violated" not in {each["verdict"] for each in lines[-1]["verdicts"]}
+    if lines[-1]["lost"]:
+        assert {each["verdict"] for each in lines[-1]["verdicts"]} == {"inconclusive"}
+
+
+def test_the_bounded_loop_is_accepted_too() -> None:
+    """Kernels before 6.9 are given a loop that their verifier walks turn by turn."""
+    with stream() as attached:
+        source = attached._source
+        maps = program.Maps(source._ring.fd, source._lost.fd)
+        for hook in (Hook.BIO_QUEUE, Hook.RQ_COMPLETE):
+            code = program.of_bio(
+                hook, source.layout, maps, program.Filter(1, 2, True), may_goto=False
+            )
+            bpf.Program(code).close()

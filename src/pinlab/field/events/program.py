@@ -1,8 +1,9 @@
 """The programs that write an event: one record per folio, made when the tracepoint is reached.
 
 A record tells the folio at that instant: its two first struct pages are copied whole, and its
-file is followed (mapping, inode, super block). Only folios of regular files are recorded, and
-those that lost their file while a device holds them. A bio is walked by its bvecs, and a bvec by
+file is followed (mapping, inode, super block). Only folios of regular files on a disk are recorded
+(no shared memory, which is anonymous in all that matters here), and those that lost their file
+while a device holds them. A bio is walked by its bvecs, and a bvec by
 its folios, in one loop with a bound; what goes beyond the bound counts as lost. Nothing in here
 waits, takes a lock or writes to memory that is not ours. When the ring is full the count of what
 was lost goes up, and each later record carries that count.
@@ -310,6 +311,10 @@ def _file(layout: EventLayout, only: Filter) -> list[Item]:
         Label("tail"),
         add_imm(R1, -1),
         store(R10, R1, _HEAD),
+        *_get(_TEMP, 8, R1, page.flags.offset),
+        load(R1, R10, _TEMP),
+        a.shift_right(R1, page.flag_bits["swapbacked"]),
+        a.if_bits(R1, 1, "skip"),
         *(_pinned(layout) if only.pinned else []),
         load(R1, R10, _HEAD),
         *_get(_MAPPING, 8, R1, page.mapping.offset),
@@ -345,6 +350,7 @@ def _pinned(layout: EventLayout) -> list[Item]:
     """folio_maybe_dma_pinned(), include/linux/mm.h: go to "skip" if it says no."""
     page = layout.page
     return [
+        load(R1, R10, _HEAD),
         a.store_imm(R10, _TEMP, 0),
         *_get(_TEMP, 4, R1, page.refcount.offset),
         load(R1, R10, _TEMP),

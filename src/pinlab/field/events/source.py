@@ -23,7 +23,7 @@ from pinlab.field.events.layout import TRACEPOINTS, EventLayout, Hook, event_lay
 from pinlab.field.layout.btf import VMLINUX
 from pinlab.field.readers.live import LiveReader
 
-RING_BYTES = 16 << 20
+RING_BYTES = 64 << 20
 HEAD = struct.Struct("<QQ16sQQQQQQQQQQ")
 _FILE = struct.Struct("<QQQ")
 _BUSY, _DISCARDED = 1 << 31, 1 << 30

@@ -20,7 +20,7 @@ from pinlab.field.events.symbols import Symbols
 PERIOD = 0.02
 """Seconds between two looks at the ring."""
 
-BATCH = 1 << 14
+BATCH = 1 << 12
 ROW_BYTES = 256
 """Memory that one row takes as Arrow, rounded up."""
 
@@ -121,7 +121,10 @@ class Stream:
     def until(self, enough: Callable[[], bool]) -> Iterator[list[Row]]:
         """Batches until it is enough, and then what is left; an empty batch now and then."""
         while not enough():
-            yield from self.take()
+            for rows in self.take():
+                yield rows
+                if enough():
+                    break
             yield []
             time.sleep(PERIOD)
         self._source.stop()
