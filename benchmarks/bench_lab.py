@@ -48,7 +48,8 @@ TRIED = Limits(max_states=5_000)  # the interpreter's rate needs no more
 def packed_bytes(system: System) -> int:
     """The size of a stored state."""
     place = machine.load(system.program).assembly.place
-    return 8 * squeeze(system, place, pack(system, place, Interpreter(system).initial())).words
+    run = Interpreter(system)
+    return 8 * squeeze(system, place, pack(system, place, run.frames, run.initial())).words
 
 
 def figures(engine: str, found: Exploration, packed: int | None = None) -> Figures:

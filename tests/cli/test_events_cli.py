@@ -40,7 +40,10 @@ def test_violated(tmp_path: Path, capsys: Capture) -> None:
     assert dirty["witness"][-1]["stack"] == ["folio_mark_dirty_lock"]
 
 
-def test_violated_for_people(tmp_path: Path, capsys: Capture) -> None:
+def test_violated_for_people(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert run(["judge", tape(tmp_path, records.o2())]) == 1
     said = capsys.readouterr().out
     assert "O1 violated: inode 42" in said
