@@ -23,7 +23,7 @@ from pinlab.field.holders.claim import Claim, Walker
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.readers.reader import Reader
 
-TRIES = 5
+TRIES = 15
 PAUSE = 0.01
 """Seconds between two tries, so that they do not keep step with somebody's I/O."""
 NOT_BUILT_IN = "not built into this kernel (the types of modules are not read)"
@@ -209,7 +209,7 @@ def attribute(reader: Reader) -> Attribution:
     """A census and its holders, with only those differences that last.
 
     I/O that comes and goes is pinned at one look and gone at the next. So where the two differ
-    both are taken again, five times at most: what is wrong with a frame each time is wrong.
+    both are taken again, `TRIES` times at most: what is wrong with a frame each time is wrong.
     """
     lasting: frozenset[tuple[str, int]] | None = None
     for _ in range(TRIES):
