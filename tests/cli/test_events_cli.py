@@ -12,7 +12,7 @@ from tests.field.events import records
 from tests.field.events.records import MKWRITE, Kernel
 
 from pinlab.cli._app import run
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 
 Capture = pytest.CaptureFixture[str]
 
@@ -20,7 +20,7 @@ Capture = pytest.CaptureFixture[str]
 def tape(folder: Path, kernel: Kernel) -> str:
     rows, meta = records.rows(kernel)
     path = folder / "tape.parquet"
-    schema.write(path, schema.to_table(rows, meta))
+    recording.write(path, recording.to_table(rows, meta))
     return str(path)
 
 
@@ -33,7 +33,8 @@ def test_violated(tmp_path: Path, capsys: Capture) -> None:
     status, said = judged(capsys, tape(tmp_path, records.o2()))
     assert status == 1
     assert said["schema"] == "pinlab.judge/1"
-    assert [each["verdict"] for each in said["verdicts"]] == ["violated", "violated"]
+    verdicts = {each["objective"]: each["verdict"] for each in said["verdicts"]}
+    assert verdicts == {"O1": "violated", "O2": "violated", "I3": "holds"}
     store, dirty = said["violations"]
     assert [each["event"] for each in store["witness"]][-1] == "dev_store"
     assert (store["device"], store["inode"], store["command"]) == ("0:5", 42, "dd")
@@ -82,7 +83,7 @@ def test_the_end_of_a_table_is_missing(tmp_path: Path, capsys: Capture) -> None:
 def test_a_kernel_without_a_tracepoint(tmp_path: Path, capsys: Capture) -> None:
     rows, meta = records.rows(records.control())
     path = tmp_path / "tape.parquet"
-    schema.write(path, schema.to_table(rows, replace(meta, attached=())))
+    recording.write(path, recording.to_table(rows, replace(meta, attached=())))
     status, said = judged(capsys, str(path))
     assert (status, said["verdict"]) == (3, "inconclusive")
 

@@ -12,7 +12,7 @@ from tests.report import recordings
 
 from pinlab import objectives
 from pinlab.cli._app import run
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.dot import from_dot
 from pinlab.report import automaton
@@ -21,42 +21,42 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Path:
+def tape(tmp_path: Path) -> Path:
     rows, _ = recordings.o1()
     numbered = [replace(row, seq=number) for number, row in enumerate(rows)]
     path = tmp_path / "run.parquet"
-    schema.write(path, schema.to_table(numbered, recordings.META))
+    recording.write(path, recording.to_table(numbered, recordings.META))
     return path
 
 
-def test_both_by_default(recording: Path, capsys: Capture) -> None:
-    assert run(["timeline", str(recording)]) == 0
+def test_both_by_default(tape: Path, capsys: Capture) -> None:
+    assert run(["timeline", str(tape)]) == 0
     out = capsys.readouterr().out
     assert "O1: violated" in out and "run.parquet.timeline.html: 40 events" in out
-    trace = json.loads((recording.parent / "run.parquet.timeline.json").read_text("utf-8"))
+    trace = json.loads((tape.parent / "run.parquet.timeline.json").read_text("utf-8"))
     marks = [e for e in trace["traceEvents"] if e.get("cat") == "violation"]
     o1 = [e for e in marks if e["args"]["objective"] == "O1"]
     assert len(o1) == 4 and all(e["args"]["kind"] == "dev_store" for e in o1)
     assert all(e["args"]["evidence"].endswith(str(e["args"]["event"])) for e in o1)
-    page = (recording.parent / "run.parquet.timeline.html").read_text("utf-8")
+    page = (tape.parent / "run.parquet.timeline.html").read_text("utf-8")
     assert "violates O1: inode 77, page 3" in page
 
 
 def test_a_recording_with_a_hole_is_drawn_and_not_called_clean(
-    recording: Path, tmp_path: Path, capsys: Capture
+    tape: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    rows, meta = schema.read(recording)
+    rows, meta = recording.read(tape)
     torn = [replace(row, dropped_before=7 if row.seq == 20 else 0) for row in rows]
-    schema.write(tmp_path / "torn.parquet", schema.to_table(torn, meta))
+    recording.write(tmp_path / "torn.parquet", recording.to_table(torn, meta))
     out = tmp_path / "torn.html"
     assert run(["timeline", str(tmp_path / "torn.parquet"), "-o", str(out)]) == 0
     assert "holds" not in capsys.readouterr().out
     assert "7 events were lost" in out.read_text("utf-8")
 
 
-def test_rows_out_of_order_decide_nothing(recording: Path, tmp_path: Path, capsys: Capture) -> None:
-    rows, meta = schema.read(recording)
-    schema.write(tmp_path / "mixed.parquet", schema.to_table([*rows[20:], *rows[:20]], meta))
+def test_rows_out_of_order_decide_nothing(tape: Path, tmp_path: Path, capsys: Capture) -> None:
+    rows, meta = recording.read(tape)
+    recording.write(tmp_path / "mixed.parquet", recording.to_table([*rows[20:], *rows[:20]], meta))
     out = tmp_path / "mixed.html"
     assert run(["timeline", str(tmp_path / "mixed.parquet"), "-o", str(out)]) == 0
     assert "violated" not in capsys.readouterr().out
@@ -64,9 +64,9 @@ def test_rows_out_of_order_decide_nothing(recording: Path, tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize("suffix", [".html", ".json"])
-def test_one_of_them(recording: Path, tmp_path: Path, suffix: str) -> None:
+def test_one_of_them(tape: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
-    assert run(["timeline", str(recording), "-o", str(out)]) == 0
+    assert run(["timeline", str(tape), "-o", str(out)]) == 0
     assert out.exists() and not list(tmp_path.glob("*.timeline.*"))
 
 

@@ -10,7 +10,7 @@ import typer
 from pinlab.cli import _events as events
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 from pinlab.field.events.monitor import Monitor
 from pinlab.objectives.verdict import exit_status
 from pinlab.report import events as report
@@ -26,7 +26,7 @@ def judge(
 ) -> int:
     """Judge a recording by the objectives of the thread."""
     wanted = events.live_objectives(objective)
-    rows, meta = schema.read(file)
+    rows, meta = recording.read(file)
     flag = 1 << meta.flag_bits["writeback"] if meta.pinned_only else 0
     monitor = Monitor(wanted, writeback=flag)
     for _ in monitor.see(rows, meta.stacks):

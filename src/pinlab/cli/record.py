@@ -12,8 +12,8 @@ from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli._wait import signals
 from pinlab.errors import UsageError
-from pinlab.field.events import schema
-from pinlab.field.events.stream import ROW_BYTES, Stream, Tape
+from pinlab.field.events import recording
+from pinlab.field.events.stream import Stream, Tape
 from pinlab.objectives.verdict import EXIT_HOLDS
 from pinlab.report import events as report
 
@@ -42,19 +42,21 @@ def record(
     """Record what happens to the pages of files, until Ctrl-C or --for, to be judged later."""
     if not output.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {output.absolute().parent}")
-    most = options.parse_size(memory) // ROW_BYTES
-    most = min(most, max_events or most)
     over = events.deadline(seconds)
-    tape = Tape(most)
+    tape = Tape(max_events, options.parse_size(memory))
     with Stream(only=events.only(device, file, everything), pid=pid, raw=raw) as stream:
         with signals():
             for rows in stream.until(lambda: over() or tape.full):
                 tape.add(rows)
         for rows in stream.stop():
             tape.add(rows)
-        note = f"stopped at the bound of {most:,} events" if tape.full else ""
+        note = (
+            f"stopped at a bound: {tape.rows:,} events in {tape.bytes >> 10:,} KiB"
+            if tape.full
+            else ""
+        )
         meta, cost = stream.meta(note), stream.cost()
-    schema.write(output, tape.table(meta))
+    recording.write(output, tape.table(meta))
     if json:
         show_json(report.record_to_json(str(output), tape.rows, cost, meta))
         return EXIT_HOLDS

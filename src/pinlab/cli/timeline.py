@@ -10,7 +10,7 @@ import typer
 from pinlab import objectives
 from pinlab.cli._show import write
 from pinlab.errors import UsageError
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 from pinlab.field.events.monitor import Monitor
 from pinlab.objectives.verdict import EXIT_HOLDS
 from pinlab.report.timeline import build, chrome, page
@@ -53,16 +53,16 @@ def timeline(
 
 def judged(file: Path) -> Timeline:
     """The timeline of a recording, with what the monitors say of it."""
-    rows, meta = schema.read(file)
-    number = {id(row): i for i, row in enumerate(rows)}
+    rows, meta = recording.read(file)
+    number = {row.seq: i for i, row in enumerate(rows)}
     claims = objectives.load()
     monitor = Monitor()
     violations = [
         Violation(
-            number[id(each.row)],
+            number[each.row.seq],
             each.objective,
             claims[each.objective].claim,
-            tuple(number[id(row)] for row in each.witness),
+            tuple(number[row.seq] for row in each.witness),
         )
         for each in monitor.see(rows, meta.stacks)
     ]

@@ -49,11 +49,11 @@ def watch(
         monitor = Monitor(wanted, writeback=stream.writeback)
 
         def tell(violation: Violation) -> None:
-            row = violation.row
-            key = (violation.objective, row.dev, row.ino)
+            key = (violation.objective, *violation.file)
             shown[key] += 1
             if limit and shown[key] > limit:
                 return
+            row = violation.row
             pids = (row.pid, report.holder(violation).pid)
             name = names.path(row.dev, row.ino, pids) if row.dev and row.ino else None
             meta = stream.meta()

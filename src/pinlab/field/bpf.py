@@ -24,8 +24,9 @@ from pinlab.field.errors import ReaderError
 _libc = ctypes.CDLL(None, use_errno=True)
 _NR_BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
 
-_MAP_CREATE, _PROG_LOAD, _PROG_TEST_RUN, _RAW_TRACEPOINT_OPEN = 0, 5, 10, 17
-_MAP_TYPE_ARRAY, _MAP_TYPE_RINGBUF = 2, 27
+_MAP_CREATE, _MAP_LOOKUP, _PROG_LOAD, _PROG_TEST_RUN = 0, 1, 5, 10
+_RAW_TRACEPOINT_OPEN, _ENABLE_STATS = 17, 32
+_MAP_TYPE_ARRAY, _MAP_TYPE_STACKS, _MAP_TYPE_RINGBUF = 2, 7, 27
 _F_MMAPABLE = 1 << 10
 PROG_TYPE_RAW_TRACEPOINT = 17
 
@@ -135,6 +136,56 @@ def ring_map(size: int) -> int:
     )
 
 
+class StackMap:
+    """Stacks by number, as `bpf_get_stackid` gives them; a number never changes its meaning."""
+
+    def __init__(self, frames: int, most: int) -> None:
+        """Room for `most` stacks of up to `frames` addresses. Raises OSError."""
+        self._size = 8 * frames
+        attributes = struct.pack("<IIII", _MAP_TYPE_STACKS, 4, self._size, most)
+        self.fd = _bpf(_MAP_CREATE, attributes.ljust(72, b"\0"))
+
+    def addresses(self, number: int) -> tuple[int, ...]:
+        """The addresses of a stack, innermost first; none if there is no such stack."""
+        key = ctypes.c_uint32(number)
+        value = ctypes.create_string_buffer(self._size)
+        places = ctypes.addressof(key), ctypes.addressof(value)
+        try:
+            _bpf(_MAP_LOOKUP, struct.pack("<IIQQQ", self.fd, 0, *places, 0))
+        except OSError:
+            return ()
+        return tuple(each for (each,) in struct.iter_unpack("<Q", value.raw) if each)
+
+    def close(self) -> None:
+        """Drop the map."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What programs did since they were loaded."""
+
+    times: int = 0
+    nanoseconds: int = 0
+    """Both 0 unless the kernel was asked to measure (`measured`)."""
+    missed: int = 0
+    """Times one should have run and did not, as it was running on that CPU already."""
+
+    def __add__(self, other: Runs) -> Runs:
+        return Runs(
+            self.times + other.times,
+            self.nanoseconds + other.nanoseconds,
+            self.missed + other.missed,
+        )
+
+
+def measured() -> int:
+    """Have the kernel measure all programs until the descriptor is closed. Raises OSError."""
+    return _bpf(_ENABLE_STATS, struct.pack("<I", 0).ljust(16, b"\0"))
+
+
 def attach(program: Program, tracepoint: str) -> int:
     """Hang a program on a raw tracepoint until the descriptor is closed. Raises OSError."""
     name = ctypes.create_string_buffer(tracepoint.encode())
@@ -216,6 +267,13 @@ class Program:
             number = ctypes.get_errno()
             if number not in (errno.EINTR, errno.EAGAIN):
                 raise OSError(number, os.strerror(number))
+
+    def runs(self) -> Runs:
+        """What it did so far, from its fdinfo."""
+        with open(f"/proc/self/fdinfo/{self.fd}", encoding="ascii") as lines:
+            told = dict(line.split(":", 1) for line in lines if ":" in line)
+        names = ("run_cnt", "run_time_ns", "recursion_misses")
+        return Runs(*(int(told.get(name, 0)) for name in names))
 
     def close(self) -> None:
         """Unload it."""

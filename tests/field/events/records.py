@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+from pinlab.field.events import record
+from pinlab.field.events.columns import Names
 from pinlab.field.events.layout import Hook
-from pinlab.field.events.normalise import Names, Normaliser
+from pinlab.field.events.normalise import Normaliser
 from pinlab.field.events.schema import Meta, Row
-from pinlab.field.events.source import Folio, Raw
 
 BITS = {"locked": 0, "writeback": 1, "uptodate": 3, "dirty": 4, "private": 14, "head": 6}
-WRITEBACK, DIRTY = 1 << BITS["writeback"], 1 << BITS["dirty"]
+WRITEBACK, DIRTY, PRIVATE = (1 << BITS[name] for name in ("writeback", "dirty", "private"))
 PINNED = 1027
 MKWRITE, DEVICE, STRANGE = 0x100, 0x200, 0x300
 SYMBOLS = {
@@ -25,7 +26,8 @@ SYMBOLS = {
 class Kernel:
     """Makes records, in order."""
 
-    records: list[Raw] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    stacks: list[tuple[int, ...]] = field(default_factory=list)
     lost: int = 0
 
     def say(
@@ -43,12 +45,32 @@ class Kernel:
         stack: tuple[int, ...] = (),
         mapping: int = 0xAA000,
     ) -> None:
-        folio = Folio(
-            pfn, pfn, pages, 0, flags, refcount, None, 1, mapping, 0, True, 9, 42, 0o100644
-        )
-        ts = 1000 * (len(self.records) + 1)
+        if stack:
+            self.stacks.append(stack)
         self.records.append(
-            Raw(hook, ts, 1, 1, "dd", 0, self.lost, folio, io, write, pinned, dev, 0, stack)
+            {
+                "hook": hook,
+                "ts_ns": 1000 * (len(self.records) + 1),
+                "pid": 1,
+                "tid": 1,
+                "comm": b"dd",
+                "lost": self.lost,
+                "page": pfn,
+                "head": pfn,
+                "pages": pages,
+                "flags": flags,
+                "refcount": refcount,
+                "pincount": record.NONE,
+                "mapcount": 1,
+                "mapping": mapping,
+                "dev": 9,
+                "ino": 42,
+                "io": io,
+                "write": write,
+                "pinned": pinned,
+                "io_dev": dev,
+                "stack": len(self.stacks) - 1 if stack else record.NONE,
+            }
         )
 
     def read_queued(self, io: int = 0x10, pfn: int = 7, flags: int = 0) -> None:
@@ -63,19 +85,21 @@ class Kernel:
     def write_done(self, io: int = 0x20, pfn: int = 7, refcount: int = 3) -> None:
         self.say(Hook.RQ_COMPLETE, io=io, write=True, flags=WRITEBACK, refcount=refcount, pfn=pfn)
 
-    def dirtied(self, *stack: int, pfn: int = 7, refcount: int = 3) -> None:
-        self.say(Hook.DIRTY, flags=DIRTY, stack=stack, pfn=pfn, refcount=refcount)
+    def dirtied(self, *stack: int, pfn: int = 7, refcount: int = 3, flags: int = DIRTY) -> None:
+        self.say(Hook.DIRTY, flags=flags, stack=stack, pfn=pfn, refcount=refcount)
 
 
 def rows(kernel: Kernel) -> tuple[list[Row], Meta]:
     """The rows of the records, and the metadata of a recording of them."""
-    return normalised(kernel.records, kernel.lost)
-
-
-def normalised(records: Iterable[Raw], lost: int = 0) -> tuple[list[Row], Meta]:
-    normaliser = Normaliser("6.18", BITS, names=Names(key=b"k"), symbol=SYMBOLS.__getitem__)
-    found = list(normaliser.rows(records))
-    return found, meta(lost=lost, stacks=tuple(normaliser.stacks))
+    normaliser = Normaliser(
+        "6.18",
+        BITS,
+        addresses=kernel.stacks.__getitem__,
+        names=Names(key=b"k"),
+        symbol=SYMBOLS.__getitem__,
+    )
+    found = list(normaliser.batch(record.of(kernel.records)))
+    return found, meta(lost=kernel.lost, stacks=tuple(normaliser.stacks))
 
 
 def meta(lost: int = 0, stacks: tuple[tuple[str, ...], ...] = (), kernel: str = "6.18") -> Meta:
@@ -108,6 +132,15 @@ def o2() -> Kernel:
     """The same, and at the end the page is made dirty by whoever read."""
     kernel = o1()
     kernel.dirtied(DEVICE, refcount=PINNED)
+    return kernel
+
+
+def stripped(dirtier: int = DEVICE) -> Kernel:
+    """A page is made dirty by a device after the file system dropped its buffers."""
+    kernel = Kernel()
+    kernel.dirtied(MKWRITE, flags=DIRTY | PRIVATE)
+    kernel.read_queued(flags=PRIVATE)
+    kernel.dirtied(dirtier, refcount=PINNED)
     return kernel
 
 

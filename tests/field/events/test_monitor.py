@@ -29,6 +29,8 @@ LIVE = {
     Event.CLEAN_FOR_IO,
     Event.WRITEBACK_START,
     Event.WRITEBACK_END,
+    Event.ATTACH_BUFFERS,
+    Event.RELEASE_BUFFERS,
     Event.CACHE_ADD,
     Event.CACHE_DEL,
 }
@@ -60,6 +62,21 @@ def test_o1() -> None:
 
 def test_o2() -> None:
     assert outcomes(records.o2()) == ("violated", "violated")
+
+
+def test_i3() -> None:
+    kernel = records.stripped()
+    rows, meta = records.rows(kernel)
+    (violation,) = Monitor(("I3",)).see(rows, meta.stacks)
+    assert violation.row.kind is Event.DIRTY
+    kinds = [row.kind for row in violation.witness]
+    assert kinds[-3:] == [Event.RELEASE_BUFFERS, Event.CLEAN_FOR_IO, Event.DIRTY]
+
+
+def test_a_file_system_that_makes_its_buffers_later_may() -> None:
+    kernel = records.stripped(MKWRITE)
+    found = verdicts(*records.rows(kernel))
+    assert found["I3"].outcome is Outcome.HOLDS
 
 
 def test_control() -> None:

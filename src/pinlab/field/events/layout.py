@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pinlab.field.errors import LayoutError
 from pinlab.field.layout.btf import Btf
 from pinlab.field.layout.page import PageLayout, page_layout
+
+PAGE_BYTES = 64
+"""Bytes of a struct page, of which a record has room for two."""
 
 
 class Hook(IntEnum):
@@ -83,9 +87,14 @@ class EventLayout:
 def event_layout(btf: Btf) -> EventLayout:
     """The offsets in the kernel that `btf` describes. Raises LayoutError naming what is missing."""
     at = btf.offset
+    page = page_layout(btf)
+    if page.page_size != PAGE_BYTES:
+        raise LayoutError(
+            f"a struct page of {page.page_size} bytes; events are known for {PAGE_BYTES} only"
+        )
     pinned = btf.enumerator("BIO_PAGE_PINNED")
     return EventLayout(
-        page=page_layout(btf),
+        page=page,
         bio_opf=at("bio", "bi_opf"),
         bio_flags=at("bio", "bi_flags"),
         bio_status=at("bio", "bi_status"),

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import pyarrow as pa
 
 from pinlab import objectives
-from pinlab.field.events.normalise import RAW, maybe_pinned
+from pinlab.field.events.batch import Batch
+from pinlab.field.events.columns import RAW
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.symbols import Told, told
 from pinlab.objectives.automaton import Automaton
@@ -28,6 +32,7 @@ COMPLETE = ("block_rq_complete", "block_bio_complete")
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "O1": (("block_bio_queue",), COMPLETE),
     "O2": (("writeback_dirty_folio",),),
+    "I3": (("writeback_dirty_folio",),),
 }
 """The objectives that live events can express, and the tracepoints each lives on (any of each)."""
 
@@ -37,24 +42,52 @@ HISTORY = 16
 KEPT = 1000
 """Violations that are kept whole; more are only counted."""
 
+SWEEP = 1 << 18
+"""Rows between two times at which what is long past is forgotten."""
 
-@dataclass(frozen=True, slots=True)
+
+Place = tuple[Batch, int]
+"""Where a row is."""
+
+
 class Violation:
-    """One violation: the objective, the event, and the events of the folio that lead to it."""
+    """One violation: the objective, and the events of the folio that lead to it."""
 
-    objective: str
-    row: Row
-    witness: tuple[Row, ...]
-    """Ends with `row`."""
+    def __init__(self, objective: str, places: Sequence[Place]) -> None:
+        self.objective = objective
+        self._places = tuple(places)
+
+    @property
+    def file(self) -> tuple[int | None, int | None]:
+        """The device and inode of the file, without making rows."""
+        batch, at = self._places[-1]
+        return batch.columns["dev"][at].as_py(), batch.columns["ino"][at].as_py()
+
+    @cached_property
+    def witness(self) -> tuple[Row, ...]:
+        """The last events of the folio; ends with `row`."""
+        return tuple(batch[at] for batch, at in self._places)
+
+    def keep(self) -> None:
+        """Have rows of its own, so that it does not keep whole batches alive."""
+        rows = Batch.of(self.witness)
+        self._places = tuple((rows, at) for at in range(len(rows)))
+
+    @property
+    def row(self) -> Row:
+        """The event that violates."""
+        return self.witness[-1]
 
 
 @dataclass(slots=True)
 class _Folio:
-    """The automata of one folio, by name, and its last rows."""
+    """The automata of one folio, by name, and where its last rows are."""
 
     states: dict[str, str]
-    history: list[Row] = field(default_factory=list)
+    history: list[Place] = field(default_factory=list)
     pins: int = 0
+    last: int = 0
+    """How many rows had been seen at its last one."""
 
 
 @dataclass(slots=True)
@@ -67,6 +100,22 @@ class Tally:
     first: Row | None = None
     doubts: list[str] = field(default_factory=list)
     doubtful: int = 0
+
+
+class _Columns(NamedTuple):
+    """What is asked of every row, as lists."""
+
+    seq: list[int]
+    kind: list[Event]
+    head: list[int]
+    flags: list[int]
+    dropped: list[int]
+    stack: list[int]
+    held: list[bool]
+    model: list[bool]
+    read: list[bool]
+    told: list[bool]
+    """A tracepoint said so."""
 
 
 class Monitor:
@@ -92,7 +141,7 @@ class Monitor:
         self._begin = {name: a.states[0] for name, a in self.automata.items()}
         self._folios: dict[int, _Folio] = {}
         self._next: int | None = None
-        self._model = False
+        self._swept = 0
         self.tally = {name: Tally() for name in self.automata}
         self.violations: list[Violation] = []
         self.rows = 0
@@ -104,99 +153,147 @@ class Monitor:
         self, rows: Iterable[Row], stacks: Sequence[tuple[str, ...]] = ()
     ) -> Iterator[Violation]:
         """Judge a batch; each violation as it happens."""
-        for row in rows:
-            yield from self._see(row, stacks)
+        batch = Batch.of(rows)
+        if not batch:
+            return
+        times = batch.numbers("ts_ns")
+        self.first_ns = self.first_ns or times[0]
+        self.last_ns = max(self.last_ns, *times)
+        columns = _Columns(
+            batch.numbers("seq"),
+            batch.kinds,
+            batch.numbers("head_pfn"),
+            batch.numbers("flags"),
+            batch.numbers("dropped_before"),
+            batch.numbers("stack_id"),
+            batch.maybe_pinned,
+            batch.where("src", MODEL),
+            batch.where("op", "READ"),
+            batch.where("src", RAW),
+        )
+        for at in range(len(batch)):
+            yield from self._see(batch, at, columns, stacks)
+        if self.rows - self._swept > SWEEP:
+            self._sweep()
 
-    def _see(self, row: Row, stacks: Sequence[tuple[str, ...]]) -> Iterator[Violation]:
-        self._in_order(row)
+    def _see(
+        self, batch: Batch, at: int, columns: _Columns, stacks: Sequence[tuple[str, ...]]
+    ) -> Iterator[Violation]:
+        seq, kind, head = columns.seq[at], columns.kind[at], columns.head[at]
+        self._in_order(seq, columns.dropped[at])
         self.rows += 1
-        self.first_ns = self.first_ns or row.ts_ns
-        self.last_ns = max(self.last_ns, row.ts_ns)
         if self.disorder:
             return
-        folio = self._folios.get(row.head_pfn)
+        folio = self._folios.get(head)
         if folio is None:
-            folio = self._folios[row.head_pfn] = _Folio(dict(self._begin))
-        elif row.kind is Event.CACHE_ADD and row.src != MODEL:
+            folio = self._folios[head] = _Folio(dict(self._begin))
+        elif kind is Event.CACHE_ADD and not columns.model[at]:
             folio.history.clear()
-        folio.history.append(row)
-        self._count_pins(folio, row)
-        for name in self._listens[row.kind]:
+        folio.history.append((batch, at))
+        folio.last = self.rows
+        self._count_pins(folio, at, columns)
+        for name in self._listens[kind]:
             tally = self.tally[name]
             tally.events += 1
-            tally.folios.add(row.head_pfn)
+            tally.folios.add(head)
             automaton = self.automata[name]
             state = folio.states[name]
-            folio.states[name], violated = advance(automaton, state, row.kind)
+            folio.states[name], violated = advance(automaton, state, kind)
             if not violated:
                 continue
             if state in automaton.saturated:
-                self._doubt(tally, row, "pins were beyond counting")
-            elif name == "O2" and (reason := _unknown_dirtier(row, stacks)):
-                self._doubt(tally, row, reason)
+                self._doubt(name, seq, "pins were beyond counting")
+            elif kind is Event.DIRTY and not columns.model[at]:
+                who = _dirtier(columns.stack[at], stacks)
+                if who is Told.no:
+                    yield self._violated(name, folio)
+                elif who is Told.unknown:
+                    self._doubt(name, seq, _unknown(columns.stack[at], stacks))
             else:
-                tally.violations += 1
-                tally.first = tally.first or row
-                violation = Violation(name, row, tuple(folio.history[-HISTORY:]))
-                if len(self.violations) < KEPT:
-                    self.violations.append(violation)
-                yield violation
-        self._tidy(folio, row)
+                yield self._violated(name, folio)
+        if not columns.model[at]:
+            self._tidy(head, folio, kind)
 
-    def _in_order(self, row: Row) -> None:
+    def _violated(self, name: str, folio: _Folio) -> Violation:
+        tally = self.tally[name]
+        tally.violations += 1
+        violation = Violation(name, folio.history[-HISTORY:])
+        tally.first = tally.first or violation.row
+        if len(self.violations) < KEPT:
+            violation.keep()
+            self.violations.append(violation)
+        return violation
+
+    def _in_order(self, seq: int, dropped: int) -> None:
         """Find gaps and disorder; after a gap no folio's state is known."""
-        if self._next is not None and row.seq < self._next:
+        if self._next is not None and seq < self._next:
             if not self.disorder:
-                self.gaps.append(f"row {row.seq} comes after row {self._next - 1}: out of order")
+                self.gaps.append(f"row {seq} comes after row {self._next - 1}: out of order")
             self.disorder = True
             return
-        missing = row.seq - (0 if self._next is None else self._next)
-        self._next = row.seq + 1
-        if not missing and not row.dropped_before:
+        missing = seq - (0 if self._next is None else self._next)
+        self._next = seq + 1
+        if not missing and not dropped:
             return
         if missing:
-            self.gaps.append(f"{missing} rows are missing before row {row.seq}")
-        if row.dropped_before:
-            self.gaps.append(f"{row.dropped_before} events were lost before row {row.seq}")
+            self.gaps.append(f"{missing} rows are missing before row {seq}")
+        if dropped:
+            self.gaps.append(f"{dropped} events were lost before row {seq}")
         self._folios.clear()
         self._begin = {name: _safe(automaton) for name, automaton in self.automata.items()}
 
-    def _count_pins(self, folio: _Folio, row: Row) -> None:
+    def _count_pins(self, folio: _Folio, at: int, columns: _Columns) -> None:
         """Writeback of a folio that somebody pins whom no tracepoint shows decides nothing."""
-        if row.kind is Event.PIN:
+        if "O1" not in self.tally:
+            return
+        kind = columns.kind[at]
+        if kind is Event.PIN:
             folio.pins += 1
-            unseen = row.flags & self._writeback and folio.states.get("O1") == "idle"
-            if unseen and row.op == "READ":
-                self._doubt(self.tally["O1"], row, "pinned under a writeback whose begin is unseen")
-        elif row.kind is Event.UNPIN:
+            unseen = columns.flags[at] & self._writeback and folio.states["O1"] == "idle"
+            if unseen and columns.read[at]:
+                self._doubt("O1", columns.seq[at], "pinned under a writeback whose begin is unseen")
+        elif kind is Event.UNPIN:
             folio.pins = max(0, folio.pins - 1)
         elif (
-            row.kind is Event.WRITEBACK_START
-            and row.src == RAW
-            and "O1" in self.tally
-            and maybe_pinned(row)
+            kind is Event.WRITEBACK_START
+            and columns.told[at]
+            and columns.held[at]
             and not folio.pins
         ):
-            self._doubt(self.tally["O1"], row, "written back while pinned by an unseen holder")
+            self._doubt("O1", columns.seq[at], "written back while pinned by an unseen holder")
 
-    def _doubt(self, tally: Tally, row: Row, reason: str) -> None:
+    def _doubt(self, name: str, seq: int, reason: str) -> None:
+        tally = self.tally[name]
         tally.doubtful += 1
         if len(tally.doubts) < 8:
-            tally.doubts.append(f"row {row.seq}: {reason}")
+            tally.doubts.append(f"row {seq}: {reason}")
 
-    def _tidy(self, folio: _Folio, row: Row) -> None:
+    def _tidy(self, head: int, folio: _Folio, kind: Event) -> None:
         if len(folio.history) > 2 * HISTORY:
             del folio.history[:-HISTORY]
-        if row.src == MODEL:
-            return
-        quiet = not folio.pins and self._quiet(folio)
-        if quiet and row.kind in (Event.WRITEBACK_END, Event.CACHE_DEL):
+        if kind in (Event.WRITEBACK_END, Event.CACHE_DEL) and self._quiet(folio):
             folio.history.clear()
-            if row.kind is Event.CACHE_DEL:
-                del self._folios[row.head_pfn]
+            if kind is Event.CACHE_DEL:
+                del self._folios[head]
 
     def _quiet(self, folio: _Folio) -> bool:
-        return folio.states.get("O1", "idle") == "idle"
+        return not folio.pins and folio.states.get("O1", "idle") == "idle"
+
+    def _sweep(self) -> None:
+        """Forget what is long past, so that a long watch needs no more memory than a short one."""
+        kept: dict[int, tuple[Batch, list[_Folio]]] = {}
+        for head, folio in list(self._folios.items()):
+            if folio.last > self._swept:
+                continue
+            if self._quiet(folio):
+                folio.history.clear()
+                if folio.states == self._begin:
+                    del self._folios[head]
+            for batch, _ in folio.history:
+                kept.setdefault(id(batch), (batch, []))[1].append(folio)
+        for batch, folios in kept.values():
+            _move(batch, folios)
+        self._swept = self.rows
 
     # -- verdicts -----------------------------------------------------------------------------
 
@@ -247,13 +344,24 @@ def _safe(automaton: Automaton) -> str:
     return next((state for state in automaton.states if state not in risky), automaton.states[0])
 
 
-def _unknown_dirtier(row: Row, stacks: Sequence[tuple[str, ...]]) -> str:
-    """Why an O2 violation is none that can be claimed; empty if it can."""
-    if row.src == MODEL:
-        return ""
-    if row.stack_id is None or row.stack_id >= len(stacks):
+def _move(batch: Batch, folios: Sequence[_Folio]) -> None:
+    """Let these folios remember rows of a batch in a batch of their own."""
+    wanted = sorted({at for folio in folios for each, at in folio.history if each is batch})
+    small = Batch(batch.columns.take(pa.array(wanted)))
+    number = {at: new for new, at in enumerate(wanted)}
+    for folio in folios:
+        folio.history = [
+            (small, number[at]) if each is batch else (each, at) for each, at in folio.history
+        ]
+
+
+def _dirtier(stack: int, stacks: Sequence[tuple[str, ...]]) -> Told:
+    """Whether the file system had a say when a page was made dirty: what the stack tells."""
+    return told(stacks[stack]) if 0 <= stack < len(stacks) else Told.unknown
+
+
+def _unknown(stack: int, stacks: Sequence[tuple[str, ...]]) -> str:
+    """Why a page made dirty is no violation that can be claimed."""
+    if not 0 <= stack < len(stacks):
         return "a page was made dirty by nobody knows whom: there is no stack"
-    stack = stacks[row.stack_id]
-    if told(stack) is Told.no:
-        return ""
-    return "a page was made dirty by a path that is not known: " + " < ".join(stack[:6])
+    return "a page was made dirty by a path that is not known: " + " < ".join(stacks[stack][:6])

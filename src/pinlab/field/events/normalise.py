@@ -10,7 +10,8 @@ inferred, and from what (docs/events.md has the argument):
   CLEAN_FOR_IO (inferred) and WRITEBACK_START when the first is queued, WRITEBACK_END when the
   last has completed;
 - a folio that is made dirty was clean before: if we believed otherwise, CLEAN_FOR_IO is inferred;
-- FAULT_MKWRITE is inferred from the stack of the DIRTY, which the file system's own code is on.
+- FAULT_MKWRITE is inferred from the stack of the DIRTY, which the file system's own code is on;
+- the file system's private data came, or went, when PG_private says other than it did.
 
 The counts of each record correct what we believe: without PG_writeback no writeback is in flight,
 without a pin no device holds the folio. After a gap nothing is believed any more.
@@ -18,22 +19,49 @@ without a pin no device holds the folio. After a gap nothing is believed any mor
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import starmap
+from typing import NamedTuple
 
+from pinlab.field.events.batch import Batch
+from pinlab.field.events.columns import INFERRED, RAW, Columns, Emitted, Names
 from pinlab.field.events.layout import Hook
-from pinlab.field.events.schema import Row
-from pinlab.field.events.source import Folio, Raw
+from pinlab.field.events.record import NONE, Records
+from pinlab.field.events.schema import maybe_pinned
 from pinlab.field.events.symbols import Symbols, Told, told
-from pinlab.field.layout.page import PIN_BIAS
 from pinlab.objectives.events import Event
-
-RAW, INFERRED = "raw_tp", "inferred"
 
 _Io = tuple[int, int]
 """Which I/O: the address of its bvecs, and its device (a loop device passes bvecs on)."""
+
+COMPLETIONS = (Hook.BIO_COMPLETE, Hook.RQ_COMPLETE)
+
+
+class _Seen(NamedTuple):
+    """What the rules ask of a record."""
+
+    number: int
+    """Which of its batch."""
+    hook: int
+    head: int
+    page: int
+    pages: int
+    io: _Io
+    write: bool
+    pinned: bool
+    """The I/O holds pins."""
+    held: bool
+    """The folio is pinned by somebody."""
+    cached: bool
+    writeback: bool
+    dirty: bool
+    private: bool
+    stack: int
+
+    @property
+    def op(self) -> str:
+        return "WRITE" if self.write else "READ"
 
 
 @dataclass(slots=True)
@@ -52,26 +80,12 @@ class _Believed:
     pinned_writes: dict[_Io, _InFlight] = field(default_factory=dict)
     writes: dict[_Io, _InFlight] = field(default_factory=dict)
     dirty: bool = False
+    private: bool = False
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to remember."""
-        return not (self.reads or self.writes or self.pinned_writes or self.dirty)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How kernel addresses become what a file may hold: by number or hash, or as they are."""
-
-    raw: bool = False
-    key: bytes = field(default_factory=lambda: os.urandom(16))
-
-    def mapping(self, address: int) -> int:
-        """A name for an address_space: the same for the same one, within one recording."""
-        if self.raw or not address:
-            return address
-        word = address.to_bytes(8, "little")
-        return int.from_bytes(hashlib.blake2b(word, digest_size=8, key=self.key).digest(), "little")
+        return not (self.reads or self.writes or self.pinned_writes or self.dirty or self.private)
 
 
 class Normaliser:
@@ -82,108 +96,131 @@ class Normaliser:
         kernel: str,
         flag_bits: Mapping[str, int],
         *,
+        addresses: Callable[[int], tuple[int, ...]],
         names: Names | None = None,
         symbol: Callable[[int], str] | None = None,
     ) -> None:
+        """`addresses` gives the stack that has a number, `symbol` the function at an address."""
         self.stacks: list[tuple[str, ...]] = []
-        self._kernel = kernel
-        self._writeback = 1 << flag_bits["writeback"]
-        self._dirty = 1 << flag_bits["dirty"]
-        self._names = names or Names()
+        self._columns = Columns(kernel, flag_bits, names or Names())
+        self._flags = [1 << flag_bits[name] for name in ("writeback", "dirty", "private")]
+        self._addresses = addresses
         self._symbol = symbol or Symbols().name
-        self._stack_ids: dict[tuple[int, ...], int] = {}
-        self._mappings: dict[int, int] = {}
+        self._stack_ids: dict[int, int] = {}
+        self._told: list[Told] = []
         self._folios: dict[int, _Believed] = {}
-        self._seq = 0
         self._io_ids: dict[_Io, int] = {}
         self._next_io = 1
         self._lost = 0
         self._dropped = 0
+        self._emitted: list[Emitted] = []
 
-    def rows(self, records: Iterable[Raw]) -> Iterator[Row]:
-        """The rows of a batch."""
-        for raw in records:
-            if raw.lost > self._lost:
-                self._dropped += raw.lost - self._lost
-                self._lost = raw.lost
-                self._folios.clear()
-                self._io_ids.clear()
-            yield from self._correct(raw)
-            match raw.hook:
-                case Hook.BIO_QUEUE:
-                    yield from self._queued(raw)
-                case Hook.BIO_COMPLETE | Hook.RQ_COMPLETE:
-                    yield from self._completed(raw)
-                case Hook.DIRTY:
-                    yield from self._dirtied(raw)
-                case Hook.CACHE_ADD:
-                    self._folios.pop(raw.folio.head, None)
-                    yield self._row(raw, Event.CACHE_ADD)
-                case Hook.CACHE_DEL:
-                    yield self._row(raw, Event.CACHE_DEL)
-                    self._believed(raw).dirty = False
-            self._forget(raw.folio.head)
+    def gap(self, lost: int) -> None:
+        """So many events were lost here, besides those that the records count."""
+        if lost:
+            self._dropped += lost
+            self._folios.clear()
+            self._io_ids.clear()
 
-    def _believed(self, raw: Raw) -> _Believed:
-        return self._folios.setdefault(raw.folio.head, _Believed())
+    def batch(self, records: Records) -> Batch:
+        """The rows of a batch of records."""
+        self._emitted = []
+        lost = records["lost"].tolist()
+        for seen in starmap(_Seen, self._seen(records)):
+            if lost[seen.number] > self._lost:
+                self.gap(lost[seen.number] - self._lost)
+                self._lost = lost[seen.number]
+            self._step(seen)
+        return self._columns.batch(records, self._emitted)
 
-    def _forget(self, head: int) -> None:
-        believed = self._folios.get(head)
-        if believed is not None and believed.idle:
-            del self._folios[head]
+    def _seen(self, records: Records) -> zip[tuple[object, ...]]:
+        """The fields of `_Seen`, record by record."""
 
-    def _correct(self, raw: Raw) -> Iterator[Row]:
-        """Give up beliefs that the folio's own counts contradict."""
-        believed = self._folios.get(raw.folio.head)
+        def of(name: str) -> list[object]:
+            return list(records[name].tolist())
+
+        return zip(
+            range(len(records)),
+            of("hook"),
+            of("head"),
+            of("page"),
+            of("pages"),
+            zip(of("io"), of("io_dev"), strict=True),
+            of("write"),
+            of("pinned"),
+            maybe_pinned(records["refcount"], records["pincount"]).tolist(),
+            (records["mapping"] != 0).tolist(),
+            *((records["flags"] & mask != 0).tolist() for mask in self._flags),
+            of("stack"),
+            strict=True,
+        )
+
+    def _step(self, seen: _Seen) -> None:
+        if seen.hook == Hook.CACHE_ADD:
+            self._folios.pop(seen.head, None)
+            self._emit(seen, Event.CACHE_ADD)
+            return
+        believed = self._folios.get(seen.head)
         if believed is None:
-            return
-        if believed.writes and not raw.folio.flags & self._writeback and raw.hook != Hook.CACHE_ADD:
-            believed.writes.clear()
-            yield self._row(raw, Event.WRITEBACK_END, src=INFERRED, op="WRITE")
-        held = believed.reads or believed.pinned_writes
-        if held and not maybe_pinned(raw.folio):
-            for each in (believed.reads, believed.pinned_writes):
-                for io, flight in each.items():
-                    op = "READ" if each is believed.reads else "WRITE"
-                    yield self._row(
-                        raw, Event.UNPIN, src=INFERRED, op=op, io_id=flight.io_id, dev=io[1]
-                    )
-                each.clear()
+            believed = self._folios[seen.head] = _Believed()
+        self._correct(seen, believed)
+        match seen.hook:
+            case Hook.BIO_QUEUE:
+                self._queued(seen, believed)
+            case Hook.BIO_COMPLETE | Hook.RQ_COMPLETE:
+                self._completed(seen, believed)
+            case Hook.DIRTY:
+                self._dirtied(seen, believed)
+            case Hook.CACHE_DEL:
+                self._emit(seen, Event.CACHE_DEL)
+                believed.dirty = believed.private = False
+        if believed.idle:
+            del self._folios[seen.head]
 
-    def _queued(self, raw: Raw) -> Iterator[Row]:
-        believed = self._believed(raw)
-        io = raw.io, raw.io_dev
-        pages = set(range(raw.folio.page, raw.folio.page + raw.folio.pages))
-        op = "WRITE" if raw.write else "READ"
-        if raw.pinned:
-            held = believed.pinned_writes if raw.write else believed.reads
-            if io in held:
-                held[io].pages |= pages
-                return
-            number = self._number(io)
-            held[io] = _InFlight(number, pages)
-            yield self._row(raw, Event.PIN, op=op, io_id=number)
-            if not raw.write and believed.writes:
-                yield self._row(raw, Event.DEV_STORE, src=INFERRED, op=op, io_id=number)
+    def _correct(self, seen: _Seen, believed: _Believed) -> None:
+        """Give up beliefs that the folio's own counts and flags contradict."""
+        if believed.writes and not seen.writeback:
+            believed.writes.clear()
+            self._emit(seen, Event.WRITEBACK_END, INFERRED, "WRITE")
+        if seen.cached and believed.private != seen.private:
+            believed.private = seen.private
+            kind = Event.ATTACH_BUFFERS if seen.private else Event.RELEASE_BUFFERS
+            self._emit(seen, kind, INFERRED)
+        if not seen.held and (believed.reads or believed.pinned_writes):
+            for op, flights in (("READ", believed.reads), ("WRITE", believed.pinned_writes)):
+                for io, flight in flights.items():
+                    self._emit(seen, Event.UNPIN, INFERRED, op, flight.io_id, io[1])
+                flights.clear()
+
+    def _queued(self, seen: _Seen, believed: _Believed) -> None:
+        pages = set(range(seen.page, seen.page + seen.pages))
+        if seen.pinned:
+            flights = believed.pinned_writes if seen.write else believed.reads
+        elif seen.write and seen.writeback:
+            flights = believed.writes
+        else:
             return
-        if not raw.write or not raw.folio.flags & self._writeback:
+        if seen.io in flights:
+            flights[seen.io].pages |= pages
             return
-        if io in believed.writes:
-            believed.writes[io].pages |= pages
-            return
-        first = not believed.writes
-        number = self._number(io)
-        believed.writes[io] = _InFlight(number, pages)
-        if not first:
-            return
-        if not raw.folio.flags & self._dirty:
+        first = not flights
+        number = self._number(seen.io)
+        flights[seen.io] = _InFlight(number, pages)
+        if seen.pinned:
+            self._emit(seen, Event.PIN, RAW, seen.op, number)
+            if not seen.write and believed.writes:
+                self._emit(seen, Event.DEV_STORE, INFERRED, seen.op, number)
+        elif first:
+            self._written_back(seen, believed, number)
+
+    def _written_back(self, seen: _Seen, believed: _Believed, number: int) -> None:
+        """The first write of a writeback of the folio is queued."""
+        if not seen.dirty:
             believed.dirty = False
-            yield self._row(raw, Event.CLEAN_FOR_IO, src=INFERRED, op=op, io_id=number)
-        yield self._row(raw, Event.WRITEBACK_START, op=op, io_id=number)
+            self._emit(seen, Event.CLEAN_FOR_IO, INFERRED, "WRITE", number)
+        self._emit(seen, Event.WRITEBACK_START, RAW, "WRITE", number)
         for (_, device), read in believed.reads.items():
-            yield self._row(
-                raw, Event.DEV_STORE, src=INFERRED, op="READ", io_id=read.io_id, dev=device
-            )
+            self._emit(seen, Event.DEV_STORE, INFERRED, "READ", read.io_id, device)
 
     def _number(self, io: _Io) -> int:
         if io not in self._io_ids:
@@ -191,103 +228,74 @@ class Normaliser:
             self._next_io += 1
         return self._io_ids[io]
 
-    def _completed(self, raw: Raw) -> Iterator[Row]:
-        believed = self._believed(raw)
-        io = raw.io, raw.io_dev
-        pages = range(raw.folio.page, raw.folio.page + raw.folio.pages)
-        held = believed.writes
-        if raw.pinned:
-            held = believed.pinned_writes if raw.write else believed.reads
-        flight = held.get(io)
+    def _completed(self, seen: _Seen, believed: _Believed) -> None:
+        if not seen.pinned:
+            flights = believed.writes
+        else:
+            flights = believed.pinned_writes if seen.write else believed.reads
         # The next I/O with this array of bvecs is another one.
-        self._io_ids.pop(io, None)
+        self._io_ids.pop(seen.io, None)
+        flight = flights.get(seen.io)
         if flight is None:
             return
-        flight.pages.difference_update(pages)
+        flight.pages.difference_update(range(seen.page, seen.page + seen.pages))
         if flight.pages:
             return
-        del held[io]
-        number = flight.io_id
-        if not raw.pinned:
-            if not believed.writes:
-                yield self._row(raw, Event.WRITEBACK_END, op="WRITE", io_id=number)
-            return
-        op = "WRITE" if raw.write else "READ"
-        if not raw.write:
-            yield self._row(raw, Event.DEV_STORE, op=op, io_id=number)
-        yield self._row(raw, Event.UNPIN, src=INFERRED, op=op, io_id=number)
+        del flights[seen.io]
+        if seen.pinned:
+            if not seen.write:
+                self._emit(seen, Event.DEV_STORE, RAW, seen.op, flight.io_id)
+            self._emit(seen, Event.UNPIN, INFERRED, seen.op, flight.io_id)
+        elif not believed.writes:
+            self._emit(seen, Event.WRITEBACK_END, RAW, "WRITE", flight.io_id)
 
-    def _dirtied(self, raw: Raw) -> Iterator[Row]:
-        believed = self._believed(raw)
-        stack = self._stack(raw.stack)
+    def _dirtied(self, seen: _Seen, believed: _Believed) -> None:
+        stack = self._stack(seen.stack)
         if believed.dirty:
-            yield self._row(raw, Event.CLEAN_FOR_IO, src=INFERRED)
+            self._emit(seen, Event.CLEAN_FOR_IO, INFERRED)
         believed.dirty = True
-        if told(self.stacks[stack]) is Told.yes:
-            yield self._row(raw, Event.FAULT_MKWRITE, src=INFERRED, stack=stack)
-        yield self._row(raw, Event.DIRTY, stack=stack)
+        if stack != NONE and self._told[stack] is Told.yes:
+            self._emit(seen, Event.FAULT_MKWRITE, INFERRED, stack=stack)
+        self._emit(seen, Event.DIRTY, stack=stack)
 
-    def _stack(self, addresses: tuple[int, ...]) -> int:
-        known = self._stack_ids.get(addresses)
+    def _stack(self, number: int) -> int:
+        """Which of `stacks`; NONE if the kernel had no room for it."""
+        if number < 0:
+            return NONE
+        known = self._stack_ids.get(number)
         if known is None:
-            known = self._stack_ids[addresses] = len(self.stacks)
-            names = tuple(self._symbol(address) for address in addresses)
+            known = self._stack_ids[number] = len(self.stacks)
+            names = (self._symbol(address) for address in self._addresses(number))
             ours = ("bpf_prog_", "bpf_trace_run", "__traceiter_")
             self.stacks.append(tuple(name for name in names if not name.startswith(ours)))
+            self._told.append(told(self.stacks[-1]))
         return known
 
-    def _row(
+    def _emit(
         self,
-        raw: Raw,
+        seen: _Seen,
         kind: Event,
-        *,
         src: str = RAW,
-        op: str | None = None,
-        io_id: int | None = None,
-        dev: int | None = None,
-        stack: int | None = None,
-    ) -> Row:
-        folio = raw.folio
-        mapping = self._mappings.get(folio.mapping)
-        if mapping is None:
-            mapping = self._mappings[folio.mapping] = self._names.mapping(folio.mapping)
-        row = Row(
-            seq=self._seq,
-            ts_ns=raw.ts_ns,
-            cpu=raw.cpu,
-            src=src,
-            kernel=self._kernel,
-            kind=kind,
-            pfn=folio.page,
-            head_pfn=folio.head,
-            order=folio.order,
-            flags=folio.flags,
-            refcount=folio.refcount,
-            pincount=folio.pincount,
-            mapcount=folio.mapcount,
-            mapping=mapping,
-            dev=folio.dev if folio.mapping else None,
-            ino=folio.ino if folio.mapping else None,
-            index=folio.index,
-            has_private=folio.private,
-            pid=raw.pid,
-            tid=raw.tid,
-            comm=raw.comm,
-            op=op,
-            io_id=io_id,
-            io_dev=dev if dev is not None else (raw.io_dev if io_id is not None else None),
-            io_pinned=None if io_id is None else op == "READ" or raw.pinned,
-            stack_id=stack,
-            ret=-raw.status if raw.hook in (Hook.BIO_COMPLETE, Hook.RQ_COMPLETE) else None,
-            dropped_before=min(self._dropped, 0xFFFFFFFF),
+        op: str = "",
+        io_id: int = NONE,
+        io_dev: int | None = None,
+        *,
+        stack: int = NONE,
+    ) -> None:
+        """Add a row. An I/O is on the device of its record if no other is named."""
+        device = seen.io[1] if io_dev is None and io_id != NONE else io_dev
+        self._emitted.append(
+            Emitted(
+                record=seen.number,
+                kind=kind,
+                src=src,
+                op=op,
+                io_id=io_id,
+                io_dev=NONE if device is None else device,
+                io_pinned=op == "READ" or seen.pinned,
+                completed=seen.hook in COMPLETIONS,
+                stack=stack,
+                dropped=self._dropped,
+            )
         )
         self._dropped = 0
-        self._seq += 1
-        return row
-
-
-def maybe_pinned(folio: Folio | Row) -> bool:
-    """folio_maybe_dma_pinned(), include/linux/mm.h, of the counts that a record bears."""
-    if folio.pincount is not None:
-        return folio.pincount > 0
-    return folio.refcount & 0xFFFFFFFF >= PIN_BIAS

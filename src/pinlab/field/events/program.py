@@ -36,14 +36,13 @@ from pinlab.field.bpf import (
     store,
 )
 from pinlab.field.events import assembler as a
+from pinlab.field.events import record
 from pinlab.field.events.assembler import Item, Label
 from pinlab.field.events.layout import EventLayout, Hook
 from pinlab.field.layout.page import PIN_BIAS
 
 FRAMES: Final = 24
-FOLIO: Final = 112
-STACK: Final = 272
-"""Where the copy of the folio and the stack lie in a record; `source.HEAD` has the rest."""
+"""Addresses of a stack that are kept."""
 
 TURNS: Final = 400
 """Folios of one bio or request, at most, for a verifier that walks each turn of a loop by itself.
@@ -76,10 +75,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """Descriptors of the ring and of the count of what was lost."""
+    """Descriptors of the ring, of the count of what was lost, and of the stacks."""
 
     ring: int
     lost: int
+    stacks: int
 
 
 def _get(to: int, size: int, register: int, offset: int = 0) -> list[Item]:
@@ -91,11 +91,6 @@ def _get(to: int, size: int, register: int, offset: int = 0) -> list[Item]:
         mov_imm(R2, size),
         call(a.READ_KERNEL),
     ]
-
-
-def record_bytes(layout: EventLayout, stack: bool) -> int:
-    """The size of a record."""
-    return FOLIO + 160 + (8 * FRAMES if stack else 0)
 
 
 def of_folio(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> bytes:
@@ -379,11 +374,11 @@ def _signed(value: int) -> int:
 def _after(layout: EventLayout) -> list[Item]:
     """Where the folio of the record ends, or the bvec if that is sooner: the next _AT."""
     page = layout.page
-    order = FOLIO + page.page_size * page.order.page + page.order.offset
+    order = record.AT["folio"] + page.page_size * page.order.page + page.order.offset
     head = page.flag_bits["head"]
     return [
         mov_imm(R2, 1),
-        load(R1, R9, FOLIO + page.flags.offset),
+        load(R1, R9, record.AT["folio"] + page.flags.offset),
         a.shift_right(R1, head),
         a.and_imm(R1, 1),
         a.if_equal(R1, 0, "small"),
@@ -400,21 +395,27 @@ def _after(layout: EventLayout) -> list[Item]:
         mov(R2, R3),
         Label("far"),
         load(R1, R10, _AT),
-        store(R9, R1, 88),
+        store(R9, R1, record.AT["page"]),
         store(R10, R2, _AT),
         a.subtract(R2, R1),
         a.divide_imm(R2, page.page_size),
-        store(R9, R2, 96),
+        store(R9, R2, record.AT["pages"]),
     ]
 
 
 def _record(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> list[Item]:
     """Write the record of the folio at _AT, and move _AT behind it."""
-    stack = hook is Hook.DIRTY
-    copied = 2 * layout.page.page_size
-    step = layout.page.page_size
-    from_place = ((_VECS, 56), (_OPF, 64), (_STATUS, 72), (_DEV, 80), (_HEAD, 104))
-    from_file = ((_INO, 240), (_MODE, 248), (_SB_DEV, 256))
+    at = record.AT
+    from_place = {
+        "io": _VECS,
+        "opf": _OPF,
+        "status": _STATUS,
+        "io_dev": _DEV,
+        "head": _HEAD,
+        "ino": _INO,
+        "mode": _MODE,
+        "dev": _SB_DEV,
+    }
     orphan: list[Item] = []
     if hook in (Hook.BIO_COMPLETE, Hook.RQ_COMPLETE, Hook.BIO_QUEUE) and layout.pinned_flag >= 0:
         shift = 8 * (layout.bio_flags - layout.bio_opf) + layout.pinned_flag
@@ -427,34 +428,37 @@ def _record(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> list[I
         a.go("skip"),
         Label("kept"),
         a.map_fd(R1, maps.ring),
-        mov_imm(R2, record_bytes(layout, stack)),
+        mov_imm(R2, record.BYTES),
         mov_imm(R3, 0),
         call(a.RING_RESERVE),
         a.if_equal(R0, 0, "full"),
         mov(R9, R0),
         call(a.FETCH_TIME),
-        store(R9, R0, 0),
+        store(R9, R0, at["ts_ns"]),
         call(a.CURRENT_PID),
-        store(R9, R0, 8),
+        store(R9, R0, at["pid_tgid"]),
         mov(R1, R9),
-        add_imm(R1, 16),
+        add_imm(R1, at["comm"]),
         mov_imm(R2, 16),
         call(a.CURRENT_COMM),
         bpf.map_value(R1, maps.lost),
         load(R1, R1, 0),
-        store(R9, R1, 32),
+        store(R9, R1, at["lost"]),
         call(a.CURRENT_CPU),
-        store(R9, R0, 40),
-        a.store_imm(R9, 48, int(hook)),
-        *(x for place, to in from_place for x in (load(R1, R10, place), store(R9, R1, to))),
-        *(x for place, to in from_file for x in (load(R1, R10, place), store(R9, R1, to))),
+        store(R9, R0, at["cpu"]),
+        a.store_imm(R9, at["hook"], int(hook)),
+        *(
+            step
+            for name, place in from_place.items()
+            for step in (load(R1, R10, place), store(R9, R1, at[name]))
+        ),
         mov(R1, R9),
-        add_imm(R1, FOLIO),
-        mov_imm(R2, copied),
+        add_imm(R1, at["folio"]),
+        mov_imm(R2, record.COPIED),
         load(R3, R10, _HEAD),
         call(a.READ_KERNEL),
         *_after(layout),
-        *(_stack() if stack else []),
+        *(_stack(maps) if hook is Hook.DIRTY else [a.store_imm(R9, at["stack"], record.NONE)]),
         mov(R1, R9),
         mov_imm(R2, a.NO_WAKEUP),
         call(a.RING_SUBMIT),
@@ -465,17 +469,17 @@ def _record(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> list[I
         a.atomic_add(R1, R2),
         Label("skip"),
         load(R1, R10, _AT),
-        add_imm(R1, step),
+        add_imm(R1, layout.page.page_size),
         store(R10, R1, _AT),
     ]
 
 
-def _stack() -> list[Item]:
+def _stack(maps: Maps) -> list[Item]:
+    """The number of the stack; an error, which is negative, if the map is full."""
     return [
         load(R1, R10, _CONTEXT),
-        mov(R2, R9),
-        add_imm(R2, STACK),
-        mov_imm(R3, 8 * FRAMES),
-        mov_imm(R4, 0),
-        call(a.GET_STACK),
+        a.map_fd(R2, maps.stacks),
+        mov_imm(R3, 0),
+        call(a.GET_STACK_ID),
+        store(R9, R0, record.AT["stack"]),
     ]

@@ -7,16 +7,15 @@ A field is never removed nor changes its meaning within a version; fields may be
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pinlab.errors import UsageError
+from pinlab.field.events.record import NONE
+from pinlab.field.layout.page import PIN_BIAS
 from pinlab.objectives.events import Event
 
 VERSION = "pinlab.events/1"
@@ -97,7 +96,12 @@ class Row:
     stack_id: int | None
     ret: int | None
     dropped_before: int
-    """Events lost since the row before, by a full ring."""
+    """Events lost since the row before."""
+
+    @property
+    def maybe_pinned(self) -> bool:
+        """Whether the folio was pinned, as far as its counts tell."""
+        return bool(maybe_pinned(self.refcount, NONE if self.pincount is None else self.pincount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,84 +131,11 @@ class Meta:
     """How many rows there are, so that a file whose end is missing is known."""
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Write a recording as Parquet; an earlier file is replaced when the new one is whole."""
-    new = path.with_name(path.name + ".new")
-    try:
-        pq.write_table(table, new, compression="zstd")
-        new.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        new.unlink(missing_ok=True)
+def maybe_pinned(refcounts: npt.ArrayLike, pincounts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """folio_maybe_dma_pinned(), include/linux/mm.h, of counts; a pincount of NONE: there is none.
 
-
-def to_table(rows: Iterable[Row], meta: Meta) -> pa.Table:
-    """The rows and what they were made with as one Arrow table."""
-    return with_meta(pa.Table.from_batches([to_batch(list(rows))]), meta)
-
-
-def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
-    """The rows as columns."""
-    columns = [pa.array([getattr(row, f.name) for row in rows], type=f.type) for f in SCHEMA]
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
-
-
-def with_meta(table: pa.Table, meta: Meta) -> pa.Table:
-    """The table, saying what it was made with, and how long it is."""
-    meta = replace(meta, rows=table.num_rows)
-    body = {field.name: getattr(meta, field.name) for field in fields(Meta)}
-    return table.replace_schema_metadata({"schema": VERSION, "pinlab": json.dumps(body)})
-
-
-def read(path: Path) -> tuple[list[Row], Meta]:
-    """Read a recording. Raises UsageError if it is none, or of another version."""
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"{path} is no recording, or is cut short: {reason}") from None
-    return list(from_table(table, str(path))), meta_of(table, str(path))
-
-
-def meta_of(table: pa.Table, name: str = "this table") -> Meta:
-    """What a table was made with. Raises UsageError."""
-    metadata = table.schema.metadata or {}
-    version = metadata.get(b"schema", b"").decode(errors="replace")
-    if version != VERSION:
-        raise UsageError(f"{name} is {version or 'of no known schema'}, not {VERSION}")
-    try:
-        body: dict[str, Any] = json.loads(metadata[b"pinlab"])
-        return Meta(
-            **{
-                **body,
-                "attached": tuple(body["attached"]),
-                "failed": tuple(body["failed"]),
-                "stacks": tuple(tuple(stack) for stack in body["stacks"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{name} says {VERSION} but not what it was made with") from None
-
-
-def from_table(table: pa.Table, name: str = "this table") -> Iterator[Row]:
-    """The rows of a table. Raises UsageError if it has not the columns, or unknown kinds."""
-    meta_of(table, name)
-    missing = [f.name for f in SCHEMA if f.name not in table.column_names]
-    if missing:
-        raise UsageError(f"{name} is no {VERSION}: it has no column {', '.join(missing)}")
-    try:
-        table = table.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowException, ValueError) as error:
-        raise UsageError(f"{name} is no {VERSION}: {str(error).splitlines()[0]}") from None
-    for batch in table.to_batches(max_chunksize=1 << 16):
-        columns = [column.to_pylist() for column in batch.columns]
-        for values in zip(*columns, strict=True):
-            row = dict(zip(SCHEMA.names, values, strict=True))
-            try:
-                row["kind"] = Event(row["kind"])
-            except ValueError:
-                raise UsageError(f"{name} has an event that is not known: {row['kind']}") from None
-            yield Row(**row)
+    A reference count that has become negative is a large one.
+    """
+    counts = np.asarray(pincounts)
+    small = np.asarray(refcounts, np.int64) & 0xFFFFFFFF >= PIN_BIAS
+    return np.where(counts == NONE, small, counts > 0)

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 
-from pinlab.field.events import schema
-from pinlab.field.events.normalise import Names, Normaliser
+from pinlab.field.events import recording, schema
+from pinlab.field.events.batch import Batch
+from pinlab.field.events.columns import Names
+from pinlab.field.events.normalise import Normaliser
 from pinlab.field.events.program import Filter
-from pinlab.field.events.schema import Meta, Row
-from pinlab.field.events.source import RING_BYTES, Raw, Source
+from pinlab.field.events.record import Records
+from pinlab.field.events.schema import Meta
+from pinlab.field.events.source import RING_BYTES, Source
 from pinlab.field.events.symbols import Symbols
 
 PERIOD = 0.02
 """Seconds between two looks at the ring."""
 
-BATCH = 1 << 12
-ROW_BYTES = 256
-"""Memory that one row takes as Arrow, rounded up."""
+BATCH = 1 << 14
+"""Records of a batch, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What watching took of this process; what the kernel's side takes is measured apart."""
+    """What watching took, of this process and of the kernel."""
 
     records: int
     rows: int
     lost: int
     seconds: float
     busy: float
-    """Seconds of it that were spent on records."""
+    """Seconds of it that this process spent on records."""
+    runs: int = 0
+    """Times that a tracepoint was reached and our program ran."""
+    kernel: float = 0.0
+    """Seconds of it in those programs, where the kernel measures them; else 0."""
 
     @property
     def microseconds(self) -> float:
         """Microseconds of our own for each record."""
         return 1e6 * self.busy / self.records if self.records else 0.0
+
+    @property
+    def kernel_microseconds(self) -> float | None:
+        """Microseconds of the kernel each time; None if nobody measured."""
+        return 1e6 * self.kernel / self.runs if self.runs and self.kernel else None
+
+    @property
+    def sustained(self) -> float | None:
+        """Records a second that this process keeps up with; None if there were too few to say."""
+        return self.records / self.busy if self.records >= FEW and self.busy else None
+
+
+FEW = 1000
+"""Records below which their cost is mostly that of looking for them."""
 
 
 class Stream:
@@ -61,13 +82,17 @@ class Stream:
         symbols = Symbols()
         symbols.load()
         self._normaliser = Normaliser(
-            self._source.kernel, self.flag_bits, names=Names(raw), symbol=symbols.name
+            self._source.kernel,
+            self.flag_bits,
+            addresses=self._source.stacks.addresses,
+            names=Names(raw),
+            symbol=symbols.name,
         )
         self._pid = pid
         self._touched: set[int] = set()
         self._began = time.monotonic_ns()
         self._busy = 0.0
-        self._records = self._rows = 0
+        self._records = self._rows = self._missed = 0
 
     @property
     def stacks(self) -> list[tuple[str, ...]]:
@@ -84,61 +109,72 @@ class Stream:
         """The flag that `Monitor` needs if only pinned folios are seen, else 0."""
         return 1 << self.flag_bits["writeback"] if self._only.pinned else 0
 
-    def take(self) -> Iterator[list[Row]]:
+    def take(self) -> Iterator[Batch]:
         """What is there now, in batches."""
         while True:
             began = time.perf_counter()
-            records = self._some()
-            rows = list(self._normaliser.rows(self._of_pid(records)))
+            missed = self._source.ran.missed
+            records = self._source.take(BATCH)
+            if missed > self._missed:
+                self._normaliser.gap(missed - self._missed)
+                self._missed = missed
+            rows = self._normaliser.batch(self._of_pid(records))
             self._records += len(records)
             self._rows += len(rows)
-            self._busy += time.perf_counter() - began
+            if len(records):
+                self._busy += time.perf_counter() - began
             if rows:
                 yield rows
             if len(records) < BATCH:
                 return
 
-    def _some(self) -> list[Raw]:
-        found: list[Raw] = []
-        for raw in self._source.read():
-            found.append(raw)
-            if len(found) == BATCH:
-                break
-        return found
-
-    def _of_pid(self, records: Iterable[Raw]) -> Iterable[Raw]:
+    def _of_pid(self, records: Records) -> Records:
         """Only folios that a process has touched, from then on."""
         if self._pid is None:
             return records
-        kept = []
-        for raw in records:
-            if raw.pid == self._pid:
-                self._touched.add(raw.folio.head)
-            if raw.folio.head in self._touched:
-                kept.append(raw)
-        return kept
+        kept = np.zeros(len(records), bool)
+        for number, (pid, head) in enumerate(
+            zip(records["pid"].tolist(), records["head"].tolist(), strict=True)
+        ):
+            if pid == self._pid:
+                self._touched.add(head)
+            kept[number] = head in self._touched
+        return records[kept]
 
-    def until(self, enough: Callable[[], bool]) -> Iterator[list[Row]]:
+    def until(self, enough: Callable[[], bool]) -> Iterator[Batch]:
         """Batches until it is enough, and then what is left; an empty batch now and then."""
         while not enough():
             for rows in self.take():
                 yield rows
                 if enough():
                     break
-            yield []
+            yield Batch.of(())
             time.sleep(PERIOD)
-        self._source.stop()
-        yield from self.take()
+        yield from self.stop()
 
-    def stop(self) -> Iterator[list[Row]]:
+    def stop(self) -> Iterator[Batch]:
         """Detach; what was left."""
         self._source.stop()
         yield from self.take()
 
+    @property
+    def lost(self) -> int:
+        """Events lost so far: the ring was full, or a program ran already on that CPU."""
+        return self._source.full + self._source.ran.missed
+
     def cost(self) -> Cost:
         """What it took so far."""
         seconds = (time.monotonic_ns() - self._began) / 1e9
-        return Cost(self._records, self._rows, self._source.lost, seconds, self._busy)
+        ran = self._source.ran
+        return Cost(
+            self._records,
+            self._rows,
+            self.lost,
+            seconds,
+            self._busy,
+            ran.times,
+            ran.nanoseconds / 1e9,
+        )
 
     def meta(self, note: str = "") -> Meta:
         """What the rows so far were made with."""
@@ -149,7 +185,7 @@ class Stream:
             attached=tuple(source.attached),
             failed=tuple(source.failed),
             ring_bytes=source.ring_bytes,
-            lost=source.lost,
+            lost=self.lost,
             flag_bits=self.flag_bits,
             stacks=tuple(self.stacks),
             began_ns=self._began,
@@ -175,25 +211,33 @@ class Stream:
 
 
 class Tape:
-    """Rows kept as columns, up to a bound."""
+    """Rows kept as columns, up to a bound of rows and of bytes."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, rows: int | None, memory: int) -> None:
+        """At most so many rows (None: any number) in about so many bytes."""
+        self._most = rows
+        self._memory = memory
         self._batches: list[Any] = []
         self.rows = 0
+        self.bytes = 0
 
     @property
     def full(self) -> bool:
-        """Whether the bound is reached."""
-        return self.rows >= self._most
+        """Whether a bound is reached."""
+        return self.bytes >= self._memory or (self._most is not None and self.rows >= self._most)
 
-    def add(self, rows: list[Row]) -> None:
-        """Keep rows; what goes beyond the bound is not kept."""
-        rows = rows[: self._most - self.rows]
+    def add(self, rows: Batch) -> None:
+        """Keep rows; what goes beyond a bound is not kept."""
+        if self.full:
+            return
+        if self._most is not None:
+            rows = rows[: self._most - self.rows]
         if rows:
-            self._batches.append(schema.to_batch(rows))
+            self._batches.append(rows.columns)
             self.rows += len(rows)
+            self.bytes += rows.columns.nbytes
 
     def table(self, meta: Meta) -> pa.Table:
         """All of them."""
-        return schema.with_meta(pa.Table.from_batches(self._batches, schema.SCHEMA), meta)
+        table = pa.Table.from_batches(self._batches, schema.SCHEMA)
+        return recording.with_meta(table, meta)

@@ -27,7 +27,6 @@ from typing import Final
 from pinlab.field.errors import FieldError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
-from pinlab.field.events.normalise import maybe_pinned
 from pinlab.field.events.program import Filter
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost, Stream
@@ -93,7 +92,7 @@ class Scene:
                 held.add(row.head_pfn)
             elif row.kind is Event.UNPIN:
                 held.discard(row.head_pfn)
-            elif row.kind is Event.CACHE_DEL and row.head_pfn in held and maybe_pinned(row):
+            elif row.kind is Event.CACHE_DEL and row.head_pfn in held and row.maybe_pinned:
                 found.append(row)
         return found
 

@@ -9,21 +9,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 from pinlab.objectives.events import Event
 from tests.field.events import records
 
 
-def recording(path: Path) -> Path:
+def written(path: Path) -> Path:
     rows, meta = records.rows(records.o2())
-    schema.write(path, schema.to_table(rows, meta))
+    recording.write(path, recording.to_table(rows, meta))
     return path
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:
     rows, meta = records.rows(records.o2())
-    found, said = schema.read(recording(tmp_path / "a.parquet"))
-    assert found == rows
+    found, said = recording.read(written(tmp_path / "a.parquet"))
+    assert list(found) == rows
     assert said.rows == len(rows)
     assert said.stacks == meta.stacks
     assert said.flag_bits == meta.flag_bits
@@ -31,51 +31,51 @@ def test_written_and_read_back(tmp_path: Path) -> None:
 
 
 def test_cut_short(tmp_path: Path) -> None:
-    path = recording(tmp_path / "a.parquet")
+    path = written(tmp_path / "a.parquet")
     whole = path.read_bytes()
     for length in (0, 4, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(UsageError, match="is no recording, or is cut short"):
-            schema.read(path)
+            recording.read(path)
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        schema.read(tmp_path / "none")
+        recording.read(tmp_path / "none")
 
 
 def test_another_table(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(UsageError, match="of no known schema"):
-        schema.read(path)
+        recording.read(path)
 
 
 def test_another_version(tmp_path: Path) -> None:
-    path = recording(tmp_path / "a.parquet")
+    path = written(tmp_path / "a.parquet")
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"schema": "pinlab.events/2"}), path)
     with pytest.raises(UsageError, match=r"is pinlab.events/2, not pinlab.events/1"):
-        schema.read(path)
+        recording.read(path)
 
 
 def test_a_column_is_missing(tmp_path: Path) -> None:
-    path = recording(tmp_path / "a.parquet")
+    path = written(tmp_path / "a.parquet")
     pq.write_table(pq.read_table(path).drop_columns(["refcount"]), path)
     with pytest.raises(UsageError, match="has no column refcount"):
-        schema.read(path)
+        recording.read(path)
 
 
 def test_an_event_that_is_not_known(tmp_path: Path) -> None:
-    path = recording(tmp_path / "a.parquet")
+    path = written(tmp_path / "a.parquet")
     table = pq.read_table(path)
     strange = pa.array(["strange"] * table.num_rows).dictionary_encode()
     at = table.column_names.index("kind")
     pq.write_table(table.set_column(at, "kind", strange), path)
     with pytest.raises(UsageError, match="an event that is not known: strange"):
-        schema.read(path)
+        recording.read(path)
 
 
 def test_kinds_are_the_objectives_own(tmp_path: Path) -> None:
-    found, _ = schema.read(recording(tmp_path / "a.parquet"))
+    found, _ = recording.read(written(tmp_path / "a.parquet"))
     assert all(isinstance(row.kind, Event) for row in found)

@@ -1,0 +1,60 @@
+"""Our end of a BPF ring buffer whose records are all alike: read as an array, not one by one.
+
+Source: Documentation/bpf/ringbuf.rst. The data is mapped twice in a row, so what is there is
+always one piece of memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pinlab.field import bpf
+
+HEADER: Final = 8
+_BUSY, _DISCARDED = 1 << 31, 1 << 30
+
+
+class Ring:
+    """A ring of records of one type."""
+
+    def __init__(self, size: int, record: np.dtype[Any]) -> None:
+        """`size` bytes, a power of two; `record` with its header. Raises OSError."""
+        self.size = size
+        self.fd = bpf.ring_map(size)
+        self._record = record
+        try:
+            self._consumer = mmap.mmap(self.fd, mmap.PAGESIZE)
+            length = mmap.PAGESIZE + 2 * size
+            self._data = mmap.mmap(self.fd, length, prot=mmap.PROT_READ, offset=mmap.PAGESIZE)
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def take(self, most: int) -> npt.NDArray[Any]:
+        """At most so many of the records that are there, and give their room back."""
+        at = struct.unpack_from("<Q", self._consumer)[0]
+        end = struct.unpack_from("<Q", self._data)[0]
+        place = mmap.PAGESIZE + (at & (self.size - 1))
+        there = min((end - at) // self._record.itemsize, most)
+        if not there:
+            return np.empty(0, self._record)
+        found = np.frombuffer(self._data, self._record, there, place)
+        unfinished = np.flatnonzero(found["header"] & _BUSY)
+        # Copied whole: what is behind the consumer's position may be written over.
+        taken = found[: unfinished[0] if len(unfinished) else there].copy()
+        del found
+        struct.pack_into("<Q", self._consumer, 0, at + len(taken) * self._record.itemsize)
+        whole: npt.NDArray[Any] = taken[taken["header"] & _DISCARDED == 0]
+        return whole
+
+    def close(self) -> None:
+        """Give it back."""
+        self._consumer.close()
+        self._data.close()
+        os.close(self.fd)
