@@ -82,8 +82,7 @@ def watch(
     if json:
         end = dict(report.verdicts_to_json(monitor, meta))
         end.pop("violations")
-        end["microseconds_per_record"] = round(cost.microseconds, 2)
-        end["records"] = cost.records
+        end |= report.cost_to_json(cost)
         _line(end)
     else:
         show(report.verdicts_to_text(monitor, meta))

@@ -80,15 +80,27 @@ class JudgeJson(TypedDict):
     violations: list[ViolationJson]
 
 
-class RecordJson(TypedDict):
+class CostJson(TypedDict):
+    """What watching took. `kernel_*` is null where the kernel does not measure its programs.
+
+    `sustained_per_second` are the records that this process keeps up with; null: too few to say.
+    """
+
+    records: int
+    seconds: float
+    microseconds_per_record: float
+    sustained_per_second: int | None
+    kernel_runs: int
+    kernel_microseconds_per_run: float | None
+
+
+class RecordJson(CostJson):
     """`pinlab record --json`."""
 
     schema: Literal["pinlab.record/1"]
     file: str
     rows: int
     lost: int
-    seconds: float
-    microseconds_per_record: float
     hooks: list[str]
     failed: list[str]
     note: str
@@ -252,11 +264,23 @@ def record_to_json(file: str, rows: int, cost: Cost, meta: Meta) -> RecordJson:
         "file": file,
         "rows": rows,
         "lost": meta.lost,
-        "seconds": round(cost.seconds, 3),
-        "microseconds_per_record": round(cost.microseconds, 2),
         "hooks": list(meta.attached),
         "failed": list(meta.failed),
         "note": meta.note,
+        **cost_to_json(cost),
+    }
+
+
+def cost_to_json(cost: Cost) -> CostJson:
+    """What watching took."""
+    kernel, sustained = cost.kernel_microseconds, cost.sustained
+    return {
+        "records": cost.records,
+        "seconds": round(cost.seconds, 3),
+        "microseconds_per_record": round(cost.microseconds, 2),
+        "sustained_per_second": None if sustained is None else int(sustained),
+        "kernel_runs": cost.runs,
+        "kernel_microseconds_per_run": None if kernel is None else round(kernel, 3),
     }
 
 
@@ -266,4 +290,8 @@ def cost_to_text(cost: Cost) -> str:
     line = f"{cost.records:,} records in {cost.seconds:.1f} s ({rate:,.0f}/s), {cost.lost:,} lost"
     if cost.records:
         line += f"; {cost.microseconds:.1f} us of ours for each"
+    if cost.sustained is not None:
+        line += f" (keeps up with {cost.sustained:,.0f}/s)"
+    if cost.kernel_microseconds is not None:
+        line += f"; {cost.kernel_microseconds:.2f} us of the kernel each of {cost.runs:,} times"
     return line

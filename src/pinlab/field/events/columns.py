@@ -20,7 +20,15 @@ from pinlab.objectives.events import Event
 RAW: Final = "raw_tp"
 INFERRED: Final = "inferred"
 
-_KINDS = {event: number for number, event in enumerate(Event)}
+# Dictionaries of the columns of names. Arrow looks for pandas at each list that it is given, so
+# it is given them once.
+_KINDS: Final[tuple[str, ...]] = tuple(Event)
+_SOURCES: Final[tuple[str, ...]] = (RAW, INFERRED)
+_OPS: Final[tuple[str, ...]] = ("READ", "WRITE")
+_DICTIONARIES: Final = {names: pa.array(list(names)) for names in (_KINDS, _SOURCES, _OPS)}
+_NUMBERS: Final = {
+    names: {name: number for number, name in enumerate(names)} for names in _DICTIONARIES
+}
 
 
 class Emitted(NamedTuple):
@@ -59,7 +67,7 @@ class Columns:
     """Makes batches whose rows are numbered through."""
 
     def __init__(self, kernel: str, flag_bits: Mapping[str, int], names: Names) -> None:
-        self._kernel = kernel
+        self._kernel = pa.array([kernel])
         self._private = 1 << flag_bits["private"]
         self._names = names
         self._mappings: dict[int, int] = {}
@@ -77,11 +85,9 @@ class Columns:
         io_dev = np.array(made["io_dev"])
         columns: dict[str, Any] = {
             "seq": np.arange(self._rows, self._rows + count, dtype="u8"),
-            "src": _named(made["src"]),
-            "kernel": _same(self._kernel, count),
-            "kind": pa.DictionaryArray.from_arrays(
-                np.array([_KINDS[kind] for kind in made["kind"]], "i4"), list(_KINDS)
-            ),
+            "src": _named(made["src"], _SOURCES),
+            "kernel": pa.DictionaryArray.from_arrays(np.zeros(count, "i4"), self._kernel),
+            "kind": _named(made["kind"], _KINDS),
             "pfn": of["page"],
             "head_pfn": of["head"],
             "pincount": _nullable(of["pincount"], of["pincount"] == NONE),
@@ -91,7 +97,7 @@ class Columns:
             "ino": _nullable(of["ino"], ~has_file),
             "has_private": of["flags"] & self._private != 0,
             "comm": _text(of["comm"]),
-            "op": _named(made["op"]),
+            "op": _named(made["op"], _OPS),
             "io_id": _nullable(io_id, io_id == NONE),
             "io_dev": _nullable(io_dev, io_dev == NONE),
             "io_pinned": pa.array(np.array(made["io_pinned"]), mask=io_id == NONE),
@@ -127,13 +133,11 @@ def _nullable(values: npt.NDArray[Any], absent: npt.NDArray[Any]) -> Any:
     return pa.array(np.where(absent, 0, values), mask=absent)
 
 
-def _named(values: Sequence[str]) -> Any:
-    """Names as a dictionary; null for an empty one."""
-    return pa.array([value or None for value in values]).dictionary_encode()
-
-
-def _same(value: str, count: int) -> Any:
-    return pa.DictionaryArray.from_arrays(np.zeros(count, "i4"), [value])
+def _named(values: Sequence[str], names: tuple[str, ...]) -> Any:
+    """Names out of a few; null for an empty one."""
+    numbers = _NUMBERS[names]
+    codes = np.array([numbers.get(value, NONE) for value in values], "i4")
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == NONE), _DICTIONARIES[names])
 
 
 def _text(values: npt.NDArray[Any]) -> Any:

@@ -21,11 +21,14 @@ from pinlab.field.events.schema import Meta
 from pinlab.field.events.source import RING_BYTES, Source
 from pinlab.field.events.symbols import Symbols
 
-PERIOD = 0.02
+PERIOD = 0.05
 """Seconds between two looks at the ring."""
 
 BATCH = 1 << 14
 """Records of a batch, at most."""
+
+MANY = 1 << 10
+"""Records of a batch from which on it tells how many we keep up with: less is mostly overhead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,13 @@ class Cost:
     lost: int
     seconds: float
     busy: float
-    """Seconds of it that this process spent on records."""
+    """Seconds of it that this process spent on records: reading, judging, telling."""
     runs: int = 0
     """Times that a tracepoint was reached and our program ran."""
     kernel: float = 0.0
     """Seconds of it in those programs, where the kernel measures them; else 0."""
+    sustained: float | None = None
+    """Records a second that are kept up with; None if there never were enough at once to say."""
 
     @property
     def microseconds(self) -> float:
@@ -52,15 +57,6 @@ class Cost:
     def kernel_microseconds(self) -> float | None:
         """Microseconds of the kernel each time; None if nobody measured."""
         return 1e6 * self.kernel / self.runs if self.runs and self.kernel else None
-
-    @property
-    def sustained(self) -> float | None:
-        """Records a second that this process keeps up with; None if there were too few to say."""
-        return self.records / self.busy if self.records >= FEW and self.busy else None
-
-
-FEW = 1000
-"""Records below which their cost is mostly that of looking for them."""
 
 
 class Stream:
@@ -92,7 +88,8 @@ class Stream:
         self._touched: set[int] = set()
         self._began = time.monotonic_ns()
         self._busy = 0.0
-        self._records = self._rows = self._missed = 0
+        self._many_busy = 0.0
+        self._records = self._rows = self._many = self._missed = 0
 
     @property
     def stacks(self) -> list[tuple[str, ...]]:
@@ -110,23 +107,28 @@ class Stream:
         return 1 << self.flag_bits["writeback"] if self._only.pinned else 0
 
     def take(self) -> Iterator[Batch]:
-        """What is there now, in batches."""
+        """What is there now, in batches. What is done with one counts as its cost."""
         while True:
             began = time.perf_counter()
             missed = self._source.ran.missed
             records = self._source.take(BATCH)
-            if missed > self._missed:
-                self._normaliser.gap(missed - self._missed)
-                self._missed = missed
-            rows = self._normaliser.batch(self._of_pid(records))
-            self._records += len(records)
-            self._rows += len(rows)
+            self._normaliser.gap(missed - self._missed)
+            self._missed = missed
             if len(records):
-                self._busy += time.perf_counter() - began
-            if rows:
-                yield rows
+                rows = self._normaliser.batch(self._of_pid(records))
+                self._rows += len(rows)
+                if rows:
+                    yield rows
+                self._count(len(records), time.perf_counter() - began)
             if len(records) < BATCH:
                 return
+
+    def _count(self, records: int, seconds: float) -> None:
+        self._records += records
+        self._busy += seconds
+        if records >= MANY:
+            self._many += records
+            self._many_busy += seconds
 
     def _of_pid(self, records: Records) -> Records:
         """Only folios that a process has touched, from then on."""
@@ -174,6 +176,7 @@ class Stream:
             self._busy,
             ran.times,
             ran.nanoseconds / 1e9,
+            self._many / self._many_busy if self._many_busy else None,
         )
 
     def meta(self, note: str = "") -> Meta:
