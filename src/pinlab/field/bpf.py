@@ -1,8 +1,8 @@
 """bpf(2) by ctypes and the few instructions we need: no compiler, no library, no headers.
 
 A program here only reads kernel memory into a map of ours. It hangs on no event, and
-BPF_PROG_TEST_RUN runs it once, when asked; or `attach` hangs it on a raw tracepoint. It is gone
-with its descriptors.
+BPF_PROG_TEST_RUN runs it once, when asked; or `attach` hangs it on a raw tracepoint or, where the
+kernel allows that, on a function. It is gone with its descriptors.
 
 Source: include/uapi/linux/bpf.h; the numbers are ABI.
 """
@@ -28,7 +28,8 @@ _MAP_CREATE, _MAP_LOOKUP, _PROG_LOAD, _PROG_TEST_RUN = 0, 1, 5, 10
 _RAW_TRACEPOINT_OPEN, _ENABLE_STATS = 17, 32
 _MAP_TYPE_ARRAY, _MAP_TYPE_STACKS, _MAP_TYPE_RINGBUF = 2, 7, 27
 _F_MMAPABLE = 1 << 10
-PROG_TYPE_RAW_TRACEPOINT = 17
+_PROG_TYPE_RAW_TRACEPOINT, _PROG_TYPE_TRACING = 17, 26
+_TRACE_FENTRY, _TRACE_FEXIT = 24, 25
 
 GET_CURRENT_TASK = 35
 PROBE_READ_KERNEL = 113
@@ -186,11 +187,24 @@ def measured() -> int:
     return _bpf(_ENABLE_STATS, struct.pack("<I", 0).ljust(16, b"\0"))
 
 
-def attach(program: Program, tracepoint: str) -> int:
-    """Hang a program on a raw tracepoint until the descriptor is closed. Raises OSError."""
-    name = ctypes.create_string_buffer(tracepoint.encode())
-    attributes = struct.pack("<QI", ctypes.addressof(name), program.fd).ljust(32, b"\0")
-    return _bpf(_RAW_TRACEPOINT_OPEN, attributes)
+def attach(program: Program, tracepoint: str | None = None) -> int:
+    """Hang a program on a raw tracepoint, or on the function it was loaded for.
+
+    It hangs there until the descriptor is closed. Raises OSError.
+    """
+    name = ctypes.create_string_buffer((tracepoint or "").encode())
+    address = ctypes.addressof(name) if tracepoint else 0
+    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QI", address, program.fd).ljust(32, b"\0"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The function that a program is loaded for."""
+
+    function: int
+    """Its type in the kernel's BTF."""
+    leaving: bool
+    """Run when it returns (fexit), rather than when it is called (fentry)."""
 
 
 _CONTEXT_WORDS = 4
@@ -205,17 +219,19 @@ class _Run:
 
 
 class Program:
-    """A loaded raw tracepoint program that hangs on no tracepoint."""
+    """A loaded program that hangs on nothing yet: for a raw tracepoint, or for a function."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, target: Target | None = None) -> None:
         """Load it. Raises OSError, whose `strerror` ends in what the verifier said."""
+        kind = _PROG_TYPE_TRACING if target else _PROG_TYPE_RAW_TRACEPOINT
+        place = 0 if target is None else _TRACE_FEXIT if target.leaving else _TRACE_FENTRY
         instructions = ctypes.create_string_buffer(code, len(code))
         licence = ctypes.create_string_buffer(b"GPL")
 
         def attributes(log: ctypes.Array[ctypes.c_char] | None) -> bytes:
             return struct.pack(
-                "<IIQQIIQII16sII",
-                PROG_TYPE_RAW_TRACEPOINT,
+                "<IIQQIIQII16sII36xII",
+                kind,
                 len(code) // 8,
                 ctypes.addressof(instructions),
                 ctypes.addressof(licence),
@@ -226,6 +242,8 @@ class Program:
                 0,
                 b"pinlab",
                 0,
+                place,
+                target.function if target else 0,
                 0,
             ).ljust(144, b"\0")
 

@@ -29,6 +29,8 @@ class Kernel:
     records: list[dict[str, Any]] = field(default_factory=list)
     stacks: list[tuple[int, ...]] = field(default_factory=list)
     lost: int = 0
+    functions: tuple[Hook, ...] = ()
+    """Hooks that are functions and are watched."""
 
     def say(
         self,
@@ -44,6 +46,7 @@ class Kernel:
         pinned: bool = False,
         stack: tuple[int, ...] = (),
         mapping: int = 0xAA000,
+        count: int = 0,
     ) -> None:
         if stack:
             self.stacks.append(stack)
@@ -70,6 +73,7 @@ class Kernel:
                 "pinned": pinned,
                 "io_dev": dev,
                 "stack": len(self.stacks) - 1 if stack else record.NONE,
+                "count": count,
             }
         )
 
@@ -95,6 +99,7 @@ def rows(kernel: Kernel) -> tuple[list[Row], Meta]:
         "6.18",
         BITS,
         addresses=kernel.stacks.__getitem__,
+        functions=kernel.functions,
         names=Names(key=b"k"),
         symbol=SYMBOLS.__getitem__,
     )
@@ -141,6 +146,18 @@ def stripped(dirtier: int = DEVICE) -> Kernel:
     kernel.dirtied(MKWRITE, flags=DIRTY | PRIVATE)
     kernel.read_queued(flags=PRIVATE)
     kernel.dirtied(dirtier, refcount=PINNED)
+    return kernel
+
+
+def grabbed(*, write: bool = False) -> Kernel:
+    """Somebody whom no bio shows pins a page, and it is written back; functions are watched."""
+    kernel = Kernel(functions=(Hook.GRAB, Hook.PUT, Hook.CLEAN))
+    kernel.dirtied(MKWRITE)
+    kernel.say(Hook.GRAB, refcount=PINNED, flags=DIRTY, write=write, count=1)
+    kernel.say(Hook.CLEAN, refcount=PINNED)
+    kernel.write_queued(refcount=PINNED)
+    kernel.write_done(refcount=PINNED)
+    kernel.say(Hook.PUT, refcount=PINNED, count=1)
     return kernel
 
 

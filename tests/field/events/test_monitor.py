@@ -97,6 +97,18 @@ def test_a_pin_that_no_tracepoint_shows_decides_nothing() -> None:
     assert outcomes(kernel) == ("inconclusive", "holds")
 
 
+def test_a_pin_that_a_function_shows_decides() -> None:
+    assert outcomes(records.grabbed()) == ("violated", "holds")
+    assert outcomes(records.grabbed(write=True)) == ("holds", "holds")
+
+
+def test_a_verdict_names_its_sources() -> None:
+    rows, meta = records.rows(records.grabbed())
+    meta = replace(meta, attached=(*meta.attached, "try_grab_folio"))
+    bounds = verdicts(rows, meta)["O1"].bounds
+    assert bounds.endswith("raw tracepoints and fentry (try_grab_folio) of 6.18")
+
+
 def test_a_pin_under_a_writeback_that_was_not_seen_decides_nothing() -> None:
     kernel = Kernel()
     kernel.read_queued(flags=WRITEBACK)

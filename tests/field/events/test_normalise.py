@@ -138,6 +138,37 @@ def test_a_page_that_comes_back_to_the_cache_is_another_one() -> None:
     assert "dev_store?" not in kinds(kernel)
 
 
+def test_pins_that_functions_tell() -> None:
+    """Whoever may write the page may do so from the begin of its writeback on."""
+    assert kinds(records.grabbed()) == [
+        "fault_mkwrite?",
+        "dirty",
+        "pin",
+        "clean_for_io",
+        "wb_start",
+        "dev_store?",
+        "wb_end",
+        "unpin",
+    ]
+    assert "dev_store?" not in kinds(records.grabbed(write=True))
+
+
+def test_many_pins_of_one_call_are_some_rows() -> None:
+    kernel = Kernel(functions=(Hook.GRAB, Hook.PUT))
+    kernel.say(Hook.GRAB, refcount=PINNED, count=512)
+    kernel.say(Hook.PUT, refcount=PINNED, count=511)
+    assert kinds(kernel) == ["pin"] * 4 + ["unpin"] * 4
+    kernel.write_queued(refcount=PINNED)
+    assert kinds(kernel)[-2:] == ["wb_start", "dev_store?"]  # one of them is left
+
+
+def test_a_pin_that_the_counts_do_not_show_is_not_believed() -> None:
+    kernel = Kernel(functions=(Hook.GRAB, Hook.PUT))
+    kernel.say(Hook.GRAB, refcount=PINNED, count=1)
+    kernel.write_queued()
+    assert "dev_store?" not in kinds(kernel)
+
+
 def test_numbers_of_ios_are_not_used_twice() -> None:
     kernel = Kernel()
     for _ in range(3):

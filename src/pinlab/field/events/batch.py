@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pinlab.field.events.schema import SCHEMA, Row, maybe_pinned
+from pinlab.field.events.schema import SCHEMA, Row, pins
 from pinlab.objectives.events import Event
 
 
@@ -84,8 +84,7 @@ class Batch(Sequence[Row]):
     @cached_property
     def maybe_pinned(self) -> list[bool]:
         """Of which folios folio_maybe_dma_pinned() says so, by the counts of each row."""
-        pins = maybe_pinned(self._array("refcount"), self._array("pincount"))
-        return list(pins.tolist())
+        return list((pins(self._array("refcount"), self._array("pincount")) > 0).tolist())
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         column = self.columns[name]

@@ -18,12 +18,13 @@ from pinlab.field.events.schema import SCHEMA
 from pinlab.objectives.events import Event
 
 RAW: Final = "raw_tp"
+FENTRY: Final = "fentry"
 INFERRED: Final = "inferred"
 
 # Dictionaries of the columns of names. Arrow looks for pandas at each list that it is given, so
 # it is given them once.
 _KINDS: Final[tuple[str, ...]] = tuple(Event)
-_SOURCES: Final[tuple[str, ...]] = (RAW, INFERRED)
+_SOURCES: Final[tuple[str, ...]] = (RAW, FENTRY, INFERRED)
 _OPS: Final[tuple[str, ...]] = ("READ", "WRITE")
 _DICTIONARIES: Final = {names: pa.array(list(names)) for names in (_KINDS, _SOURCES, _OPS)}
 _NUMBERS: Final = {

@@ -7,7 +7,7 @@ Prototypes of raw tracepoints are no promise of the kernel, so each is compared 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from pinlab.field.errors import LayoutError
 from pinlab.field.layout.btf import Btf
@@ -18,7 +18,11 @@ PAGE_BYTES = 64
 
 
 class Hook(IntEnum):
-    """What a raw record is about, by number as the program writes it."""
+    """What a raw record is about, by number as the program writes it.
+
+    The last three are functions, which not every kernel lets us watch: a pin was taken by GUP, a
+    pin goes, PG_dirty was cleared for writeback.
+    """
 
     DIRTY = 1
     CACHE_ADD = 2
@@ -26,6 +30,9 @@ class Hook(IntEnum):
     BIO_QUEUE = 4
     BIO_COMPLETE = 5
     RQ_COMPLETE = 6
+    GRAB = 7
+    PUT = 8
+    CLEAN = 9
 
 
 TRACEPOINTS: dict[Hook, tuple[str, tuple[str, ...]]] = {
@@ -39,15 +46,59 @@ TRACEPOINTS: dict[Hook, tuple[str, tuple[str, ...]]] = {
 """Each tracepoint by name, and what follows the `void *` in its prototype."""
 
 
+class Success(Enum):
+    """By what a function says that it did it."""
+
+    ZERO = "returns 0"
+    OTHER = "returns other than 0"
+    CALLED = "is called"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that says more than any tracepoint, where the kernel lets us watch functions.
+
+    Its first parameter is the folio, or a page of it. If it has three, the second says how many
+    references and the third is FOLL_ flags, of which FOLL_PIN must be there. Source: mm/gup.c,
+    mm/page-writeback.c. A copy that the compiler made inline in some caller is not seen.
+    """
+
+    hook: Hook
+    name: str
+    parameters: tuple[str, ...]
+    success: Success
+
+
+_COUNTED = ("int", "unsigned int")
+FUNCTIONS = (
+    Function(Hook.GRAB, "try_grab_folio", ("struct folio *", *_COUNTED), Success.ZERO),
+    Function(Hook.GRAB, "try_grab_folio_fast", ("struct page *", *_COUNTED), Success.OTHER),
+    Function(Hook.PUT, "gup_put_folio", ("struct folio *", *_COUNTED), Success.CALLED),
+    Function(Hook.CLEAN, "folio_clear_dirty_for_io", ("struct folio *",), Success.OTHER),
+)
+
+
 def mismatch(btf: Btf, hook: Hook) -> str:
     """Why a tracepoint cannot be used in this kernel; empty if it can."""
     name, expected = TRACEPOINTS[hook]
     found = btf.parameters(f"btf_trace_{name}")
     if found is None:
         return f"{name}: this kernel has no such tracepoint"
-    if found[1:] != expected:
-        return f"{name}: its prototype is ({', '.join(found[1:])}), not ({', '.join(expected)})"
-    return ""
+    return _differs(name, found[1:], expected)
+
+
+def function_mismatch(btf: Btf, function: Function) -> str:
+    """Why a function cannot be watched in this kernel; empty if it can."""
+    found = btf.parameters(function.name)
+    if found is None:
+        return f"{function.name}: this kernel has no such function"
+    return _differs(function.name, found, function.parameters)
+
+
+def _differs(name: str, found: tuple[str, ...], expected: tuple[str, ...]) -> str:
+    if found == expected:
+        return ""
+    return f"{name}: its prototype is ({', '.join(found)}), not ({', '.join(expected)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +127,9 @@ class EventLayout:
     sb_dev: int
     pinned_flag: int
     """The bit of bi_flags that says BIO_PAGE_PINNED; before 6.5 there is none."""
+    foll_pin: int
+    foll_write: int
+    """Masks of FOLL_ flags; 0 where the kernel's types do not say."""
 
     @property
     def bio_bytes(self) -> int:
@@ -115,4 +169,6 @@ def event_layout(btf: Btf) -> EventLayout:
         inode_sb=at("inode", "i_sb"),
         sb_dev=at("super_block", "s_dev"),
         pinned_flag=-1 if pinned is None else pinned,
+        foll_pin=btf.enumerator("FOLL_PIN") or 0,
+        foll_write=btf.enumerator("FOLL_WRITE") or 0,
     )

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pinlab import objectives
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import RAW
+from pinlab.field.events.layout import FUNCTIONS
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.symbols import Told, told
 from pinlab.objectives.automaton import Automaton
@@ -304,7 +305,7 @@ class Monitor:
     def _verdict(self, name: str, meta: Meta) -> Verdict:
         tally = self.tally[name]
         seconds = max(0, self.last_ns - self.first_ns) / 1e9
-        by = "the lab" if meta.kernel == MODEL else f"raw tracepoints of {meta.kernel}"
+        by = "the lab" if meta.kernel == MODEL else f"{_sources(meta)} of {meta.kernel}"
         folios = "folios while pinned" if meta.pinned_only else "folios"
         bounds = (
             f"{tally.events:,} events of {len(tally.folios):,} {folios} in {seconds:.1f} s, {by}"
@@ -336,6 +337,12 @@ class Monitor:
         if not tally.events:
             return Verdict.inconclusive("no event was seen that it listens to", bounds)
         return Verdict.holds(bounds)
+
+
+def _sources(meta: Meta) -> str:
+    """What the events come from."""
+    functions = [each.name for each in FUNCTIONS if each.name in meta.attached]
+    return "raw tracepoints" + (f" and fentry ({', '.join(functions)})" if functions else "")
 
 
 def _safe(automaton: Automaton) -> str:

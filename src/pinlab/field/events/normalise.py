@@ -13,27 +13,34 @@ inferred, and from what (docs/events.md has the argument):
 - FAULT_MKWRITE is inferred from the stack of the DIRTY, which the file system's own code is on;
 - the file system's private data came, or went, when PG_private says other than it did.
 
+Where functions may be watched (fentry) less is inferred: CLEAN_FOR_IO is told, and so are the pins
+of all users of get_user_pages. A folio that one of them pinned to be written, and whose writeback
+begins, is stored into from then on at any time: DEV_STORE (inferred).
+
 The counts of each record correct what we believe: without PG_writeback no writeback is in flight,
 without a pin no device holds the folio. After a gap nothing is believed any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import starmap
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pinlab.field.events.batch import Batch
-from pinlab.field.events.columns import INFERRED, RAW, Columns, Emitted, Names
+from pinlab.field.events.columns import FENTRY, INFERRED, RAW, Columns, Emitted, Names
 from pinlab.field.events.layout import Hook
 from pinlab.field.events.record import NONE, Records
-from pinlab.field.events.schema import maybe_pinned
+from pinlab.field.events.schema import pins
 from pinlab.field.events.symbols import Symbols, Told, told
 from pinlab.objectives.events import Event
 
 _Io = tuple[int, int]
 """Which I/O: the address of its bvecs, and its device (a loop device passes bvecs on)."""
+
+MANY: Final = 4
+"""Rows of one call that takes or drops more pins: no automaton counts further."""
 
 COMPLETIONS = (Hook.BIO_COMPLETE, Hook.RQ_COMPLETE)
 
@@ -51,13 +58,14 @@ class _Seen(NamedTuple):
     write: bool
     pinned: bool
     """The I/O holds pins."""
-    held: bool
-    """The folio is pinned by somebody."""
+    pins: int
+    """Of the folio, by its counts."""
     cached: bool
     writeback: bool
     dirty: bool
     private: bool
     stack: int
+    refs: int
 
     @property
     def op(self) -> str:
@@ -79,13 +87,16 @@ class _Believed:
     reads: dict[_Io, _InFlight] = field(default_factory=dict)
     pinned_writes: dict[_Io, _InFlight] = field(default_factory=dict)
     writes: dict[_Io, _InFlight] = field(default_factory=dict)
+    grabbed: int = 0
+    """Pins for writing that GUP took, as far as functions are watched."""
     dirty: bool = False
     private: bool = False
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to remember."""
-        return not (self.reads or self.writes or self.pinned_writes or self.dirty or self.private)
+        flights = self.reads or self.writes or self.pinned_writes
+        return not (flights or self.grabbed or self.dirty or self.private)
 
 
 class Normaliser:
@@ -97,10 +108,15 @@ class Normaliser:
         flag_bits: Mapping[str, int],
         *,
         addresses: Callable[[int], tuple[int, ...]],
+        functions: Collection[Hook] = (),
         names: Names | None = None,
         symbol: Callable[[int], str] | None = None,
     ) -> None:
-        """`addresses` gives the stack that has a number, `symbol` the function at an address."""
+        """`addresses` gives the stack that has a number, `symbol` the function at an address.
+
+        `functions` are the hooks that are functions and are watched.
+        """
+        self._clean_is_told = Hook.CLEAN in functions
         self.stacks: list[tuple[str, ...]] = []
         self._columns = Columns(kernel, flag_bits, names or Names())
         self._flags = [1 << flag_bits[name] for name in ("writeback", "dirty", "private")]
@@ -148,10 +164,11 @@ class Normaliser:
             zip(of("io"), of("io_dev"), strict=True),
             of("write"),
             of("pinned"),
-            maybe_pinned(records["refcount"], records["pincount"]).tolist(),
+            pins(records["refcount"], records["pincount"]).tolist(),
             (records["mapping"] != 0).tolist(),
             *((records["flags"] & mask != 0).tolist() for mask in self._flags),
             of("stack"),
+            of("count"),
             strict=True,
         )
 
@@ -174,6 +191,15 @@ class Normaliser:
             case Hook.CACHE_DEL:
                 self._emit(seen, Event.CACHE_DEL)
                 believed.dirty = believed.private = False
+            case Hook.CLEAN:
+                self._emit(seen, Event.CLEAN_FOR_IO, FENTRY)
+                believed.dirty = False
+            case Hook.GRAB:
+                self._grabbed(seen, believed)
+            case Hook.PUT:
+                believed.grabbed = max(0, believed.grabbed - seen.refs)
+                for _ in range(min(seen.refs, MANY)):
+                    self._emit(seen, Event.UNPIN, FENTRY)
         if believed.idle:
             del self._folios[seen.head]
 
@@ -186,7 +212,8 @@ class Normaliser:
             believed.private = seen.private
             kind = Event.ATTACH_BUFFERS if seen.private else Event.RELEASE_BUFFERS
             self._emit(seen, kind, INFERRED)
-        if not seen.held and (believed.reads or believed.pinned_writes):
+        believed.grabbed = min(believed.grabbed, seen.pins)
+        if not seen.pins and (believed.reads or believed.pinned_writes):
             for op, flights in (("READ", believed.reads), ("WRITE", believed.pinned_writes)):
                 for io, flight in flights.items():
                     self._emit(seen, Event.UNPIN, INFERRED, op, flight.io_id, io[1])
@@ -215,12 +242,22 @@ class Normaliser:
 
     def _written_back(self, seen: _Seen, believed: _Believed, number: int) -> None:
         """The first write of a writeback of the folio is queued."""
-        if not seen.dirty:
+        if not seen.dirty and not self._clean_is_told:
             believed.dirty = False
             self._emit(seen, Event.CLEAN_FOR_IO, INFERRED, "WRITE", number)
         self._emit(seen, Event.WRITEBACK_START, RAW, "WRITE", number)
         for (_, device), read in believed.reads.items():
             self._emit(seen, Event.DEV_STORE, INFERRED, "READ", read.io_id, device)
+        if believed.grabbed and not believed.reads:
+            self._emit(seen, Event.DEV_STORE, INFERRED, "READ")
+
+    def _grabbed(self, seen: _Seen, believed: _Believed) -> None:
+        """GUP took pins; a READ, as bios call it, is one whose holder may write the memory."""
+        if not seen.write:
+            believed.grabbed += seen.refs
+        stack = self._stack(seen.stack)
+        for _ in range(min(seen.refs, MANY)):
+            self._emit(seen, Event.PIN, FENTRY, seen.op, stack=stack)
 
     def _number(self, io: _Io) -> int:
         if io not in self._io_ids:

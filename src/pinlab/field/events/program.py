@@ -38,7 +38,7 @@ from pinlab.field.bpf import (
 from pinlab.field.events import assembler as a
 from pinlab.field.events import record
 from pinlab.field.events.assembler import Item, Label
-from pinlab.field.events.layout import EventLayout, Hook
+from pinlab.field.events.layout import EventLayout, Function, Hook, Success
 from pinlab.field.layout.page import PIN_BIAS
 
 FRAMES: Final = 24
@@ -57,6 +57,7 @@ _CONTEXT, _VECS, _INDEX, _DONE, _LEFT, _AT, _END, _HOST = (-8 * i for i in range
 _BUDGET, _OPF, _STATUS, _DEV, _TEMP, _MAPPING, _HEAD = (-8 * i for i in range(9, 16))
 _BVEC = -136
 _INO, _MODE, _SB_DEV = -144, -152, -160
+_COUNT = -168
 _BIO = -168
 
 S_IFMT: Final = 0o170000
@@ -95,7 +96,7 @@ def _get(to: int, size: int, register: int, offset: int = 0) -> list[Item]:
 
 def of_folio(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> bytes:
     """A tracepoint whose first argument is a folio."""
-    zero = (_END, _VECS, _OPF, _STATUS, _DEV)
+    zero = (_END, _VECS, _OPF, _STATUS, _DEV, _COUNT)
     return a.assemble(
         [
             a.op(0x7B, R10, R1, _CONTEXT),
@@ -103,6 +104,51 @@ def of_folio(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> bytes
             store(R10, R6, _AT),
             *(a.store_imm(R10, place, 0) for place in zero),
             *_record(hook, layout, maps, only),
+            Label("next"),
+            Label("end"),
+            mov_imm(R0, 0),
+            bpf.EXIT,
+        ]
+    )
+
+
+def of_function(function: Function, layout: EventLayout, maps: Maps, only: Filter) -> bytes:
+    """A function, on entry or, if its success is to be known, on return."""
+    zero = (_END, _VECS, _OPF, _STATUS, _DEV, _COUNT)
+    count = len(function.parameters)
+    items: list[Item] = [
+        a.op(0x7B, R10, R1, _CONTEXT),
+        mov(R6, R1),
+        load(R2, R6, 0),
+        store(R10, R2, _AT),
+        *(a.store_imm(R10, place, 0) for place in zero),
+    ]
+    if function.success is not Success.CALLED:
+        # A returned int or bool has 32 bits of meaning, a pointer has a lower half too.
+        items += [
+            load(R2, R6, 8 * count),
+            *([a.op(0xBC, R2, R2)] if function.success is Success.ZERO else []),
+            (a.if_not if function.success is Success.ZERO else a.if_equal)(R2, 0, "end"),
+        ]
+    if count == 3:
+        items += [
+            load(R2, R6, 8),
+            store(R10, R2, _COUNT),
+            load(R2, R6, 16),
+            mov(R3, R2),
+            a.and_imm(R3, layout.foll_pin),
+            a.if_equal(R3, 0, "end"),
+            a.and_imm(R2, layout.foll_write),
+            a.if_not(R2, 0, "written"),
+            a.store_imm(R10, _OPF, 1),  # the holder only reads: a WRITE, as bios call it
+            Label("written"),
+        ]
+    # To the verifier the argument is a pointer to a structure. Copied it is but a number.
+    items += [mov(R3, R10), add_imm(R3, _AT), a.slot(R1, _AT), mov_imm(R2, 8), call(a.READ_KERNEL)]
+    return a.assemble(
+        [
+            *items,
+            *_record(function.hook, layout, maps, only),
             Label("next"),
             Label("end"),
             mov_imm(R0, 0),
@@ -122,6 +168,7 @@ def of_bio(
     )
     return a.assemble(
         [
+            a.store_imm(R10, _COUNT, 0),
             *_first_bio(hook, layout),
             mov_imm(R7, 0),
             Label("bio"),
@@ -415,6 +462,7 @@ def _record(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> list[I
         "ino": _INO,
         "mode": _MODE,
         "dev": _SB_DEV,
+        "count": _COUNT,
     }
     orphan: list[Item] = []
     if hook in (Hook.BIO_COMPLETE, Hook.RQ_COMPLETE, Hook.BIO_QUEUE) and layout.pinned_flag >= 0:
@@ -458,7 +506,11 @@ def _record(hook: Hook, layout: EventLayout, maps: Maps, only: Filter) -> list[I
         load(R3, R10, _HEAD),
         call(a.READ_KERNEL),
         *_after(layout),
-        *(_stack(maps) if hook is Hook.DIRTY else [a.store_imm(R9, at["stack"], record.NONE)]),
+        *(
+            _stack(maps)
+            if hook in (Hook.DIRTY, Hook.GRAB)
+            else [a.store_imm(R9, at["stack"], record.NONE)]
+        ),
         mov(R1, R9),
         mov_imm(R2, a.NO_WAKEUP),
         call(a.RING_SUBMIT),

@@ -34,8 +34,9 @@ _FIELDS: Final = {
     "mode": (248, "<u8"),
     "dev": (256, "<u8"),
     "stack": (264, "<i8"),
+    "count": (272, "<u8"),
 }
-BYTES: Final = 272
+BYTES: Final = 280
 COPIED: Final = 128
 """Bytes of a record, and of a folio in it."""
 
@@ -72,6 +73,7 @@ RECORD: Final = np.dtype(
         ("io_dev", "u4"),
         ("status", "u1"),
         ("stack", "i4"),  # its number in the map of stacks
+        ("count", "u4"),  # of a pin taken or dropped: how many references
     ]
 )
 """A record decoded."""
@@ -99,6 +101,7 @@ def decode(raw: npt.NDArray[Any], layout: EventLayout, vmemmap: int) -> Records:
     found = np.empty(len(raw), RECORD)
     for name in ("hook", "ts_ns", "comm", "lost", "cpu", "pages", "ino", "dev", "io", "stack"):
         found[name] = raw[name]
+    found["count"] = raw["count"] & 0xFFFFFFFF
     found["io_dev"] = raw["io_dev"] & 0xFFFFFFFF
     found["status"] = raw["status"] & 0xFF
     found["pid"] = raw["pid_tgid"] >> np.uint64(32)

@@ -64,7 +64,7 @@ class Row:
     ts_ns: int
     cpu: int
     src: str
-    """raw_tp: a tracepoint said so; inferred: it follows from one; model: the lab said so."""
+    """raw_tp: a tracepoint said so; fentry: a function; inferred: it follows; model: of the lab."""
     kernel: str
     kind: Event
     pfn: int
@@ -101,7 +101,7 @@ class Row:
     @property
     def maybe_pinned(self) -> bool:
         """Whether the folio was pinned, as far as its counts tell."""
-        return bool(maybe_pinned(self.refcount, NONE if self.pincount is None else self.pincount))
+        return bool(pins(self.refcount, NONE if self.pincount is None else self.pincount) > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ class Meta:
     kernel: str
     btf_sha256: str
     attached: tuple[str, ...]
-    """Tracepoints whose events are here."""
+    """Tracepoints, and functions, whose events are here."""
     failed: tuple[str, ...]
-    """Tracepoints that could not be attached, each with why."""
+    """Those that could not be attached, each with why."""
     ring_bytes: int
     lost: int
     """Events lost in all, also after the last row."""
@@ -131,11 +131,13 @@ class Meta:
     """How many rows there are, so that a file whose end is missing is known."""
 
 
-def maybe_pinned(refcounts: npt.ArrayLike, pincounts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """folio_maybe_dma_pinned(), include/linux/mm.h, of counts; a pincount of NONE: there is none.
+def pins(refcounts: npt.ArrayLike, pincounts: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Pins of folios by their counts; a pincount of NONE: there is none, the folio is small.
 
-    A reference count that has become negative is a large one.
+    Of a small folio they are what 1024 references each explain, so other references may add one.
+    Above 0 is what folio_maybe_dma_pinned() asks, include/linux/mm.h. A reference count that has
+    become negative is a large one.
     """
-    counts = np.asarray(pincounts)
-    small = np.asarray(refcounts, np.int64) & 0xFFFFFFFF >= PIN_BIAS
-    return np.where(counts == NONE, small, counts > 0)
+    exact = np.asarray(pincounts, np.int64)
+    biased = (np.asarray(refcounts, np.int64) & 0xFFFFFFFF) // PIN_BIAS
+    return np.where(exact == NONE, biased, exact)

@@ -16,10 +16,19 @@ from typing import Self
 from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
 from pinlab.field.events import program, record
-from pinlab.field.events.layout import TRACEPOINTS, Hook, event_layout, mismatch
+from pinlab.field.events.layout import (
+    FUNCTIONS,
+    TRACEPOINTS,
+    Function,
+    Hook,
+    Success,
+    event_layout,
+    function_mismatch,
+    mismatch,
+)
 from pinlab.field.events.record import Records
 from pinlab.field.events.ring import HEADER, Ring
-from pinlab.field.layout.btf import VMLINUX
+from pinlab.field.layout.btf import VMLINUX, Btf
 from pinlab.field.readers.live import LiveReader
 
 RING_BYTES = 64 << 20
@@ -35,6 +44,7 @@ class Source:
         self.ring_bytes = ring_bytes
         self.attached: list[str] = []
         self.failed: list[str] = []
+        self.functions: set[Hook] = set()
         with ExitStack() as stack:
             reader = stack.enter_context(LiveReader())
             self.kernel = reader.release
@@ -70,7 +80,7 @@ class Source:
 
     def _attach(self, reader: LiveReader, only: program.Filter) -> None:
         # What ends an interval comes before what begins it.
-        for hook in sorted(Hook, key=lambda each: -each):
+        for hook in sorted(TRACEPOINTS, reverse=True):
             name, _ = TRACEPOINTS[hook]
             if why := mismatch(reader.btf, hook):
                 self.failed.append(why)
@@ -90,6 +100,35 @@ class Source:
             self.attached.append(name)
         if not self.attached:
             raise ReaderError(f"no tracepoint could be attached: {'; '.join(self.failed)}")
+        self._attach_functions(reader.btf, only)
+
+    def _attach_functions(self, btf: Btf, only: program.Filter) -> None:
+        """Watch functions too, where the kernel lets us; without them more is inferred."""
+        refused: dict[str, list[str]] = {}
+        for function in FUNCTIONS:
+            if why := function_mismatch(btf, function):
+                self.failed.append(why)
+                continue
+            try:
+                self._attach_function(btf, function, only)
+            except OSError as error:
+                refused.setdefault(error.strerror or "", []).append(function.name)
+        self.failed += [f"{', '.join(names)}: fentry: {why}" for why, names in refused.items()]
+
+    def _attach_function(self, btf: Btf, function: Function, only: program.Filter) -> None:
+        number = btf.function(function.name)
+        assert number is not None
+        code = program.of_function(function, self.layout, self.maps, only)
+        target = bpf.Target(number, leaving=function.success is not Success.CALLED)
+        loaded = bpf.Program(code, target)
+        try:
+            self._links.append(bpf.attach(loaded))
+        except OSError:
+            loaded.close()
+            raise
+        self._programs.append(loaded)
+        self.attached.append(function.name)
+        self.functions.add(function.hook)
 
     def _load(self, hook: Hook, only: program.Filter) -> bpf.Program:
         if hook in (Hook.DIRTY, Hook.CACHE_ADD, Hook.CACHE_DEL):

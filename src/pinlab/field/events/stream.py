@@ -81,6 +81,7 @@ class Stream:
             self._source.kernel,
             self.flag_bits,
             addresses=self._source.stacks.addresses,
+            functions=self._source.functions,
             names=Names(raw),
             symbol=symbols.name,
         )

@@ -194,6 +194,10 @@ class Btf:
             type_id = self._words[at + 2]
         return None
 
+    def function(self, name: str) -> int | None:
+        """The type number of a function, by which a BPF program is hung on it."""
+        return self._find(name, _FUNC)
+
     # -- records ------------------------------------------------------------------------------
 
     def _record(self, type_id: int) -> tuple[int, int, int, bool]:
