@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab import objectives
+from pinlab.field.events.layout import Hook
 from pinlab.field.events.monitor import NEEDS, Monitor
 from pinlab.field.events.schema import Meta, Row
 from pinlab.lab import check
@@ -95,6 +96,16 @@ def test_a_pin_that_no_tracepoint_shows_decides_nothing() -> None:
     kernel.write_queued(refcount=PINNED)
     kernel.write_done(refcount=PINNED)
     assert outcomes(kernel) == ("inconclusive", "holds")
+
+
+def test_a_second_pin_that_no_tracepoint_shows_decides_nothing() -> None:
+    """One pin is a direct write's, which only reads the page; what the other does nobody knows."""
+    for refcount, expected in ((PINNED, "holds"), (PINNED + 1024, "inconclusive")):
+        kernel = Kernel()
+        kernel.say(Hook.BIO_QUEUE, io=1, write=True, pinned=True, refcount=PINNED)
+        kernel.write_queued(refcount=refcount)
+        kernel.write_done(refcount=refcount)
+        assert outcomes(kernel)[0] == expected
 
 
 def test_a_pin_that_a_function_shows_decides() -> None:

@@ -82,9 +82,9 @@ class Batch(Sequence[Row]):
         return list((indices == names.index(value)).tolist())
 
     @cached_property
-    def maybe_pinned(self) -> list[bool]:
-        """Of which folios folio_maybe_dma_pinned() says so, by the counts of each row."""
-        return list((pins(self._array("refcount"), self._array("pincount")) > 0).tolist())
+    def pins(self) -> list[int]:
+        """Pins of each folio by the counts of its row."""
+        return list(pins(self._array("refcount"), self._array("pincount")).tolist())
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         column = self.columns[name]

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pinlab import objectives
 from pinlab.field.events.batch import Batch
-from pinlab.field.events.columns import RAW
+from pinlab.field.events.columns import FENTRY, RAW
 from pinlab.field.events.layout import FUNCTIONS
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.symbols import Told, told
@@ -86,7 +86,8 @@ class _Folio:
 
     states: dict[str, str]
     history: list[Place] = field(default_factory=list)
-    pins: int = 0
+    seen: list[int] = field(default_factory=lambda: [0, 0])
+    """Pins that are there as tracepoints show it, and as functions do: mostly the same ones."""
     last: int = 0
     """How many rows had been seen at its last one."""
 
@@ -112,11 +113,22 @@ class _Columns(NamedTuple):
     flags: list[int]
     dropped: list[int]
     stack: list[int]
-    held: list[bool]
+    order: list[int]
+    pins: list[int]
     model: list[bool]
     read: list[bool]
     told: list[bool]
     """A tracepoint said so."""
+    function: list[bool]
+    """A function said so."""
+
+    def unseen(self, at: int, seen: Sequence[int]) -> bool:
+        """Whether the folio has a pin that no row shows, by the counts of this row.
+
+        One row may stand for several pins of a large folio, so there some row explains all.
+        """
+        explained = max(seen)
+        return not explained if self.order[at] and self.pins[at] else self.pins[at] > explained
 
 
 class Monitor:
@@ -167,10 +179,12 @@ class Monitor:
             batch.numbers("flags"),
             batch.numbers("dropped_before"),
             batch.numbers("stack_id"),
-            batch.maybe_pinned,
+            batch.numbers("order"),
+            batch.pins,
             batch.where("src", MODEL),
             batch.where("op", "READ"),
             batch.where("src", RAW),
+            batch.where("src", FENTRY),
         )
         for at in range(len(batch)):
             yield from self._see(batch, at, columns, stacks)
@@ -249,18 +263,14 @@ class Monitor:
             return
         kind = columns.kind[at]
         if kind is Event.PIN:
-            folio.pins += 1
+            folio.seen[columns.function[at]] += 1
             unseen = columns.flags[at] & self._writeback and folio.states["O1"] == "idle"
             if unseen and columns.read[at]:
                 self._doubt("O1", columns.seq[at], "pinned under a writeback whose begin is unseen")
         elif kind is Event.UNPIN:
-            folio.pins = max(0, folio.pins - 1)
-        elif (
-            kind is Event.WRITEBACK_START
-            and columns.told[at]
-            and columns.held[at]
-            and not folio.pins
-        ):
+            by = columns.function[at]
+            folio.seen[by] = max(0, folio.seen[by] - 1)
+        elif kind is Event.WRITEBACK_START and columns.told[at] and columns.unseen(at, folio.seen):
             self._doubt("O1", columns.seq[at], "written back while pinned by an unseen holder")
 
     def _doubt(self, name: str, seq: int, reason: str) -> None:
@@ -278,7 +288,7 @@ class Monitor:
                 del self._folios[head]
 
     def _quiet(self, folio: _Folio) -> bool:
-        return not folio.pins and folio.states.get("O1", "idle") == "idle"
+        return not any(folio.seen) and folio.states.get("O1", "idle") == "idle"
 
     def _sweep(self) -> None:
         """Forget what is long past, so that a long watch needs no more memory than a short one."""

@@ -99,9 +99,9 @@ class Row:
     """Events lost since the row before."""
 
     @property
-    def maybe_pinned(self) -> bool:
-        """Whether the folio was pinned, as far as its counts tell."""
-        return bool(pins(self.refcount, NONE if self.pincount is None else self.pincount) > 0)
+    def pins(self) -> int:
+        """Pins of the folio, as far as its counts tell."""
+        return int(pins(self.refcount, NONE if self.pincount is None else self.pincount))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Scene:
                 held.add(row.head_pfn)
             elif row.kind is Event.UNPIN:
                 held.discard(row.head_pfn)
-            elif row.kind is Event.CACHE_DEL and row.head_pfn in held and row.maybe_pinned:
+            elif row.kind is Event.CACHE_DEL and row.head_pfn in held and row.pins:
                 found.append(row)
         return found
 
