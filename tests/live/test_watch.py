@@ -9,8 +9,8 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from pinlab.field.events import program
 from pinlab.field.events.layout import Hook
 from pinlab.field.events.monitor import Monitor
 from pinlab.field.events.stream import Stream
-from pinlab.field.hold.kinds import bio
+from pinlab.field.hold.kind import Held
+from pinlab.field.hold.kinds import bio, fuse
 from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.objectives.verdict import Outcome
 from tests.live.test_hold_command import COMMAND
@@ -72,12 +73,13 @@ def mapped(path: Path) -> Iterator[tuple[int, Buffer]]:
         os.close(fd)
 
 
-def hazard(path: Path) -> None:
-    """O1 and then O2, by a device that withholds its answer; or skip."""
+def hazard(path: Path, how: Callable[[Buffer], AbstractContextManager[Held]] = bio.make) -> None:
+    """O1 and then O2, by somebody who withholds the answer for a while; or skip."""
     with mapped(path) as (fd, pages):
         try:
-            with bio.make(pages):
+            with how(pages):
                 os.fsync(fd)
+                time.sleep(1)
         except (FieldError, OSError) as error:
             pytest.skip(f"there is no device that withholds its answer: {error}")
 
@@ -130,8 +132,25 @@ def test_watched(file: Path) -> None:
     assert violation["file"] == str(file)
     assert violation["pid"] == os.getpid()
     assert violation["device"].startswith("7:")
+    assert [each["kind"] for each in violation["held_by"]] == ["bio"]
     assert lines[-1]["schema"] == "pinlab.judge/1"
     assert lines[-1]["verdict"] == "violated"
+
+
+def test_a_holder_that_no_tracepoint_shows_is_named(file: Path) -> None:
+    """FUSE pins without a bio: what it does nobody says, but who it is its walker knows."""
+    with file.open(), command("watch", "--file", str(file), "--json", "--for", "4") as child:
+        hazard(file, fuse.make)
+        lines = [json.loads(line) for line in child.communicate(timeout=20)[0].splitlines()]
+    if any("try_grab_folio" in name for name in lines[-1]["hooks"]):
+        pytest.skip("functions are watched here, so they show it")
+    undecided = next(line["undecided"] for line in lines if "undecided" in line)
+    assert undecided["objective"] == "O1"
+    assert "no tracepoint shows" in undecided["doubt"]
+    assert [each["kind"] for each in undecided["held_by"]] == ["fuse"]
+    assert os.getpid() in {each["pid"] for each in undecided["held_by"][0]["owners"]}
+    verdicts = {each["objective"]: each["verdict"] for each in lines[-1]["verdicts"]}
+    assert verdicts == {"O1": "inconclusive", "O2": "violated", "I3": "holds"}
 
 
 def test_the_bound_of_events(file: Path, tmp_path: Path) -> None:

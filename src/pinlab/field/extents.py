@@ -103,7 +103,7 @@ class Extents:
         """Every frame, in order."""
         return Extents.of_spans(self.pfn, self.pages.astype(np.uint64)).pfn
 
-    def covers(self, pfn: int) -> bool:
-        """Whether a frame is among them."""
+    def covers(self, pfn: int, pages: int = 1) -> bool:
+        """Whether a frame, or one of so many from there on, is among them."""
         start = self.pfn.astype(np.int64)
-        return bool(((start <= pfn) & (pfn < start + self.pages)).any())
+        return bool(((start < pfn + pages) & (pfn < start + self.pages)).any())

@@ -15,7 +15,10 @@ from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost
+from pinlab.field.holders.claim import Claim
 from pinlab.objectives.verdict import Outcome, Verdict
+from pinlab.report.who_schema import OwnerJson, owners
+from pinlab.report.who_table import processes
 
 COLOURS = {Outcome.HOLDS: "green", Outcome.VIOLATED: "bold red"}
 
@@ -39,10 +42,23 @@ class EventJson(TypedDict):
     stack: list[str]
 
 
+class HolderJson(TypedDict):
+    """Who held the page when it was told: a walker's kind and detail, and the processes."""
+
+    kind: str
+    detail: str
+    owners: list[OwnerJson]
+
+
 class ViolationJson(TypedDict):
-    """One violation. `file` is null if nobody knows a name any more."""
+    """One violation, or what could not be decided: then `doubt` says why.
+
+    `file` is null if nobody knows a name any more; `held_by` is empty if the page was let go by
+    the time it was looked at, or no walker knows its holder.
+    """
 
     objective: str
+    doubt: str
     seq: int
     ts_ns: int
     file_device: str | None
@@ -52,6 +68,7 @@ class ViolationJson(TypedDict):
     pid: int
     command: str
     device: str | None
+    held_by: list[HolderJson]
     witness: list[EventJson]
 
 
@@ -133,13 +150,16 @@ def event_to_json(row: Row, meta: Meta) -> EventJson:
     }
 
 
-def violation_to_json(violation: Violation, meta: Meta, file: str | None = None) -> ViolationJson:
+def violation_to_json(
+    violation: Violation, meta: Meta, file: str | None = None, held: Sequence[Claim] = ()
+) -> ViolationJson:
     """A violation with its witness."""
     row = violation.row
     culprit = holder(violation)
     dev = None if culprit.io_dev is None else names.numbers(culprit.io_dev)
     return {
         "objective": violation.objective,
+        "doubt": violation.doubt,
         "seq": row.seq,
         "ts_ns": row.ts_ns,
         "file_device": None if row.dev is None else names.numbers(row.dev),
@@ -149,6 +169,9 @@ def violation_to_json(violation: Violation, meta: Meta, file: str | None = None)
         "pid": culprit.pid,
         "command": culprit.comm,
         "device": dev,
+        "held_by": [
+            {"kind": each.kind, "detail": each.detail, "owners": owners(each)} for each in held
+        ],
         "witness": [event_to_json(each, meta) for each in violation.witness],
     }
 
@@ -218,7 +241,9 @@ def verdicts_to_text(monitor: Monitor, meta: Meta) -> RenderableType:
     return Group(table, Text("\n".join(lines)))
 
 
-def violation_to_text(violation: Violation, meta: Meta, file: str | None = None) -> RenderableType:
+def violation_to_text(
+    violation: Violation, meta: Meta, file: str | None = None, held: Sequence[Claim] = ()
+) -> RenderableType:
     """A violation as a person reads it, event by event."""
     row, culprit = violation.row, holder(violation)
     where = file or (
@@ -228,8 +253,16 @@ def violation_to_text(violation: Violation, meta: Meta, file: str | None = None)
     )
     by = f"{culprit.comm} (pid {culprit.pid})"
     through = f", device {names.device(culprit.io_dev)}" if culprit.io_dev is not None else ""
-    head = f"{violation.objective} violated: {where}, page {row.index}, by {by}{through}"
-    return Group(Text(head, style="bold red"), events_to_text(violation.witness, meta))
+    word, style = ("undecided", "yellow") if violation.doubt else ("violated", "bold red")
+    lines = [Text(f"{violation.objective} {word}: {where}, page {row.index}, by {by}{through}")]
+    lines[0].stylize(style)
+    if violation.doubt:
+        lines.append(Text(f"    {violation.doubt}"))
+    for claim in held:
+        lines.append(
+            Text(f"    held now by {claim.kind}: {claim.detail}, {processes(claim.owners)}")
+        )
+    return Group(*lines, events_to_text(violation.witness, meta))
 
 
 def events_to_text(rows: Sequence[Row], meta: Meta) -> RenderableType:

@@ -155,9 +155,7 @@ def _claim(share: Share) -> ClaimJson:
     return {
         "kind": claim.kind,
         "detail": claim.detail,
-        "owners": [
-            {"pid": owner.pid, "command": owner.command, "fd": owner.fd} for owner in claim.owners
-        ],
+        "owners": owners(claim),
         "address": claim.address,
         "length": claim.length,
         "frames": claim.extents.frames,
@@ -171,6 +169,11 @@ def _claim(share: Share) -> ClaimJson:
         "weak": claim.weak,
         "extents": [(each.pfn, each.pages, each.times) for each in joined(claim.extents)],
     }
+
+
+def owners(claim: Claim) -> list[OwnerJson]:
+    """The processes of a holder."""
+    return [{"pid": each.pid, "command": each.command, "fd": each.fd} for each in claim.owners]
 
 
 def joined(extents: Iterable[Extent]) -> list[Extent]:

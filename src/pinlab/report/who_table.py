@@ -62,7 +62,7 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
         known = claim.address is not None and claim.length is not None
         table.add_row(
             f"{claim.kind}, {claim.detail}" + (" (weak)" if claim.weak else ""),
-            _processes(claim.owners),
+            processes(claim.owners),
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
             f"{claim.extents.total:,} {'refs' if claim.references else 'pins'}",
@@ -75,7 +75,7 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
     return parts
 
 
-def _processes(owners: Iterable[Owner]) -> str:
+def processes(owners: Iterable[Owner]) -> str:
     """Each process with its descriptors: "dd (12) fd 3,4"."""
     fds: dict[str, list[str]] = {}
     for owner in owners:

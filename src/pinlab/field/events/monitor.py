@@ -8,6 +8,7 @@ events; else it is *inconclusive*, with what was missing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +41,9 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
 HISTORY = 16
 """Rows of one folio that are kept for a witness."""
 
+UNSEEN_BEGIN = "pinned under a writeback whose begin is unseen"
+UNSEEN_HOLDER = "written back while pinned by a holder that no tracepoint shows"
+
 KEPT = 1000
 """Violations that are kept whole; more are only counted."""
 
@@ -52,10 +56,14 @@ Place = tuple[Batch, int]
 
 
 class Violation:
-    """One violation: the objective, and the events of the folio that lead to it."""
+    """One violation: the objective, and the events of the folio that lead to it.
 
-    def __init__(self, objective: str, places: Sequence[Place]) -> None:
+    With a `doubt` it is none that can be claimed, and that says why.
+    """
+
+    def __init__(self, objective: str, places: Sequence[Place], doubt: str = "") -> None:
         self.objective = objective
+        self.doubt = doubt
         self._places = tuple(places)
 
     @property
@@ -157,6 +165,8 @@ class Monitor:
         self._swept = 0
         self.tally = {name: Tally() for name in self.automata}
         self.violations: list[Violation] = []
+        self.doubted: deque[Violation] = deque(maxlen=HISTORY)
+        """What could not be decided, for whoever takes it from here."""
         self.rows = 0
         self.gaps: list[str] = []
         self.disorder = False
@@ -217,13 +227,13 @@ class Monitor:
             if not violated:
                 continue
             if state in automaton.saturated:
-                self._doubt(name, seq, "pins were beyond counting")
+                self._doubt(name, folio, seq, "pins were beyond counting")
             elif kind is Event.DIRTY and not columns.model[at]:
                 who = _dirtier(columns.stack[at], stacks)
                 if who is Told.no:
                     yield self._violated(name, folio)
                 elif who is Told.unknown:
-                    self._doubt(name, seq, _unknown(columns.stack[at], stacks))
+                    self._doubt(name, folio, seq, _unknown(columns.stack[at], stacks))
             else:
                 yield self._violated(name, folio)
         if not columns.model[at]:
@@ -266,16 +276,17 @@ class Monitor:
             folio.seen[columns.function[at]] += 1
             unseen = columns.flags[at] & self._writeback and folio.states["O1"] == "idle"
             if unseen and columns.read[at]:
-                self._doubt("O1", columns.seq[at], "pinned under a writeback whose begin is unseen")
+                self._doubt("O1", folio, columns.seq[at], UNSEEN_BEGIN)
         elif kind is Event.UNPIN:
             by = columns.function[at]
             folio.seen[by] = max(0, folio.seen[by] - 1)
         elif kind is Event.WRITEBACK_START and columns.told[at] and columns.unseen(at, folio.seen):
-            self._doubt("O1", columns.seq[at], "written back while pinned by an unseen holder")
+            self._doubt("O1", folio, columns.seq[at], UNSEEN_HOLDER)
 
-    def _doubt(self, name: str, seq: int, reason: str) -> None:
+    def _doubt(self, name: str, folio: _Folio, seq: int, reason: str) -> None:
         tally = self.tally[name]
         tally.doubtful += 1
+        self.doubted.append(Violation(name, folio.history[-HISTORY:], reason))
         if len(tally.doubts) < 8:
             tally.doubts.append(f"row {seq}: {reason}")
 

@@ -46,7 +46,7 @@ class Source:
         self.failed: list[str] = []
         self.functions: set[Hook] = set()
         with ExitStack() as stack:
-            reader = stack.enter_context(LiveReader())
+            self.reader = reader = stack.enter_context(LiveReader())
             self.kernel = reader.release
             self._vmemmap = reader.vmemmap
             self.layout = event_layout(reader.btf)

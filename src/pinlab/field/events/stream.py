@@ -20,6 +20,7 @@ from pinlab.field.events.record import Records
 from pinlab.field.events.schema import Meta
 from pinlab.field.events.source import RING_BYTES, Source
 from pinlab.field.events.symbols import Symbols
+from pinlab.field.readers.live import LiveReader
 
 PERIOD = 0.05
 """Seconds between two looks at the ring."""
@@ -101,6 +102,11 @@ class Stream:
     def attached(self) -> tuple[str, ...]:
         """The tracepoints that are watched."""
         return tuple(self._source.attached)
+
+    @property
+    def reader(self) -> LiveReader:
+        """A reader of the same kernel, open as long as this is."""
+        return self._source.reader
 
     @property
     def writeback(self) -> int:
