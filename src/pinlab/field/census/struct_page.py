@@ -1,0 +1,78 @@
+"""What struct pages say of themselves, many at once.
+
+`pages`, `heads` and `tails` are arrays of one row of 64-bit words per struct page; an answer has
+one element per row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinlab.field.layout.page import Field, Hugetlb, PageLayout
+
+
+def column(pages: NDArray[np.uint64], place: Field) -> NDArray[Any]:
+    """One field of each struct page; `place.page` is the caller's business."""
+    return pages.view(f"<u{place.size}")[:, place.offset // place.size]
+
+
+def flag(pages: NDArray[np.uint64], layout: PageLayout, name: str) -> NDArray[np.bool_]:
+    """Whether the page flag PG_`name` is set."""
+    # One bit, so four bytes do: half the work of eight.
+    bit = layout.flag_bits[name]
+    half = Field(0, layout.flags.offset + bit // 32 * 4, 4)
+    return _true((column(pages, half) & np.uint32(1 << bit % 32)) != 0)
+
+
+def tail(pages: NDArray[np.uint64], layout: PageLayout) -> NDArray[np.bool_]:
+    """Whether the page is part of a large folio and not its head."""
+    return _true((column(pages, layout.compound_head) & np.uint64(1)) != 0)
+
+
+def leads(
+    tails: NDArray[np.uint64], pfn: NDArray[np.uint64], layout: PageLayout, vmemmap: int
+) -> NDArray[np.bool_]:
+    """Whether the struct page behind each of these frames names it as its head.
+
+    Of a hugetlb folio whose vmemmap was optimized (HVO) only 64 struct pages are real; the
+    others are the same memory again, so that every 64th looks like a head and is none
+    (page_fixed_fake_head).
+    """
+    own = np.uint64(vmemmap | 1) + pfn * np.uint64(layout.page_size)
+    return _true(column(tails, layout.compound_head) == own)
+
+
+def _true(values: Any) -> NDArray[np.bool_]:
+    """What numpy's stubs do not see: that this is an array of truth values."""
+    return cast(NDArray[np.bool_], values)
+
+
+def typed(pages: NDArray[np.uint64], layout: PageLayout) -> NDArray[np.bool_]:
+    """Whether the page is of a type (buddy, slab, page table, ...) instead of being mapped."""
+    typed = column(pages, layout.mapcount).view(np.int32) < np.int32(layout.type_limit)
+    if layout.slab_flag is not None:
+        typed = typed | flag(pages, layout, "slab")
+    return typed
+
+
+def hugetlb(
+    heads: NDArray[np.uint64], tails: NDArray[np.uint64], layout: PageLayout
+) -> NDArray[np.bool_]:
+    """Whether large folios are hugetlb; `tails` are their first tail pages."""
+    value = layout.hugetlb_value
+    if value < 0:
+        return np.zeros(len(heads), np.bool_)
+    word = column(tails if layout.hugetlb_field.page else heads, layout.hugetlb_field)
+    match layout.hugetlb:
+        case Hugetlb.TYPE:
+            return _true((word >> np.uint32(24)) == value)
+        case Hugetlb.TYPE_BIT:
+            base = np.uint32(1 << 31)
+            return _true((word & np.uint32(1 << 31 | value)) == base)
+        case Hugetlb.FLAG:
+            return _true((word >> np.uint64(value) & np.uint64(1)) != 0)
+        case Hugetlb.DESTRUCTOR:
+            return _true(word == value)
