@@ -26,7 +26,7 @@ from tests.lab.explore.programs import filter_lock
 from benchmarks.peers import Figures, Missing, rumur, spin
 from pinlab.lab import build
 from pinlab.lab.design import load
-from pinlab.lab.explore import interpreter, machine, native
+from pinlab.lab.explore import machine, native, reference
 from pinlab.lab.explore.codegen import assemble
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.packing import pack
@@ -49,7 +49,7 @@ def packed_bytes(system: System) -> int:
     """The size of a stored state."""
     place = machine.load(system.program).assembly.place
     run = Interpreter(system)
-    return 8 * squeeze(system, place, pack(system, place, run.frames, run.initial())).words
+    return 8 * squeeze(system, place, pack(system, place, run.places.frames, run.initial())).words
 
 
 def figures(engine: str, found: Exploration, packed: int | None = None) -> Figures:
@@ -87,7 +87,7 @@ def compare(n: int) -> None:
     native_row = figures("native", native.explore(it), packed_bytes(it))
     rows = [native_row]
     if n < 5:
-        rows.append(figures("interpreter", interpreter.explore(it)))
+        rows.append(figures("interpreter", reference.explore(it)))
     peers: tuple[Callable[[int], Figures], ...] = (spin, rumur) if n < 6 else (spin,)
     for peer in peers:
         try:
@@ -113,7 +113,7 @@ def mm() -> None:
     size = packed_bytes(it)
     print(f"{size} bytes a state")
     native_row = figures("native", native.explore(it), size)
-    slow = figures("interpreter", interpreter.explore(it, TRIED))
+    slow = figures("interpreter", reference.explore(it, TRIED))
     show([native_row, slow], native_row)
     print(f"  (the interpreter stopped after {TRIED.max_states:,} states)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinlab.lab import build, check, design
-from pinlab.lab.explore import interpreter, native
+from pinlab.lab.explore import native, reference
 from pinlab.lab.scenarios import scenario as scenarios
 
 DEFAULT, CI, ALL = 5_000, 20_000, 100_000
@@ -23,7 +23,7 @@ def compare(name: str, low: int, high: int) -> int:
         fast = native.explore(system, progress=build.progress(scenario))
         if not low < fast.states <= high:
             continue
-        plain = interpreter.explore(system, progress=build.progress(scenario))
+        plain = reference.explore(system, progress=build.progress(scenario))
         compared += 1
         assert (fast.states, fast.transitions, fast.depth) == (
             plain.states,

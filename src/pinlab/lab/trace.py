@@ -90,7 +90,7 @@ def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, 
         if number in run.program.automaton_vars:
             continue
         for i in range(var.length):
-            at = run.var_base[number] + i
+            at = run.places.vars[number] + i
             if before[at] != after[at]:
                 old, new = (_shown(run.system, var, s[at]) for s in (before, after))
                 found.append((element(run.program, number, i), old, new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pinlab.lab.explore import interpreter, native
+from pinlab.lab.explore import native, reference
 from pinlab.lab.explore.ranges import TooWide
 from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits
 from pinlab.lab.language.program import System
@@ -30,4 +30,4 @@ def test_equal(it: System, states: int, goals: tuple[AlwaysPossible, ...]) -> No
         found = native.explore(it, limits, goals)
     except TooWide:
         assume(False)
-    assert figures(found) == figures(interpreter.explore(it, limits, goals))
+    assert figures(found) == figures(reference.explore(it, limits, goals))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pinlab.lab.explore import choose, interpreter, native
+from pinlab.lab.explore import choose, native, reference
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
@@ -46,7 +46,7 @@ from .programs import ONE, OWN, ZERO, actors, add, equals, filter_lock, node, pr
 Explore = Callable[..., Exploration]
 
 
-@pytest.fixture(params=[interpreter.explore, native.explore], ids=["interpreter", "native"])
+@pytest.fixture(params=[reference.explore, native.explore], ids=["interpreter", "native"])
 def explore(request: pytest.FixtureRequest) -> Explore:
     function: Explore = request.param
     return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab.explore import interpreter, native
+from pinlab.lab.explore import native, reference
 
 from .programs import filter_lock
 
@@ -13,7 +13,7 @@ COUNTS = {2: (34, 62, 9), 3: (705, 1725, 21), 4: (14_844, 44_120, 36), 5: (344_8
 
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_interpreter(n: int) -> None:
-    found = interpreter.explore(filter_lock(n))
+    found = reference.explore(filter_lock(n))
     assert (found.states, found.transitions, found.depth) == COUNTS[n]
     assert found.complete
     assert found.hits == {}

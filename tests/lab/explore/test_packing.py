@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.packing import WORD, layout, pack
 from pinlab.lab.explore.ranges import Ranges, TooWide
+from pinlab.lab.explore.result import Move
 from pinlab.lab.explore.squeeze import FROM_SHIFT, FROM_WORD, MASK, TO_SHIFT, TO_WORD, squeeze
+from pinlab.lab.explore.transition import Failed, Transition
 from pinlab.lab.language.program import Check, Halt, System, Var
 
 from .programs import actors, node, program
@@ -48,7 +50,7 @@ def test_values_survive(shared: tuple[Var, ...], data: st.DataObject) -> None:
     it = System(program([node(to=Halt())], shared=shared), actors(1), values)
     place = layout(it.program)
     run = Interpreter(it)
-    words = pack(it, place, run.frames, run.initial())
+    words = pack(it, place, run.places.frames, run.initial())
     for v, field in zip(it.program.vars[1:], place.vars[1:], strict=True):
         assert tuple(field.get(words, i) for i in range(v.length)) == values[v.name]
 
@@ -58,12 +60,12 @@ def test_squeezing_loses_nothing(it: System) -> None:
     """Every state that is reached comes back from its squeezed form."""
     run = Interpreter(it)
     place = layout(it.program)
-    first = pack(it, place, run.frames, run.initial())
+    first = pack(it, place, run.places.frames, run.initial())
     how = squeeze(it, place, first)
     todo, seen = [run.initial()], {run.initial()}
     while todo and len(seen) < 50:
         state = todo.pop()
-        words = pack(it, place, run.frames, state)
+        words = pack(it, place, run.places.frames, state)
         small = [0] * how.words
         back = [int(word) for word in how.constant]
         for run_ in how.runs.tolist():
@@ -84,7 +86,7 @@ def test_squeezing_loses_nothing(it: System) -> None:
 def test_values_lie_in_their_ranges(it: System) -> None:
     run = Interpreter(it)
     ranges = Ranges(layout(it.program), max(node.choices for node in it.program.nodes))
-    state = run.initial()
+    state = list(run.initial())
     for n in it.program.nodes:
         for test in [op.test for op in n.ops if isinstance(op, Check)]:
             try:
@@ -93,7 +95,7 @@ def test_values_lie_in_their_ranges(it: System) -> None:
                 continue
             for actor in range(len(it.actors)):
                 try:
-                    value = run._value(test, state, actor, 0)
-                except Exception:  # it fails, so it has no value
+                    value = Transition(run.places, run.listening, state, Move(actor)).value(test)
+                except (Failed, KeyError):  # it fails, or the actor has no such slot
                     continue
                 assert lo <= value <= hi

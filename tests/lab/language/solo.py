@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pinlab.lab.explore.interpreter import Interpreter, explore
+from pinlab.lab.explore.interpreter import Interpreter
+from pinlab.lab.explore.reference import explore
 from pinlab.lab.explore.result import Exploration
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.program import Actor, Program, System
@@ -31,7 +32,7 @@ def finals(it: System) -> set[tuple[int, ...]]:
         state = todo.pop()
         moves = list(run.moves(state))
         if not moves:
-            ends.add(state[: run.frame_base[0]])
+            ends.add(state[: run.places.vars[-1]])
         for move in moves:
             after = run.step(state, move).state
             if after is not None and after not in seen:
@@ -42,7 +43,7 @@ def finals(it: System) -> set[tuple[int, ...]]:
 
 def outcomes(it: System, name: str) -> set[int]:
     """Every value that the shared variable `name` (its first element) can end with."""
-    at = Interpreter(it).var_base[it.program.var(name)]
+    at = Interpreter(it).places.vars[it.program.var(name)]
     return {end[at] for end in finals(it)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab.explore.interpreter import explore
+from pinlab.lab.explore.reference import explore
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import (
     READ_ONCE,

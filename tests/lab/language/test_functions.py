@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinlab.lab.explore.interpreter import explore
+from pinlab.lab.explore.reference import explore
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import (
     READ_ONCE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinlab.lab.explore.interpreter import explore
+from pinlab.lab.explore.reference import explore
 from pinlab.lab.language import kernel as k
 from pinlab.lab.language.kernel import (
     READ_ONCE,

@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pinlab.lab.explore import machine, tables
-from pinlab.lab.explore.interpreter import LOCAL_STEPS, Interpreter
+from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import Layout, layout
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
+from pinlab.lab.explore.transition import LOCAL_STEPS
 from pinlab.lab.language.program import PC, Program
 
 Tables = tuple[npt.NDArray[np.generic], ...]

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-from pinlab.lab.explore import interpreter
+from pinlab.lab.explore import reference
 from pinlab.lab.explore.ranges import TooWide
 from pinlab.lab.explore.result import (
     INTERRUPTED,
@@ -45,7 +45,7 @@ def explore(
     """
     limits = limits or Limits()
     if engine == "interpreter":
-        return interpreter.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress)
     if engine not in ("auto", "native"):
         raise ValueError(f'no explorer is called "{engine}": auto, interpreter or native')
     start = time.perf_counter()
@@ -60,7 +60,7 @@ def explore(
     except TooWide:
         if engine == "native":
             raise
-        found = interpreter.explore(system, _left(limits, start), progress, on_progress)
+        found = reference.explore(system, _left(limits, start), progress, on_progress)
     if found.stopped is not None and found.stopped.endswith("seconds"):
         found = replace(found, stopped=f"more than {limits.seconds:g} seconds")
     return replace(found, seconds=time.perf_counter() - start)
@@ -79,11 +79,11 @@ def _try_interpreter(
         if machine.is_quick(system.program):
             return None
     except TooWide:
-        return interpreter.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress)
     if limits.max_states is not None and limits.max_states <= SMALL:
-        return interpreter.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress)
     small = replace(limits, max_states=SMALL)
-    found = interpreter.explore(system, small, progress, on_progress)
+    found = reference.explore(system, small, progress, on_progress)
     went_on = found.stopped is not None and found.stopped.endswith("states")
     return None if went_on else found
 

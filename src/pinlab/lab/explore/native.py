@@ -1,4 +1,4 @@
-"""The native explorer: the same exploration as interpreter.py, as machine code.
+"""The native explorer: the same exploration as reference.py, as machine code.
 
 This file holds no rule of the model. It lays a system out as arrays, lets search.py run over
 them in shares of some milliseconds, and turns what was found into an `Exploration`. Every
@@ -15,8 +15,9 @@ from pinlab.lab.explore import machine, search, tables
 from pinlab.lab.explore.arrays import model
 from pinlab.lab.explore.assembly import CONTEXT, WATCHED
 from pinlab.lab.explore.column import Column
-from pinlab.lab.explore.interpreter import Interpreter, deadlock_message
+from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.packing import pack
+from pinlab.lab.explore.reference import deadlock_message
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
@@ -47,7 +48,7 @@ def explore(
     progress: tuple[AlwaysPossible, ...] = (),
     on_progress: OnProgress | None = None,
 ) -> Exploration:
-    """Visit every state breadth-first; the same result as interpreter.explore.
+    """Visit every state breadth-first; the same result as reference.explore.
 
     Raises ranges.TooWide if the program computes beyond 63 bits, ValueError for a system
     that is malformed, ExplorersDisagree if pinlab is wrong.
@@ -107,7 +108,7 @@ class _Search:
         self.code = code
         self.progress = progress
         system, program, place = run.system, run.program, code.assembly.place
-        first = pack(system, place, run.frames, run.initial())
+        first = pack(system, place, run.places.frames, run.initial())
         stored = squeeze(system, place, first)
         self.model, self.tables = model(run, code, stored, progress)
         self.moves = len(system.actors) * max(node.choices for node in program.nodes)

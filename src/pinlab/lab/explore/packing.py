@@ -145,7 +145,7 @@ def _shared(program: Program) -> tuple[tuple[Field, ...], int]:
 def pack(
     system: System, place: Layout, frames: Sequence[Sequence[int]], state: Sequence[int]
 ) -> Words:
-    """The interpreter's `state` (see interpreter.py) in words; `frames` are its slots by actor.
+    """The interpreter's `state` (see places.py) in words; `frames` are its slots by actor.
 
     Raises ValueError if a value is out of bounds, which only a faulty scenario can cause.
     """

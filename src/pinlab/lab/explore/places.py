@@ -1,0 +1,41 @@
+"""Where a state of the interpreter has each value.
+
+A state is a tuple of integers: the shared variables, element by element, then every actor's
+frame, slot by slot, as far as the actor's code can touch it. Slots are kept apart here even where
+the packed state lets them share bits, so an error in that sharing shows as a difference between
+the two explorers.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from pinlab.lab.explore.reach import touched
+from pinlab.lab.language.program import IN_IRQ, Actor, Program, System
+
+State = tuple[int, ...]
+
+
+class Places:
+    """The places of one system's values in its states."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.program = program = system.program
+        self.vars = [0, *accumulate(var.length for var in program.vars)]
+        """Of each shared variable the place of its first element; at the end, how many places."""
+        self.frames = tuple(_slots(program, actor) for actor in system.actors)
+        """The slots of each actor's frame, in order."""
+        starts = accumulate(map(len, self.frames), initial=self.vars[-1])
+        self.slots = [
+            {slot: start + i for i, slot in enumerate(frame)}
+            for start, frame in zip(starts, self.frames, strict=False)
+        ]
+        """The place of each slot of each actor."""
+
+
+def _slots(program: Program, actor: Actor) -> tuple[int, ...]:
+    """The slots that the actor's frame has: those that its code can touch."""
+    entry = program.entries[actor.entry]
+    irq = {IN_IRQ} if actor.irq_of is not None else set[int]()
+    return tuple(sorted(touched(program, entry.pc) | irq | set(entry.parameters)))
