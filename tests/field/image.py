@@ -202,10 +202,11 @@ class Image:
         return (PfnRange(0, FRAMES),)
 
     def chunks(self, ranges: Iterable[PfnRange]) -> Iterator[Chunk]:
-        raise NotImplementedError
+        """None: an image has addresses of struct pages, but none of them is mapped."""
+        return iter(())
 
     def pages(self, first: int, count: int) -> NDArray[np.uint64]:
-        raise NotImplementedError
+        raise FaultError(page(first), PAGE_STRUCT * count)
 
     def close(self) -> None:
         return

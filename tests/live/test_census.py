@@ -59,7 +59,7 @@ def expected(helds: tuple[Held, ...]) -> dict[int, int]:
     return wanted
 
 
-def exactly(reader: LiveReader, before: dict[int, int], wanted: dict[int, int]) -> None:
+def assert_exactly(reader: LiveReader, before: dict[int, int], wanted: dict[int, int]) -> None:
     """What came since `before` is what was wanted: no frame more, none less, right counts.
 
     Others on this machine may pin meanwhile: theirs are not of our process, so it is tried again.
@@ -94,9 +94,9 @@ def test_exact_before_during_after(
     time.sleep(0.2)  # what the trial held is freed behind our back
     before = pins(settled(reader))
     with hold as helds:
-        exactly(reader, before, expected(helds))
+        assert_exactly(reader, before, expected(helds))
     time.sleep(0.2)
-    exactly(reader, before, {})
+    assert_exactly(reader, before, {})
 
 
 @contextmanager
@@ -135,19 +135,19 @@ def test_hugetlb(reader: LiveReader, optimized: bool) -> None:
         before = pins(settled(reader))
         with hold as (held,):
             # Not what /proc/kpageflags says: of an optimized page it shows a head every 64 frames.
-            exactly(reader, before, {int(held.extents.pfn[0]): 1})
+            assert_exactly(reader, before, {int(held.extents.pfn[0]): 1})
             rows = [row for row in place(reader, settled(reader)).rows() if row.hugetlb]
             assert [row.order for row in rows if held.extents.covers(row.pfn)] == [9]
             assert all(row.unexplained == 0 for row in rows)
         time.sleep(0.3)
-        exactly(reader, before, {})
+        assert_exactly(reader, before, {})
 
 
 def test_references_are_no_pins(reader: LiveReader) -> None:
     hold = needs.hold("vmsplice", 16 * PAGE)
     before = pins(settled(reader))
     with hold:
-        exactly(reader, before, {})
+        assert_exactly(reader, before, {})
 
 
 CHOICES = st.lists(
@@ -168,9 +168,9 @@ def test_any_mix_of_holders(reader: LiveReader, mix: list[tuple[str, int]]) -> N
         for kind, pages in mix:
             helds += stack.enter_context(needs.hold(kind, pages * PAGE))
         time.sleep(0.2)
-        exactly(reader, before, expected(tuple(helds)))
+        assert_exactly(reader, before, expected(tuple(helds)))
     time.sleep(0.2)
-    exactly(reader, before, {})
+    assert_exactly(reader, before, {})
 
 
 def test_whose_pages_they_are(reader: LiveReader) -> None:
@@ -203,7 +203,7 @@ def test_a_hundred_thousand_pages(reader: LiveReader) -> None:
         taken = settled(reader)
         place(reader, taken)
         assert time.perf_counter() - started < 10
-        exactly(reader, before, expected(helds))
+        assert_exactly(reader, before, expected(helds))
 
 
 def _coming_and_going(stop: threading.Event) -> Callable[[], None]:

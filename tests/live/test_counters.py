@@ -55,7 +55,9 @@ def moved(reader: LiveReader, action: Callable[[], object]) -> tuple[int, int]:
     return first, second
 
 
-def moves(reader: LiveReader, expected: tuple[int, int], action: Callable[[], object]) -> None:
+def assert_moves(
+    reader: LiveReader, expected: tuple[int, int], action: Callable[[], object]
+) -> None:
     """It adds exactly that. Others pin too, so it may take some tries to see it alone."""
     for _ in range(TRIES):
         found = moved(reader, action)
@@ -66,26 +68,28 @@ def moves(reader: LiveReader, expected: tuple[int, int], action: Callable[[], ob
 
 
 def test_nothing(reader: LiveReader) -> None:
-    moves(reader, (0, 0), lambda: time.sleep(0.05))
+    assert_moves(reader, (0, 0), lambda: time.sleep(0.05))
 
 
 @pytest.mark.parametrize("length", [MEGABYTE, PAGE])
 def test_direct_read_into_anonymous_memory(reader: LiveReader, direct: int, length: int) -> None:
     with buffer(Memory.anon, length) as pages:
         count = length // PAGE
-        moves(reader, (count, count), lambda: syscalls.preadv(direct, pages.address, length))
+        assert_moves(reader, (count, count), lambda: syscalls.preadv(direct, pages.address, length))
 
 
 def test_direct_read_into_a_shared_file(reader: LiveReader, direct: int) -> None:
     with buffer(Memory.file, MEGABYTE) as pages:
-        moves(reader, (256, 256), lambda: syscalls.preadv(direct, pages.address, MEGABYTE))
+        assert_moves(reader, (256, 256), lambda: syscalls.preadv(direct, pages.address, MEGABYTE))
 
 
 def test_direct_read_into_a_huge_page(reader: LiveReader, direct: int) -> None:
     """Logical pins: one per 4 KiB."""
     try:
         with buffer(Memory.thp, HUGE) as pages:
-            moves(reader, (256, 256), lambda: syscalls.preadv(direct, pages.address, MEGABYTE))
+            assert_moves(
+                reader, (256, 256), lambda: syscalls.preadv(direct, pages.address, MEGABYTE)
+            )
     except FieldError as error:
         pytest.skip(f"no transparent huge pages: {error}")
 
@@ -93,7 +97,7 @@ def test_direct_read_into_a_huge_page(reader: LiveReader, direct: int) -> None:
 def test_direct_write(reader: LiveReader, direct: int) -> None:
     with mmap.mmap(-1, MEGABYTE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as pages:
         pages[:] = b"\1" * MEGABYTE
-        moves(reader, (256, 256), lambda: os.pwritev(direct, [pages], 0))
+        assert_moves(reader, (256, 256), lambda: os.pwritev(direct, [pages], 0))
 
 
 def test_the_zero_page_is_never_pinned(reader: LiveReader, direct: int) -> None:
@@ -102,13 +106,13 @@ def test_the_zero_page_is_never_pinned(reader: LiveReader, direct: int) -> None:
         syscalls.madvise(ctypes.addressof(anchor), MEGABYTE, mmap.MADV_NOHUGEPAGE)
         del anchor
         assert not any(pages[at] for at in range(0, MEGABYTE, PAGE))
-        moves(reader, (0, 0), lambda: os.pwritev(direct, [pages], 0))
+        assert_moves(reader, (0, 0), lambda: os.pwritev(direct, [pages], 0))
 
 
 def test_buffered_read(reader: LiveReader, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(MEGABYTE))
-    moves(reader, (0, 0), path.read_bytes)
+    assert_moves(reader, (0, 0), path.read_bytes)
 
 
 def held(kind: str, memory: Memory, size: int) -> tuple[Callable[[], None], Callable[[], None]]:

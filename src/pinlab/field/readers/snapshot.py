@@ -58,7 +58,8 @@ def save(placed: Placed, path: Path, *, raw: bool = False) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(table(placed, raw=raw), beside, compression="zstd")
+        whole = table(placed, raw=raw)
+        pq.write_table(whole, beside, compression="zstd", write_page_checksum=True)
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ def load(path: Path) -> Placed:
     if path.is_dir():
         raise FieldError(f"{path} is a directory; name the file that --save wrote")
     try:
-        read = pq.read_table(path)
+        read = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise FieldError(f"there is no file {path}") from None
     except pa.ArrowInvalid as error:
