@@ -42,8 +42,7 @@ def load(program: Program) -> Code:
 
     Raises ranges.TooWide, ValueError for a program that native code cannot express.
     """
-    assembly = _assemble(program)
-    name = _name(assembly)
+    assembly, name = _assemble(program), _name(program)
     if name not in _loaded:
         while len(_loaded) >= KEPT:
             del _loaded[next(iter(_loaded))]
@@ -58,12 +57,13 @@ def load(program: Program) -> Code:
 
 def is_quick(program: Program) -> bool:
     """Whether `load` needs no compilation. Raises as `load`."""
-    name = _name(_assemble(program))
+    name = _name(program)
     return name in _loaded or objectcache.holds(name)
 
 
-def _name(assembly: Assembly) -> str:
-    return objectcache.key(assembly.text, llvmlite.__version__, *_processor())
+@per_program
+def _name(program: Program) -> str:
+    return objectcache.key(_assemble(program).text, llvmlite.__version__, *_processor())
 
 
 @cache

@@ -29,3 +29,20 @@ def per_program(function: Callable[[Program], R]) -> Callable[[Program], R]:
         return known[id(program)][1]
 
     return remembered
+
+
+def per_entry(function: Callable[[Program, int], R]) -> Callable[[Program, int], R]:
+    """Remember what `function` gave for each entry of a program that it was asked about."""
+
+    @per_program
+    def entries(program: Program) -> dict[int, R]:
+        return {}
+
+    @wraps(function)
+    def remembered(program: Program, entry: int) -> R:
+        known = entries(program)
+        if entry not in known:
+            known[entry] = function(program, entry)
+        return known[entry]
+
+    return remembered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pinlab.lab.explore.memo import per_entry, per_program
 from pinlab.lab.language.program import (
     HALTED,
     PC,
@@ -15,6 +16,7 @@ from pinlab.lab.language.program import (
     If,
     Local,
     Next,
+    Node,
     Op,
     Program,
     SetLocal,
@@ -24,32 +26,41 @@ from pinlab.lab.language.program import (
 )
 
 
-def touched(program: Program, entry: int) -> set[int]:
+@per_entry
+def touched(program: Program, entry: int) -> frozenset[int]:
     """The slots that the nodes behind an entry read or write; the program counter always."""
-    slots = {PC}
-    for pc in reachable(program, entry):
-        node = program.nodes[pc]
-        expressions: list[Expr] = [] if node.guard is None else [node.guard]
-        for op in flat(node.ops):
-            match op:
-                case SetLocal(slot, value):
-                    slots.add(slot)
-                    expressions.append(value)
-                case SetShared(_, index, value):
-                    expressions += (index, value)
-                case Check(test, _) | If(test, _, _):
-                    expressions.append(test)
-                case Emit(_, page):
-                    expressions.append(page)
-        match node.next:
-            case Branch(test, _, _):
-                expressions.append(test)
-            case Switch(slot, _):
+    named = _slots_of_nodes(program)
+    return frozenset({PC}).union(*(named[pc] for pc in reachable(program, entry)))
+
+
+@per_program
+def _slots_of_nodes(program: Program) -> list[frozenset[int]]:
+    return [_slots_of(node) for node in program.nodes]
+
+
+def _slots_of(node: Node) -> frozenset[int]:
+    slots: set[int] = set()
+    expressions: list[Expr] = [] if node.guard is None else [node.guard]
+    for op in flat(node.ops):
+        match op:
+            case SetLocal(slot, value):
                 slots.add(slot)
-            case _:
-                pass
-        slots |= {e.slot for x in expressions for e in subexpressions(x) if isinstance(e, Local)}
-    return slots
+                expressions.append(value)
+            case SetShared(_, index, value):
+                expressions += (index, value)
+            case Check(test, _) | If(test, _, _):
+                expressions.append(test)
+            case Emit(_, page):
+                expressions.append(page)
+    match node.next:
+        case Branch(test, _, _):
+            expressions.append(test)
+        case Switch(slot, _):
+            slots.add(slot)
+        case _:
+            pass
+    slots |= {e.slot for x in expressions for e in subexpressions(x) if isinstance(e, Local)}
+    return frozenset(slots)
 
 
 def flat(ops: Sequence[Op]) -> Iterator[Op]:
@@ -61,7 +72,8 @@ def flat(ops: Sequence[Op]) -> Iterator[Op]:
             yield from flat(op.other)
 
 
-def reachable(program: Program, entry: int) -> set[int]:
+@per_entry
+def reachable(program: Program, entry: int) -> frozenset[int]:
     """The nodes behind an entry.
 
     A return may lead to any caller; `Program.calls`, where there is one, says which of them can
@@ -76,7 +88,7 @@ def reachable(program: Program, entry: int) -> set[int]:
         if pc not in found and (not functions or not node.function or node.function in functions):
             found.add(pc)
             todo += _successors(node.next)
-    return found - {HALTED}
+    return frozenset(found - {HALTED})
 
 
 def _called(program: Program, function: str) -> set[str]:

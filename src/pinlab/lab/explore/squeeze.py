@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pinlab.lab.explore.memo import per_program
+from pinlab.lab.explore.memo import per_entry
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
 from pinlab.lab.explore.reach import flat, reachable
 from pinlab.lab.language.program import (
@@ -83,32 +83,23 @@ class Writes:
     automata: frozenset[tuple[str, int]]  # names and variables of those that hear an event
 
 
-@per_program
-def _known_writes(program: Program) -> dict[int, Writes]:
-    """By entry; filled as they are asked for."""
-    return {}
-
-
+@per_entry
 def _writes(program: Program, entry: int) -> Writes:
-    known = _known_writes(program)
-    if entry not in known:
-        place = layout(program)
-        nodes = [program.nodes[pc] for pc in reachable(program, entry)]
-        ops = [op for node in nodes for op in flat(node.ops)]
-        frame = [0] * place.frame_words
-        for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
-            _mark(frame, place.slots[slot])
-        events = {op.event for op in ops if isinstance(op, Emit)}
-        known[entry] = Writes(
-            tuple(frame),
-            frozenset(op.var for op in ops if isinstance(op, SetShared)),
-            frozenset(
-                (automaton.name, var)
-                for automaton, var in zip(program.automata, program.automaton_vars, strict=True)
-                if any(map(automaton.listens_to, events))
-            ),
-        )
-    return known[entry]
+    place = layout(program)
+    ops = [op for pc in reachable(program, entry) for op in flat(program.nodes[pc].ops)]
+    frame = [0] * place.frame_words
+    for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
+        _mark(frame, place.slots[slot])
+    events = {op.event for op in ops if isinstance(op, Emit)}
+    return Writes(
+        tuple(frame),
+        frozenset(op.var for op in ops if isinstance(op, SetShared)),
+        frozenset(
+            (automaton.name, var)
+            for automaton, var in zip(program.automata, program.automaton_vars, strict=True)
+            if any(map(automaton.listens_to, events))
+        ),
+    )
 
 
 def _mark(masks: list[int], field: Field) -> None:

@@ -132,6 +132,7 @@ class _Linker:
                     and block.next.back not in (self.backs[block.next.callee])
                 ):
                     self.backs[block.next.callee].append(block.next.back)
+        self.returned_to = {id(back) for backs in self.backs.values() for back in backs}
         self.first_slot: dict[str, int] = {}
         number = len(BUILTINS)
         for key, routine in routines.items():
@@ -274,7 +275,7 @@ class _Linker:
                 returns = self._returns(key)
                 caller = self.slot(key, routine.caller)
                 next_ = Goto(returns[0]) if len(returns) == 1 else Switch(caller, returns)
-        if any(block is back for backs in self.backs.values() for back in backs):
+        if id(block) in self.returned_to:
             ops = self._forget_return(key, block) + ops
         live = frozenset[int]()
         if block.visible:

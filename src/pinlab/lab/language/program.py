@@ -335,18 +335,18 @@ class System:
 
 def subexpressions(expr: Expr) -> Iterator[Expr]:
     """`expr` and everything inside it, outermost first."""
-    yield expr
-    match expr:
-        case Shared(_, index) | Lookup(_, index):
-            yield from subexpressions(index)
-        case Unary(_, operand):
-            yield from subexpressions(operand)
-        case Binary(_, left, right):
-            yield from subexpressions(left)
-            yield from subexpressions(right)
-        case Select(test, then, other):
-            yield from subexpressions(test)
-            yield from subexpressions(then)
-            yield from subexpressions(other)
-        case _:
-            pass
+    todo = [expr]
+    while todo:
+        expr = todo.pop()
+        yield expr
+        match expr:
+            case Shared(_, index) | Lookup(_, index):
+                todo.append(index)
+            case Unary(_, operand):
+                todo.append(operand)
+            case Binary(_, left, right):
+                todo += (right, left)
+            case Select(test, then, other):
+                todo += (other, then, test)
+            case _:
+                pass
