@@ -16,7 +16,7 @@ half an hour and some gigabytes, for whoever has changed an explorer or the comp
 def compare(name: str, low: int, high: int) -> int:
     """Explore the scenarios with more than `low` and up to `high` states with both explorers."""
     it = design.load(name)
-    keys = check.probe(it)
+    keys = check.probe(it).known
     compared = 0
     for scenario in scenarios.load().values():
         system = build.system(it, scenario, {scenario.probes: 1} if scenario.probes else keys)

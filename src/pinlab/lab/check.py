@@ -9,8 +9,9 @@ import difflib
 import linecache
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import active_children, get_context
 
@@ -91,14 +92,16 @@ def check(
     Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far.
     """
     chosen = _chosen(scenarios, objectives)
-    rows: list[Row] = []
+    probed = probe(design, limits, engine)
+    why = _undecided(design, probed)
+    rows = list(_unasked(design, chosen, objectives, why)) if why else []
     traces: dict[tuple[str, str], Callable[[], Trace]] = {}
     covered: set[int] = set()
-    keys, stopped = probe(design, limits, engine), None
-    for done, scenario in enumerate(chosen):
+    stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
+    for done, scenario in enumerate(() if why else chosen):
         judged = _judged(scenario, objectives)
         report = _reporter(on_progress, design, scenario, done, len(chosen))
-        it = build.system(design, scenario, keys, judged)
+        it = build.system(design, scenario, probed.known, judged)
         found = choose.explore(it, limits, build.progress(scenario, judged), report, engine=engine)
         covered |= found.covered
         for row, path in judge(design, scenario, judged, it, found, objectives):
@@ -115,6 +118,23 @@ def check(
         traces=traces,
         uncovered=uncovered(design, chosen, covered) if coverage else None,
         stopped=stopped,
+    )
+
+
+def _undecided(design: Design, probed: Probed) -> str:
+    """Why the design's scenarios cannot be set up: keys that they look at are not known."""
+    used = {var.name for var in build.program(design).vars}
+    names = [name for name, value in probed.keys.items() if value is None and name in used]
+    return f"the probe of {', '.join(names)} was cut off: {probed.stopped}" if names else ""
+
+
+def _unasked(
+    design: Design, chosen: Iterable[Scenario], objectives: tuple[str, ...] | None, why: str
+) -> tuple[Row, ...]:
+    return tuple(
+        Row(design.name, objective, scenario.name, Verdict.unknown(why), 0, 0, 0.0)
+        for scenario in chosen
+        for objective in _judged(scenario, objectives)
     )
 
 
@@ -169,28 +189,51 @@ def _reporter(
     return report
 
 
-def probe(design: Design, limits: Limits | None = None, engine: str = "auto") -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Probed:
     """The static keys that a design's own behaviour decides: whether its pin runs in GUP-fast,
     whether its unpin runs in an interrupt. Explored, not declared."""
-    known = _probed.get(id(build.program(design)))
-    if known is not None:
-        return known
-    keys: dict[str, int] = {}
-    complete = True
+
+    keys: Mapping[str, int | None]
+    """None: the exploration was cut off before it could say."""
+    stopped: str | None = None
+    """What cut it off."""
+
+    @property
+    def known(self) -> dict[str, int]:
+        """The keys that are decided."""
+        return {name: value for name, value in self.keys.items() if value is not None}
+
+
+def probe(design: Design, limits: Limits | None = None, engine: str = "auto") -> Probed:
+    """Explore the probes. A failure says no; only all states without one say yes."""
+    program = build.program(design)
+    if id(program) in _probed:
+        return _probed[id(program)]
+    keys: dict[str, int | None] = {}
+    stopped = None
     for scenario in scenarios_.load().values():
         if scenario.probes:
             it = build.system(design, scenario, {scenario.probes: 1})
             found = choose.explore(it, limits, engine=engine)
-            failed = any(hit.startswith(FAILURE) for hit in found.hits)
-            reached = all(_reached(goal, it, found) for goal in scenario.reach)
-            keys[scenario.probes] = int(found.complete and reached and not failed)
-            complete = complete and found.complete
-    if complete:
-        _probed[id(build.program(design))] = keys
-    return keys
+            keys[scenario.probes] = _answer(scenario, it, found)
+            if keys[scenario.probes] is None:
+                stopped = stopped or found.stopped
+    probed = Probed(keys, stopped)
+    if stopped is None:
+        _probed[id(program)] = probed
+    return probed
 
 
-_probed: dict[int, dict[str, int]] = {}
+def _answer(scenario: Scenario, it: System, found: Exploration) -> int | None:
+    if any(hit.startswith(FAILURE) for hit in found.hits):
+        return 0
+    if not found.complete:
+        return None
+    return int(all(_reached(goal, it, found) for goal in scenario.reach))
+
+
+_probed: dict[int, Probed] = {}
 """Answers of the probes by program; `build` keeps every program it has made."""
 
 
@@ -274,7 +317,7 @@ def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
     where = scenarios_.load()[scenario]
     judged = (objective,) if objective in where.judges else ()
     return replay(
-        build.system(design, where, probe(design), judged),
+        build.system(design, where, probe(design).known, judged),
         path,
         design=design.name,
         scenario=scenario,
@@ -302,10 +345,11 @@ def uncovered(
     )
 
 
-def cost(design: Design) -> Cost:
-    """What a design costs, counted from its program."""
+def cost(design: Design, limits: Limits | None = None) -> Cost:
+    """What a design costs, counted from its program; a pin that may not run in GUP-fast, as far
+    as is known within `limits`, is counted as one that does not."""
     probes = {s.probes: s for s in scenarios_.load().values() if s.probes}
-    keys = probe(design)
+    keys = probe(design, limits).keys
     pinning = "gup_fast_works" if keys["gup_fast_works"] else "slow_pin_works"
     return costs.cost(design, probes[pinning], probes["slow_pin_works"], keys)
 
@@ -360,4 +404,4 @@ def compare(
 
 def _one(name: str, limits: Limits | None) -> tuple[tuple[Row, ...], Cost]:
     design = load_design(name)
-    return check(design, limits=limits).rows, cost(design)
+    return check(design, limits=limits).rows, cost(design, limits)

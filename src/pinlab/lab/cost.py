@@ -20,14 +20,18 @@ WALKS = "page_table_walks"
 MAX_STEPS = 2_000
 
 
-def cost(design: Design, pinning: Scenario, unpinning: Scenario, keys: Mapping[str, int]) -> Cost:
+def cost(
+    design: Design, pinning: Scenario, unpinning: Scenario, keys: Mapping[str, int | None]
+) -> Cost:
     """Count along the solo runs of two probes: up to the event `pin`, and from `unpin` on.
 
     A pin is a whole get_user_pages call for one page that is present, by GUP-fast if the design
-    has it; what every design pays is in it (compare with `untracked`).
+    has it; what every design pays is in it (compare with `untracked`). A key that is not known
+    counts as 0.
     """
-    before_pin, _ = _split(design, pinning, keys, Event.PIN)
-    _, after_unpin = _split(design, unpinning, keys, Event.UNPIN)
+    assumed = {name: value or 0 for name, value in keys.items()}
+    before_pin, _ = _split(design, pinning, assumed, Event.PIN)
+    _, after_unpin = _split(design, unpinning, assumed, Event.UNPIN)
     return Cost(
         design=design.name,
         pin=_count(design, before_pin),

@@ -56,7 +56,7 @@ class Cost:
 
     `pin` and `unpin` count what one call does at most, by kind: "atomic_rmw", "locks",
     "allocations", "page_table_walks". `gup_fast` and `irq_unpin` say whether pin ran in
-    GUP-fast and unpin in an interrupt without a violation; None: not explored.
+    GUP-fast and unpin in an interrupt without a violation; None: the exploration was cut off.
     """
 
     design: str
