@@ -15,11 +15,12 @@ from pinlab.cli._show import show, show_json
 from pinlab.cli.census import CoreOption, GuestOption
 from pinlab.errors import UsageError
 from pinlab.field.errors import ReaderError
-from pinlab.field.holders import claim, fdinfo
+from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
 from pinlab.field.holders.select import Order, select
 from pinlab.field.holders.target import Answer, Sort, Target, parse
 from pinlab.field.holders.target import answer as answer_for
+from pinlab.field.holders.walker import load
 from pinlab.field.readers import choose
 from pinlab.field.readers.reader import Reader
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
@@ -28,7 +29,7 @@ from pinlab.report import who_table as table
 
 
 def _kinds(incomplete: str) -> list[str]:
-    return [name for name in claim.load() if name.startswith(incomplete)]
+    return [name for name in load() if name.startswith(incomplete)]
 
 
 def who(

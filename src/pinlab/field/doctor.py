@@ -13,8 +13,8 @@ from pinlab.field.errors import FieldError
 from pinlab.field.hold.kind import hold as holding
 from pinlab.field.hold.kind import load
 from pinlab.field.holders.attribution import NOT_BUILT_IN, walk
-from pinlab.field.holders.claim import Walker
-from pinlab.field.holders.claim import load as walkers
+from pinlab.field.holders.walker import Walker
+from pinlab.field.holders.walker import load as walkers
 from pinlab.field.layout.btf import VMLINUX, Btf
 from pinlab.field.layout.page import page_layout
 from pinlab.field.readers import choose

@@ -6,14 +6,15 @@ import pytest
 
 from pinlab.field.accounting import Accounted
 from pinlab.field.extents import Extents
-from pinlab.field.holders import claim, trees
+from pinlab.field.holders import trees
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.walker import load
 from tests.field.image import Image, page
 
 
 def walk(image: Image, kind: str) -> list[Claim]:
-    return list(claim.load()[kind].walk(Kernel(image)))
+    return list(load()[kind].walk(Kernel(image)))
 
 
 RDMA = """

@@ -7,14 +7,14 @@ import pytest
 from pinlab.field.accounting import Accounted
 from pinlab.field.errors import LayoutError
 from pinlab.field.extents import Extents
-from pinlab.field.holders import claim
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.walker import load
 from tests.field.image import Image, page
 
 
 def walk(image: Image, kind: str) -> list[Claim]:
-    return list(claim.load()[kind].walk(Kernel(image)))
+    return list(load()[kind].walk(Kernel(image)))
 
 
 UBUF_OLD = """
@@ -131,7 +131,7 @@ def test_what_is_gone_is_a_race_and_the_walk_goes_on() -> None:
     image.process(7, "ring", [gone, 0xFFFF8880FFFF0000, ring])
     kernel = Kernel(image)
 
-    found = list(claim.load()["io_uring"].walk(kernel))
+    found = list(load()["io_uring"].walk(kernel))
 
     assert [each.owners for each in found] == [(Owner(7, "ring", 5),)]
     assert kernel.races == 2
@@ -457,7 +457,7 @@ def test_process_vm_finds_its_pages_from_its_stack(count: int, padding: int) -> 
 
 
 def test_every_walker_says_what_it_is_and_needs() -> None:
-    walkers = claim.load()
+    walkers = load()
 
     assert {"io_uring", "bio", "fuse", "af_xdp", "pipe", "process_vm"} <= set(walkers)
     for kind, walker in walkers.items():

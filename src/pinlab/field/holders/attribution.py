@@ -18,9 +18,10 @@ from pinlab.field.census import Census, Confidence, Folios
 from pinlab.field.census import census as take_census
 from pinlab.field.errors import LayoutError
 from pinlab.field.extents import Extents
-from pinlab.field.holders import addresses, claim
-from pinlab.field.holders.claim import Claim, Walker
+from pinlab.field.holders import addresses
+from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.walker import Walker, load
 from pinlab.field.readers.reader import Reader
 
 TRIES = 15
@@ -149,7 +150,7 @@ def walk(reader: Reader, walkers: Iterable[Walker] | None = None, *, locate: boo
     kernel = Kernel(reader)
     claims: list[Claim] = []
     skipped: list[Skipped] = []
-    for walker in claim.load().values() if walkers is None else walkers:
+    for walker in load().values() if walkers is None else walkers:
         if not all(map(kernel.has, walker.needs)):
             skipped.append(Skipped(walker.kind, NOT_BUILT_IN))
             continue

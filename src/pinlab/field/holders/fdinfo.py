@@ -16,7 +16,8 @@ from pinlab.field.accounting import Accounted
 from pinlab.field.errors import ReaderError
 from pinlab.field.extents import Extents
 from pinlab.field.holders.attribution import Skipped, Walked
-from pinlab.field.holders.claim import Claim, Owner, load
+from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.walker import load
 
 BUFFER = re.compile(r"^\s*(\d+): (?:0x)?([0-9a-f]+)/(\d+)$", re.MULTILINE)
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 from pinlab.errors import UsageError
-from pinlab.field.holders import claim
 from pinlab.field.holders.attribution import Share
 from pinlab.field.holders.target import Answer
+from pinlab.field.holders.walker import load
 from pinlab.field.pagemap import PAGE
 
 
@@ -44,10 +44,8 @@ def select(
 
     What is said about pins and their explanation stays that of all. Raises UsageError.
     """
-    if kind is not None and kind not in claim.load():
-        raise UsageError(
-            f"there is no kind of holder {kind!r}; there are {', '.join(claim.load())}"
-        )
+    if kind is not None and kind not in load():
+        raise UsageError(f"there is no kind of holder {kind!r}; there are {', '.join(load())}")
     kept = [
         share
         for share in answer.shares

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from pinlab.field.extents import Extents
-from pinlab.field.holders.claim import Claim, Walker
+from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
+from pinlab.field.holders.walker import Walker
 
 STEALERS = {
     "user_page_pipe_buf_try_steal": "vmsplice",

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from pinlab.field import pagemap
 from pinlab.field.errors import ReaderError
 from pinlab.field.extents import Extents
-from pinlab.field.holders.claim import Claim, Walker
+from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import Task
 from pinlab.field.holders.view import View
+from pinlab.field.holders.walker import Walker
 
 # arch/x86/entry/syscalls/syscall_64.tbl
 CALLS: Final = {310: "process_vm_readv", 311: "process_vm_writev"}

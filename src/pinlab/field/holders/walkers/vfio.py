@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pinlab.field.accounting import Accounted
 from pinlab.field.extents import Extents
 from pinlab.field.holders import present, trees
-from pinlab.field.holders.claim import Claim, Walker
+from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.view import View
+from pinlab.field.holders.walker import Walker
 
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
