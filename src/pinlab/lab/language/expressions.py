@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from pinlab.lab.language import primitives
@@ -16,7 +16,6 @@ from pinlab.lab.language.blocks import (
     Pass,
     Take,
 )
-from pinlab.lab.language.builder import Builder
 from pinlab.lab.language.declarations import field_shape, structs_of
 from pinlab.lab.language.kernel import (
     NULL,
@@ -26,6 +25,7 @@ from pinlab.lab.language.kernel import (
     Pointer,
     Struct,
 )
+from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.program import (
     Const,
     Local,
@@ -102,7 +102,7 @@ INSTEAD: Mapping[type[ast.AST], str] = {
 }
 
 
-class Expressions(Builder):
+class Expressions(Lowerer):
     """Compiles expressions; what they do is added to the blocks."""
 
     def branch(self, test: ast.expr, yes: Block, no: Block) -> None:
@@ -252,16 +252,6 @@ class Expressions(Builder):
             return constant(int(table[where.constant]))
         self.inside(where, 0, len(table) - 1, ast.unparse(node))
         return Value(Lookup(tuple(int(x) for x in table), where.expr), Type(min(table), max(table)))
-
-    def inside(self, value: Value, lo: int, hi: int, text: str) -> None:
-        """Check that an index is in [lo, hi], unless its bounds say so."""
-        if not Type(lo, hi).holds(value.type):
-            low = binary("<=", constant(lo), value)
-            high = binary("<=", value, constant(hi))
-            message = f"{text}: no such element"
-            if lo == 1 and value.type.lo == 0 and value.type.hi <= hi:
-                message = f"{text}: NULL pointer"
-            self.check(binary("and", low, high), "null", message)
 
     def operator(self, node: ast.AST, operator: ast.AST) -> str:
         if type(operator) not in OPERATORS:
@@ -427,21 +417,8 @@ class Expressions(Builder):
         self.emit(Take(key, slot))
         return Value(Local(slot), kind)
 
-    def wait(self, node: ast.Call, name: str, condition: Callable[[], Value]) -> None:
-        """An atomic await of `condition`."""
-        self.awaiting = True
-        value = condition()
-        self.awaiting = False
-        block = self.primitive(node, name)
-        if value.constant is None or not value.constant:
-            block.guard = value.expr
-
     def load(self, place: Place) -> Value:
         return Value(Shared(place.var, place.index), place.type)
-
-    def refuse(self, node: ast.AST, message: str) -> NoReturn:
-        """Raise LanguageError at `node`."""
-        self.source.refuse(node, message)
 
 
 class _Inline(Expressions):

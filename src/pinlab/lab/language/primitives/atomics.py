@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     NOTHING,
     Lowering,
@@ -25,9 +25,6 @@ from pinlab.lab.language.values import (
     binary,
     constant,
 )
-
-if TYPE_CHECKING:
-    from pinlab.lab.language.expressions import Expressions as Lowerer
 
 
 def load(is_bool: bool = False) -> Lowering:

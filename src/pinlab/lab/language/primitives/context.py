@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from pinlab.lab.language.declarations import MAX_ACTORS
+from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     NOTHING,
     PREEMPT,
@@ -29,9 +29,6 @@ from pinlab.lab.language.values import (
     constant,
 )
 from pinlab.objectives.events import Event
-
-if TYPE_CHECKING:
-    from pinlab.lab.language.expressions import Expressions as Lowerer
 
 
 def wait_for(sleeps: bool) -> Lowering:

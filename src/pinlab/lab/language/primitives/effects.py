@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pinlab.lab.language.declarations import IRQS_OFF, MAX_ACTORS
+from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.program import (
     IN_IRQ,
     Check,
@@ -28,15 +28,11 @@ from pinlab.lab.language.values import (
     constant,
 )
 
-if TYPE_CHECKING:
-    from pinlab.lab.language.expressions import Expressions as Lowerer
-
-
 PREEMPT, LOCKS = 1, 2
 """Built-in slots of every frame: depth of atomic context, locks held, in an interrupt. Until
 `link` numbers the slots of a program, built-in slot n is written Local(-n)."""
 
-Lowering = Callable[["Lowerer", ast.Call, "str | None"], Value]
+Lowering = Callable[[Lowerer, ast.Call, str | None], Value]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from pinlab.lab.language.declarations import MAX_ACTORS
+from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     LOCKS,
     ME,
@@ -40,10 +40,6 @@ from pinlab.lab.language.values import (
     constant,
     logical_not,
 )
-
-if TYPE_CHECKING:
-    from pinlab.lab.language.expressions import Expressions as Lowerer
-
 
 READERS = 7
 WRITER = 8

@@ -1,0 +1,53 @@
+"""What a primitive may ask of the function that is being compiled.
+
+Primitives say how one call becomes operations; for their arguments they come back here.
+"""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from pinlab.lab.language.builder import Builder
+from pinlab.lab.language.values import Place, Type, Value, binary, constant
+
+
+class Lowerer(Builder, ABC):
+    """A function being compiled, as primitives know it."""
+
+    @abstractmethod
+    def expression(self, node: ast.expr, dest: str | None = None) -> Value:
+        """The value of `node`. A primitive's or a call's goes to local `dest` if given."""
+
+    @abstractmethod
+    def place(self, node: ast.expr) -> Place:
+        """The shared integer that `node` names. Raises LanguageError if it names none."""
+
+    @abstractmethod
+    def python(self, node: ast.expr) -> Any:
+        """The Python object a name or a dotted name stands for, or `...` if none."""
+
+    def inside(self, value: Value, lo: int, hi: int, text: str) -> None:
+        """Check that an index is in [lo, hi], unless its bounds say so."""
+        if not Type(lo, hi).holds(value.type):
+            low = binary("<=", constant(lo), value)
+            high = binary("<=", value, constant(hi))
+            message = f"{text}: no such element"
+            if lo == 1 and value.type.lo == 0 and value.type.hi <= hi:
+                message = f"{text}: NULL pointer"
+            self.check(binary("and", low, high), "null", message)
+
+    def wait(self, node: ast.Call, name: str, condition: Callable[[], Value]) -> None:
+        """An atomic await of `condition`."""
+        self.awaiting = True
+        value = condition()
+        self.awaiting = False
+        block = self.primitive(node, name)
+        if value.constant is None or not value.constant:
+            block.guard = value.expr
+
+    def refuse(self, node: ast.AST, message: str) -> NoReturn:
+        """Raise LanguageError at `node`."""
+        self.source.refuse(node, message)
