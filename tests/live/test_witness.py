@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from pinlab.field.errors import FieldError
-from pinlab.field.witness.scene import Hazard, Scene, play
-from pinlab.field.witness.scratch import FileSystem
+from pinlab.field.witness.evidence import PAGE, Moment, Whose
+from pinlab.field.witness.file_system import FileSystem
+from pinlab.field.witness.placement import places
+from pinlab.field.witness.runs import Series, repeat
+from pinlab.field.witness.scene import PAGES, Hazard, Scene
+from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome
 from tests.live.test_hold_command import COMMAND, PATIENCE, eventually, loops, outstanding, settled
@@ -27,12 +31,47 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-def scene(hazard: Hazard, kind: FileSystem, *, control: bool = False) -> Scene:
+def played(hazard: Hazard, kind: FileSystem, runs: int, *, control: bool = False) -> Series:
     """What happened, or skip."""
+    series = Series(hazard, kind, control, runs)
     try:
-        return play(hazard, kind, control=control)
-    except (FieldError, OSError) as error:
+        list(repeat(series))
+    except FieldError as error:
         pytest.skip(f"{hazard} on {kind} cannot be shown here: {error}")
+    assert not series.ended
+    return series
+
+
+def scene(hazard: Hazard, kind: FileSystem, *, control: bool = False) -> Scene:
+    """One run, or skip."""
+    (only,) = played(hazard, kind, 1, control=control).scenes
+    return only
+
+
+@pytest.mark.parametrize("kind", FileSystem)
+def test_the_bytes_of_a_file_are_where_it_says(kind: FileSystem) -> None:
+    """Files of 30 MiB in all, so that btrfs needs a second chunk, which is not where it is called.
+
+    A file's last page is written nowhere yet; the others are, each with bytes of its own.
+    """
+    size = 6 << 20
+    try:
+        with scratch(kind) as disk:
+            for number in range(5):
+                content = os.urandom(size)
+                fd = os.open(f"{number}", os.O_RDWR | os.O_CREAT, 0o600, dir_fd=disk.mount)
+                try:
+                    os.write(fd, content)
+                    os.fsync(fd)
+                    os.ftruncate(fd, size + PAGE)
+                    found = places(kind, fd, size // PAGE + 1)
+                finally:
+                    os.close(fd)
+                assert found[-1] is None
+                there = [disk.read(at, PAGE) for at in found[:-1] if at is not None]
+                assert b"".join(there) == content
+    except FieldError as error:
+        pytest.skip(f"no {kind} here: {error}")
 
 
 @pytest.mark.parametrize("kind", FileSystem)
@@ -66,6 +105,7 @@ def test_o2(kind: FileSystem) -> None:
 def test_control(kind: FileSystem, hazard: Hazard) -> None:
     seen = scene(hazard, kind, control=True)
     assert not seen.reproduced
+    assert not seen.broken
     assert {verdict.outcome for verdict in seen.verdicts.values()} == {Outcome.HOLDS}
 
 
@@ -77,9 +117,29 @@ def test_truncate(kind: FileSystem) -> None:
     assert late and all(row.mapping == 0 and row.refcount >= 1024 for row in late)
 
 
+@pytest.mark.parametrize("kind", FileSystem)
+def test_every_run_has_its_evidence(kind: FileSystem) -> None:
+    """How often an fsync did not do it is chance, so of that only that the sums are right."""
+    series = played(Hazard.o2, kind, 3)
+    assert series.reproduced == 3
+    assert {rate.moment: rate.runs for rate in series.rates} == dict.fromkeys(Moment, 3)
+    assert sum(series.courses.values()) == 3 * PAGES
+    for each in series.scenes:
+        looks = each.looks
+        assert looks[Moment.SYNCED].kept
+        device = looks[Moment.ANSWERED].pages
+        assert {page.memory.whose for page in device} == {Whose.DEVICE}
+        for look in looks.values():
+            assert [page.index for page in look.pages] == list(range(PAGES))
+            assert all(page.disk is not None for page in look.pages)
+
+
 def test_the_command() -> None:
     done = subprocess.run(
-        [*COMMAND, "witness", "o1", "--json"], capture_output=True, text=True, timeout=60
+        [*COMMAND, "witness", "o1", "--runs", "2", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     if done.returncode == 3:
         pytest.skip(done.stderr)
@@ -88,13 +148,55 @@ def test_the_command() -> None:
     assert said["schema"] == "pinlab.witness/1"
     assert said["reproduced"] is True
     assert said["violations"][0]["witness"][-1]["event"] == "dev_store"
+    assert [run["reproduced"] for run in said["runs"]] == [True, True]
+    (answered,) = (
+        step["look"]
+        for step in said["steps"]
+        if step["look"] and step["look"]["moment"] == "answered"
+    )
+    assert [page["memory"]["head"] for page in answered["pages"]] == [said["sent"]] * PAGES
+
+
+def test_no_runs_are_misuse() -> None:
+    done = subprocess.run(
+        [*COMMAND, "witness", "o1", "--runs", "0"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "--runs" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_what_was_measured(number: signal.Signals) -> None:
+    for seconds in (4, 12, 40):
+        child = subprocess.Popen(
+            [*COMMAND, "witness", "o2", "--runs", "1000", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(number)
+        output, errors = child.communicate(timeout=PATIENCE)
+        assert "Traceback" not in errors
+        if output:
+            break
+        assert child.returncode == 3
+        if "stopped" not in errors:
+            pytest.skip(errors)
+    said = json.loads(output)
+    assert child.returncode == 1
+    assert said["ended"] == "stopped by a signal"
+    assert 0 < len(said["runs"]) < said["asked"] == 1000
+    assert {rate["runs"] for rate in said["rates"]} == {len(said["runs"])}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("delay", [0.4, 0.8, 1.1])
+@pytest.mark.parametrize("delay", [0.4, 0.8, 1.1, 2.5, 3.1])
 def test_killed_it_leaves_nothing(number: signal.Signals, delay: float) -> None:
     before, devices = settled(), loops()
-    child = subprocess.Popen([*COMMAND, "witness", "o2"], stdout=subprocess.DEVNULL)
+    child = subprocess.Popen([*COMMAND, "witness", "o2", "--runs", "50"], stdout=subprocess.DEVNULL)
     time.sleep(delay)
     child.send_signal(number)
     child.wait(PATIENCE)
@@ -112,4 +214,17 @@ def test_without_the_tool_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     nothing: Callable[..., None] = lambda *_, **__: None  # noqa: E731
     monkeypatch.setattr("shutil.which", nothing)
     with pytest.raises(FieldError, match="install xfsprogs"):
-        play(Hazard.o1, FileSystem.xfs)
+        list(repeat(Series(Hazard.o1, FileSystem.xfs, False, 1)))
+
+
+def test_without_a_folder_for_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    with pytest.raises(FieldError, match="no image can be made in /nowhere: No such file"):
+        list(repeat(Series(Hazard.o1, FileSystem.ext4, False, 1)))
+
+
+def test_without_room_for_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.statvfs_result((4096, 4096, 1000, 10, 10, 0, 0, 0, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda _: full)
+    with pytest.raises(FieldError, match="no 64 MiB free"):
+        list(repeat(Series(Hazard.o1, FileSystem.ext4, False, 1)))

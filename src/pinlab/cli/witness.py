@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli._wait import signals
 from pinlab.field.hold import runtime
-from pinlab.field.witness.scene import Hazard, Scene, play
-from pinlab.field.witness.scratch import FileSystem
+from pinlab.field.witness.file_system import FileSystem
+from pinlab.field.witness.runs import Series, repeat
+from pinlab.field.witness.scene import Hazard, Scene
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED, exit_status
 from pinlab.report import witness as report
+
+STOPPED = "stopped by a signal"
 
 
 def witness(
@@ -30,6 +37,9 @@ def witness(
     control: Annotated[
         bool, typer.Option("--control", help="The same with the pin released first: must hold.")
     ] = False,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="Do it so often, and count. Ctrl-C ends it early.")
+    ] = 1,
     json: options.JsonOption = False,
 ) -> int:
     """Make a hazard happen here, on a file system of its own, and show what is seen of it.
@@ -37,21 +47,53 @@ def witness(
     Status 1: it was seen. 0: the control run holds. 3: not reproduced, or nothing can be said.
     """
     runtime.sweep()
-    scene: Scene | None = None
-    with signals():
-        scene = play(hazard, fs, control=control)
-    if scene is None:
-        show("stopped; nothing was decided")
+    series = Series(hazard, fs, control, runs)
+    over = False
+    with _progress(series) as tell, signals(), closing(repeat(series)) as played:
+        for _ in played:
+            tell()
+        over = True
+    if not over:
+        series.ended = STOPPED
+    if not series.scenes:
+        print(f"pinlab: {STOPPED}; nothing was decided", file=sys.stderr)
         return EXIT_UNKNOWN
     if json:
-        show_json(report.to_json(scene))
+        show_json(report.to_json(series))
     else:
-        show(report.to_text(scene))
-    return status(scene)
+        show(report.to_text(series))
+    return status(series)
 
 
-def status(scene: Scene) -> int:
-    """Seen is a violation; not seen decides something only in a control run."""
+@contextmanager
+def _progress(series: Series) -> Iterator[Callable[[], None]]:
+    """A line of counts on standard error, if that is a terminal and there is something to count."""
+    console = Console(stderr=True, highlight=False, markup=False)
+    if series.asked == 1 or not console.is_terminal:
+        yield lambda: None
+        return
+    with console.status(f"run 1 of {series.asked}") as line:
+
+        def tell() -> None:
+            done = len(series.scenes)
+            line.update(
+                f"{done} of {series.asked} runs: seen in {series.reproduced}, "
+                f"fsync returned 0 too early in {series.broken}"
+            )
+
+        yield tell
+
+
+def status(series: Series) -> int:
+    """Seen once is a violation; that it holds takes every run that was asked for."""
+    found = {_status(scene) for scene in series.scenes}
+    if EXIT_VIOLATED in found:
+        return EXIT_VIOLATED
+    return EXIT_HOLDS if found == {EXIT_HOLDS} and not series.ended else EXIT_UNKNOWN
+
+
+def _status(scene: Scene) -> int:
+    """Not seen decides something only in a control run."""
     if scene.reproduced:
         return EXIT_VIOLATED
     if not scene.control:

@@ -141,6 +141,11 @@ def preadv(fd: int, address: int, length: int, offset: int = 0) -> int:
     return _check(_libc.preadv(fd, _iovec(address, length), 1, offset), "preadv")
 
 
+def syncfs(fd: int) -> None:
+    """Write back all of the file system that a file is on, and wait for it."""
+    _check(_libc.syncfs(fd), "syncfs")
+
+
 def userfaultfd() -> int:
     """A userfaultfd that also stops faults of the kernel itself (needs the privilege)."""
     return _check(_libc.syscall(NR_USERFAULTFD, os.O_CLOEXEC | os.O_NONBLOCK), "userfaultfd")

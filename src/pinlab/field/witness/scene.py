@@ -10,20 +10,25 @@ pages are pinned, the device may store into them at any time, and the file syste
   pages that no file has.
 
 The control run is the same with the pin released first, and must hold.
+
+After each step the bytes are looked at (`evidence`). Scene o2 goes on where the objective ends:
+what a second fsync that returned 0 has brought to the disk, and 0.3 s, a third fsync and a syncfs
+later.
 """
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import mmap
 import os
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
@@ -32,17 +37,20 @@ from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost, Stream
 from pinlab.field.hold.kinds import bio
 from pinlab.field.hold.memory import Buffer, Memory
-from pinlab.field.witness.scratch import FileSystem, Scratch, scratch
+from pinlab.field.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
+from pinlab.field.witness.file_system import FileSystem
+from pinlab.field.witness.scratch import Scratch
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict
 
 PAGES: Final = 4
-PAGE: Final = mmap.PAGESIZE
-ANSWER: Final = b"\x5a"
-"""What the device sends, in every byte."""
+MARK: Final = 16
+"""Random bytes at the begin of each page, which no earlier file had."""
 
 SETTLE = 2.0
 """Seconds to wait for the events of what was done."""
+LATER = 0.3
+"""Seconds after the second fsync."""
 
 
 class Hazard(StrEnum):
@@ -58,10 +66,11 @@ OBJECTIVES = {Hazard.o1: ("O1",), Hazard.o2: ("O2",), Hazard.truncate: ("O1", "O
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was done or found, and when."""
+    """What was done, when it was over, and what was there then."""
 
     ts_ns: int
     text: str
+    look: Look | None = None
 
 
 @dataclass(slots=True)
@@ -78,9 +87,26 @@ class Scene:
     meta: Meta | None = None
     cost: Cost | None = None
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, look: Look | None = None) -> None:
         """Add a step."""
-        self.steps.append(Step(time.monotonic_ns(), text))
+        self.steps.append(Step(look.ts_ns if look else time.monotonic_ns(), text, look))
+
+    @property
+    def looks(self) -> dict[Moment, Look]:
+        """What was there at each moment that was looked at."""
+        return {step.look.moment: step.look for step in self.steps if step.look is not None}
+
+    @property
+    def broken(self) -> list[Look]:
+        """Looks right after an fsync that returned 0 and did not do what it is for."""
+        return [look for moment, look in self.looks.items() if moment in PROMISES and not look.kept]
+
+    def during(self, moment: Moment) -> list[Row]:
+        """The events between the look before and that at `moment`."""
+        times = [look.ts_ns for look in self.looks.values()]
+        end = self.looks[moment].ts_ns
+        begin = max((ts_ns for ts_ns in times if ts_ns < end), default=0)
+        return [row for row in self.rows if begin < row.ts_ns <= end]
 
     @property
     def orphaned(self) -> list[Row]:
@@ -102,26 +128,36 @@ class Scene:
         return bool(self.orphaned if self.hazard is Hazard.truncate else self.violations)
 
 
-def play(hazard: Hazard, kind: FileSystem, *, control: bool = False) -> Scene:
-    """Make the hazard happen on a file system of our own. Raises FieldError, OSError."""
-    scene = Scene(hazard, kind, control)
+def play(hazard: Hazard, disk: Scratch, *, control: bool = False) -> Scene:
+    """Make the hazard happen to a new file. Raises FieldError, OSError."""
+    scene = Scene(hazard, disk.kind, control)
+    with _file(disk) as subject:
+        os.fsync(subject.fd)
+        look = subject.look(Moment.SYNCED)
+        if look.differing:
+            raise FieldError(f"the bytes of a clean file are not where {disk.kind} says they are")
+        scene.say(f"a file of {PAGES} pages on {disk.kind}, mapped shared, written, synced", look)
+        found = os.fstat(subject.fd)
+        only = Filter(_filesystem_device(disk.kind, found), found.st_ino)
+        with Stream(only=only) as stream:
+            _act(scene, subject)
+            _judge(scene, stream)
+    return scene
+
+
+@contextmanager
+def _file(disk: Scratch) -> Iterator[Subject]:
+    """A new file, mapped shared and written; it is gone afterwards."""
     with ExitStack() as stack:
-        disk = stack.enter_context(scratch(kind))
-        fd = os.open("file", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=disk.mount)
+        fd = os.open("file", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=disk.mount)
+        stack.callback(os.unlink, "file", dir_fd=disk.mount)
         stack.callback(os.close, fd)
         os.ftruncate(fd, PAGES * PAGE)
         memory = stack.enter_context(mmap.mmap(fd, PAGES * PAGE, flags=mmap.MAP_SHARED))
-        mark = os.urandom(16)
+        mark = os.urandom(MARK)
         for page in range(PAGES):
-            memory[page * PAGE : page * PAGE + 16] = mark
-        os.fsync(fd)
-        found = os.fstat(fd)
-        scene.say(f"a file of {PAGES} pages on {kind}, mapped shared, written and synced: clean")
-        only = Filter(_filesystem_device(kind, found), found.st_ino)
-        stream = stack.enter_context(Stream(only=only))
-        _act(scene, disk, fd, memory, mark)
-        _judge(scene, stream)
-    return scene
+            memory[page * PAGE : page * PAGE + MARK] = mark
+        yield Subject(disk, fd, memory, mark)
 
 
 def _filesystem_device(kind: FileSystem, found: os.stat_result) -> int | None:
@@ -129,45 +165,60 @@ def _filesystem_device(kind: FileSystem, found: os.stat_result) -> int | None:
     return None if kind is FileSystem.btrfs else names.dev_t(found.st_dev)
 
 
-def _act(scene: Scene, disk: Scratch, fd: int, memory: mmap.mmap, mark: bytes) -> None:
-    anchor = ctypes.c_char.from_buffer(memory)
-    pages = Buffer(Memory.file, ctypes.addressof(anchor), PAGES * PAGE)
-    del anchor
+def _act(scene: Scene, subject: Subject) -> None:
     with ExitStack() as hold:
-        held = hold.enter_context(bio.make(pages))
+        held = hold.enter_context(bio.make(Buffer(Memory.file, subject.address, PAGES * PAGE)))
         scene.say(f"a direct read into the mapping is in flight, held by fd {held.fd}: pinned")
         if scene.control:
-            hold.close()
-            scene.say("control: the device has answered and the pins are gone")
+            _release(scene, subject, hold)
         if scene.hazard is Hazard.truncate:
-            os.ftruncate(fd, 0)
-            scene.say("ftruncate(0) returned" + ("" if scene.control else " while pinned"))
+            _truncate(scene, subject, hold)
         else:
-            began = time.perf_counter()
-            os.fsync(fd)
-            took = (time.perf_counter() - began) * 1e3
             when = "" if scene.control else " while the device may store"
-            scene.say(f"fsync returned 0 after {took:.1f} ms{when}")
-            _compare(scene, disk, memory, mark)
-        hold.close()
-        if not scene.control:
-            scene.say("the device has answered and the pins are gone")
-            if scene.hazard is not Hazard.truncate:
-                _compare(scene, disk, memory, mark)
+            _fsync(scene, subject, Moment.FSYNC, "fsync", when)
+            if not scene.control:
+                _release(scene, subject, hold)
     if scene.hazard is Hazard.o2:
-        os.fsync(fd)
-        scene.say("a second fsync returned 0")
-        _compare(scene, disk, memory, mark)
+        _go_on(scene, subject)
 
 
-def _compare(scene: Scene, disk: Scratch, memory: mmap.mmap, mark: bytes) -> None:
-    """The bytes in memory, on the disk, and those that the device sends."""
-    sent = ANSWER * PAGE
-    in_memory = "the device's" if memory[:PAGE] == sent else "the old"
-    on_disk = "the device's" if disk.find(sent) is not None else None
-    if on_disk is None:
-        on_disk = "the old" if disk.find(mark) is not None else "neither"
-    scene.say(f"    bytes of page 0: in memory {in_memory}, on the disk {on_disk}")
+def _release(scene: Scene, subject: Subject, hold: ExitStack) -> None:
+    hold.close()
+    scene.say(_answered(scene), subject.look(Moment.ANSWERED))
+
+
+def _answered(scene: Scene) -> str:
+    word = "control: " if scene.control else ""
+    return f"{word}the device has answered, {SENT.hex()} and so on, and the pins are gone"
+
+
+def _truncate(scene: Scene, subject: Subject, hold: ExitStack) -> None:
+    """Cut the file; the mapping has no pages any more, so it must not be looked at."""
+    places = [page.at for page in scene.looks[Moment.SYNCED].pages if page.at is not None]
+    os.ftruncate(subject.fd, 0)
+    scene.say("ftruncate(0) returned" + ("" if scene.control else " while pinned"))
+    if not scene.control:
+        hold.close()
+        scene.say(_answered(scene))
+    left = sorted({subject.tell(subject.disk.read(at, PAGE)).whose for at in places})
+    scene.say(f"the file is empty; where it was on the disk are {' and '.join(left)} bytes")
+
+
+def _fsync(scene: Scene, subject: Subject, moment: Moment, name: str, when: str = "") -> None:
+    began = time.perf_counter()
+    os.fsync(subject.fd)
+    took = (time.perf_counter() - began) * 1e3
+    scene.say(f"{name} returned 0 after {took:.1f} ms{when}", subject.look(moment))
+
+
+def _go_on(scene: Scene, subject: Subject) -> None:
+    """What becomes of what the device stored, as far as user space asks for it."""
+    _fsync(scene, subject, Moment.SECOND_FSYNC, "a second fsync")
+    time.sleep(LATER)
+    scene.say(f"{LATER:g} s later", subject.look(Moment.LATER))
+    _fsync(scene, subject, Moment.THIRD_FSYNC, "a third fsync")
+    syscalls.syncfs(subject.fd)
+    scene.say("syncfs returned 0", subject.look(Moment.SYNCFS))
 
 
 def _judge(scene: Scene, stream: Stream) -> None:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import shutil
 import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from pinlab.field import syscalls
@@ -34,14 +32,9 @@ from pinlab.field.hold.kinds.bio import (
     TRIES,
 )
 from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_INFO64
+from pinlab.field.witness.file_system import FileSystem
 
-
-class FileSystem(StrEnum):
-    """Which file system is made."""
-
-    ext4 = "ext4"
-    xfs = "xfs"
-    btrfs = "btrfs"
+PREFIX: Final = "pinlab-witness-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +62,10 @@ class Scratch:
     """A descriptor of its root."""
     image: int
     """A descriptor of what lies below it: the disk."""
-    size: int
 
-    def find(self, content: bytes) -> int | None:
-        """Where on the disk these bytes are, or None."""
-        with mmap.mmap(self.image, self.size, prot=mmap.PROT_READ) as disk:
-            at = disk.find(content)
-        return None if at < 0 else at
+    def read(self, at: int, length: int) -> bytes:
+        """Bytes of the disk. Raises OSError."""
+        return os.pread(self.image, length, at)
 
 
 @contextmanager
@@ -89,22 +79,37 @@ def scratch(kind: FileSystem) -> Iterator[Scratch]:
             f"there is no {maker.command[0]}; install {maker.package} (Debian: "
             f"apt-get install {maker.package})"
         )
-    folder = os.environ.get("TMPDIR", "/var/tmp")
     with (
-        tempfile.TemporaryFile(prefix="pinlab-witness-", dir=folder) as image,
+        _image(maker.size) as image,
         runtime.record() as record,
+        _loop(image, record) as device,
     ):
-        os.truncate(image.fileno(), maker.size)
-        with _loop(image.fileno(), record) as device:
-            _make([command, *maker.command[1:], device])
-            try:
-                mount = syscalls.detached_mount(kind.value, {"source": device})
-            except OSError as error:
-                raise FieldError(f"{kind} cannot be mounted here: {error.strerror}") from None
-            try:
-                yield Scratch(kind, mount, image.fileno(), maker.size)
-            finally:
-                os.close(mount)
+        _make([command, *maker.command[1:], device])
+        try:
+            mount = syscalls.detached_mount(kind.value, {"source": device})
+        except OSError as error:
+            root = ", which needs root" if error.errno in (errno.EPERM, errno.EACCES) else ""
+            raise FieldError(f"{kind} cannot be mounted{root}: {error.strerror}") from None
+        try:
+            yield Scratch(kind, mount, image)
+        finally:
+            os.close(mount)
+
+
+@contextmanager
+def _image(size: int) -> Iterator[int]:
+    """An empty file without a name. It is sparse, but all of it may come to be used."""
+    folder = os.environ.get("TMPDIR", "/var/tmp")
+    with ExitStack() as stack:
+        try:
+            room = os.statvfs(folder)
+            file = stack.enter_context(tempfile.TemporaryFile(prefix=PREFIX, dir=folder))
+        except OSError as error:
+            raise FieldError(f"no image can be made in {folder}: {error.strerror}") from None
+        if room.f_bavail * room.f_frsize < size:
+            raise FieldError(f"{folder} has no {size >> 20} MiB free for an image; set TMPDIR")
+        os.truncate(file.fileno(), size)
+        yield file.fileno()
 
 
 def _make(command: list[str]) -> None:
@@ -117,10 +122,9 @@ def _make(command: list[str]) -> None:
 @contextmanager
 def _loop(image: int, record: runtime.Record) -> Iterator[str]:
     """A loop device over the image."""
-    name = f"pinlab-witness-{os.getpid()}-{os.urandom(6).hex()}"
+    name = f"{PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
     for _ in range(TRIES):
-        with open("/dev/loop-control", "rb+", buffering=0) as control:
-            path = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
+        path = _free()
         with record.loop(path, name):
             disk = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -135,6 +139,17 @@ def _loop(image: int, record: runtime.Record) -> Iterator[str]:
             finally:
                 os.close(disk)
     raise FieldError(f"no free loop device in {TRIES} tries")
+
+
+def _free() -> str:
+    """A loop device that nobody uses, as yet."""
+    try:
+        with open("/dev/loop-control", "rb+", buffering=0) as control:
+            return f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
+    except OSError as error:
+        raise FieldError(
+            f"no loop device can be made, which needs root: /dev/loop-control: {error.strerror}"
+        ) from None
 
 
 def _config(fd: int, name: str) -> bytes:
