@@ -14,7 +14,7 @@ from rich.text import Text
 from pinlab.field.events.monitor import HISTORY
 from pinlab.field.witness.evidence import PROMISES, SENT, Bytes, Look, Moment, Page
 from pinlab.field.witness.runs import Series
-from pinlab.field.witness.scene import LATER, Hazard, Scene, Step
+from pinlab.field.witness.scene import LATER, Hazard, Scene, Step, covers
 from pinlab.report import events as report
 from pinlab.report.events import EventJson, VerdictJson, ViolationJson
 
@@ -287,16 +287,11 @@ def _story(scene: Scene) -> RenderableType:
         rows = [row for row in scene.rows if row.head_pfn == first.head_pfn][-HISTORY:]
         parts += [Text(""), report.events_to_text(rows, scene.meta)]
     for look in scene.broken:
-        rows = [row for row in scene.during(look.moment) if row.index in _unkept(look)[:1]]
-        parts.append(
-            Text(f"events of page {_list(_unkept(look)[:1])} up to: {MOMENTS[look.moment]}")
-        )
-        parts.append(report.events_to_text(rows, scene.meta))
+        page = next(page for page in look.pages if not page.kept)
+        rows = [row for row in scene.during(look.moment) if covers(row, page.pfn)]
+        parts += [Text(f"\npage {page.index}, from the look before until {MOMENTS[look.moment]}:")]
+        parts += [report.events_to_text(rows, scene.meta)]
     return Group(*parts)
-
-
-def _unkept(look: Look) -> tuple[int, ...]:
-    return tuple(page.index for page in look.pages if not page.kept)
 
 
 def _found(step: Step) -> Iterator[str]:

@@ -32,7 +32,7 @@ ROWS, META = records.rows(records.o1())
 def look(moment: Moment, ts_ns: int, unkept: tuple[int, ...] = (), pages: int = 4) -> Look:
     def page(index: int) -> Page:
         bad = index in unkept
-        return Page(index, 7, bad, False, NEW, OLD if bad else NEW, 4096 * index, not bad)
+        return Page(index, 70 + index, bad, False, NEW, OLD if bad else NEW, 4096 * index, not bad)
 
     return Look(moment, ts_ns, tuple(page(index) for index in range(pages)))
 
@@ -53,7 +53,7 @@ def series(scenes: list[Scene], asked: int | None = None) -> Series:
 
 
 def row(ts_ns: int, kind: Event, index: int) -> Row:
-    return dataclasses.replace(ROWS[0], ts_ns=ts_ns, kind=kind, index=index)
+    return dataclasses.replace(ROWS[0], ts_ns=ts_ns, kind=kind, head_pfn=70 + index)
 
 
 @given(st.lists(st.sets(st.integers(0, 3)), min_size=1, max_size=20))

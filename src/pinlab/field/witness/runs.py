@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pinlab.field.errors import FieldError
 from pinlab.field.witness.evidence import Look, Moment
 from pinlab.field.witness.file_system import FileSystem
-from pinlab.field.witness.scene import Hazard, Scene, play
+from pinlab.field.witness.scene import Hazard, Scene, covers, play
 from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event
 
@@ -99,10 +99,10 @@ def _courses(scene: Scene) -> Iterator[Course]:
     look = scene.looks.get(Moment.SECOND_FSYNC)
     if look is None:
         return
-    seen = Counter((row.index, row.kind) for row in scene.during(look.moment))
+    rows = scene.during(look.moment)
     for page in look.pages:
-        redirtied = seen[page.index, Event.DIRTY]
-        yield Course(redirtied, seen[page.index, Event.WRITEBACK_START], page.kept)
+        seen = Counter(row.kind for row in rows if covers(row, page.pfn))
+        yield Course(seen[Event.DIRTY], seen[Event.WRITEBACK_START], page.kept)
 
 
 def repeat(series: Series) -> Generator[Scene]:

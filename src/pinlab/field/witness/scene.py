@@ -128,6 +128,11 @@ class Scene:
         return bool(self.orphaned if self.hazard is Hazard.truncate else self.violations)
 
 
+def covers(row: Row, pfn: int) -> bool:
+    """Whether an event is of the folio that a page belongs to."""
+    return row.head_pfn <= pfn < row.head_pfn + (1 << row.order)
+
+
 def play(hazard: Hazard, disk: Scratch, *, control: bool = False) -> Scene:
     """Make the hazard happen to a new file. Raises FieldError, OSError."""
     scene = Scene(hazard, disk.kind, control)
@@ -231,13 +236,9 @@ def _judge(scene: Scene, stream: Stream) -> None:
         done = sum(row.kind is Event.UNPIN for row in rows) >= PAGES
         return done or time.monotonic() > deadline
 
-    ours: set[int] = set()
+    ours = {page.pfn for look in scene.looks.values() for page in look.pages}
     for batch in stream.until(enough):
-        for row in batch:
-            if row.ino is not None:
-                ours.add(row.head_pfn)
-            if row.head_pfn in ours:
-                rows.append(row)
+        rows += [row for row in batch if any(covers(row, pfn) for pfn in ours)]
     scene.meta, scene.cost = stream.meta(), stream.cost()
     scene.violations = list(monitor.see(_renumbered(rows), scene.meta.stacks))
     scene.verdicts = monitor.verdicts(scene.meta)
@@ -246,5 +247,8 @@ def _judge(scene: Scene, stream: Stream) -> None:
 
 
 def _renumbered(rows: list[Row]) -> list[Row]:
-    """Rows without those of other files' orphans, which a filter cannot know: numbered anew."""
+    """Rows without those of other files, which a filter cannot tell from ours: numbered anew.
+
+    An orphan has no file, and of btrfs only the inode is known.
+    """
     return [dataclasses.replace(row, seq=number) for number, row in enumerate(rows)]
