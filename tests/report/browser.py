@@ -21,10 +21,10 @@ def browser() -> str:
     pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (Debian: chromium)")
 
 
-def _run(page: Path, *arguments: str) -> str:
-    profile = f"--user-data-dir={page.parent / 'profile'}"
+def visit(address: str, profile: Path, *arguments: str) -> str:
+    """Open an address until its page has loaded; returns what the browser printed."""
     done = subprocess.run(
-        [browser(), *FLAGS, profile, *arguments, page.as_uri()],
+        [browser(), *FLAGS, f"--user-data-dir={profile}", *arguments, address],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -46,10 +46,14 @@ def dom(page: Path, script: str = "") -> str:
         assert text.count("</body>") == 1
         page = page.with_name("scripted.html")
         page.write_text(text.replace("</body>", extra), encoding="utf-8")
-    return _run(page, "--window-size=1200,900", "--virtual-time-budget=3000", "--dump-dom")
+    return _visit(page, "--virtual-time-budget=3000", "--dump-dom")
 
 
 def screenshot(page: Path, to: Path, *flags: str) -> bytes:
     """The page as a PNG of 1200 x 900."""
-    _run(page, "--window-size=1200,900", f"--screenshot={to}", *flags)
+    _visit(page, f"--screenshot={to}", *flags)
     return to.read_bytes()
+
+
+def _visit(page: Path, *arguments: str) -> str:
+    return visit(page.as_uri(), page.parent / "profile", "--window-size=1200,900", *arguments)

@@ -65,11 +65,11 @@ def test_a_trace_is_valid_whatever_was_recorded(case: tuple[list[Row], list[Viol
     opened: dict[tuple[str, str, int], str] = {}
     for event in timed:
         if event["ph"] == "b":
-            key = (event["cat"], event["id"], event["pid"])
+            key = (event["cat"], event["id2"]["local"], event["pid"])
             assert key not in opened
             opened[key] = event["name"]
         elif event["ph"] == "e":
-            assert opened.pop((event["cat"], event["id"], event["pid"])) == event["name"]
+            assert opened.pop((event["cat"], event["id2"]["local"], event["pid"])) == event["name"]
         elif event["ph"] == "C":
             assert all(isinstance(n, int) and n >= 0 for n in event["args"].values())
         else:
