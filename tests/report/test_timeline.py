@@ -131,7 +131,8 @@ def test_the_hazard() -> None:
     assert timeline.violations[0].args["evidence"] == f"events {bad[0] - 1}, {bad[0] + 1}"
     assert timeline.spans[0].args["stack"] == " < ".join(recordings.STACK)
     assert timeline.spans[0].args["flags"] == "dirty uptodate"
-    assert timeline.verdicts == (("O1", "violated in 9 steps"),)
+    assert timeline.verdicts == {"O1": Verdict.violated(9)}
+    assert timeline.accused == {0, 1, 2, 3}
 
 
 def test_no_kernel_address_gets_out() -> None:

@@ -10,6 +10,7 @@ from tests.lab import samples
 from tests.report import browser, recordings
 from tests.report.recordings import META, row
 
+from pinlab.field.events.schema import Row
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict
 from pinlab.report.timeline import build, counterexample, page
@@ -21,7 +22,13 @@ MANY = 10_000
 
 def hazard(pages: int = 4) -> Timeline:
     rows, bad = recordings.o1(pages)
-    return build.timeline(rows, META, [Violation(number, "O1") for number in bad], title="o1")
+    violations = [Violation(number, "O1", "", evidence(rows, number)) for number in bad]
+    return build.timeline(rows, META, violations, title="o1")
+
+
+def evidence(rows: list[Row], number: int) -> tuple[int, ...]:
+    """All that happened to the folio until then."""
+    return tuple(n for n in range(number + 1) if rows[n].pfn == rows[number].pfn)
 
 
 def many() -> Timeline:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pinlab import objectives
-from pinlab.cli._show import write
+from pinlab.cli import _options as options
+from pinlab.cli._show import show_json, write
 from pinlab.errors import UsageError
 from pinlab.field.events import recording
 from pinlab.field.events.monitor import Monitor
 from pinlab.objectives.verdict import EXIT_HOLDS
-from pinlab.report.timeline import build, chrome, page
+from pinlab.report.timeline import build, chrome, narrow, page, summary
 from pinlab.report.timeline.model import Timeline, Violation
 
 WRITERS = {".html": page.html, ".json": chrome.text}
@@ -31,6 +33,11 @@ def timeline(
             show_default="both, as FILE.timeline.html and FILE.timeline.json",
         ),
     ] = None,
+    inode: Annotated[
+        int | None,
+        typer.Option("--inode", min=1, help="Only pages of this file.", show_default=False),
+    ] = None,
+    json: options.JsonOption = False,
 ) -> int:
     """Draw a recording: a track per folio and per I/O, pins as spans, violations as marks.
 
@@ -42,13 +49,27 @@ def timeline(
         outputs = [output]
     else:
         raise UsageError(f"{output} is neither .html nor .json")
-    drawn = judged(file)
-    for each in outputs:
+    whole = judged(file)
+    if inode is not None:
+        whole = narrow.of_inode(whole, inode)
+    files = {each: narrow.at_most(whole) if each.suffix == ".html" else whole for each in outputs}
+    for each, drawn in files.items():
         write(each, WRITERS[each.suffix](drawn))
-        typer.echo(f"{each}: {page.summary(drawn)}")
-    for name, verdict in drawn.verdicts:
-        typer.echo(f"  {name}: {verdict}")
+    if json:
+        written = {str(path): drawn for path, drawn in files.items()}
+        show_json(summary.to_json(str(file), whole, written))
+    else:
+        _tell(whole, files)
     return EXIT_HOLDS
+
+
+def _tell(whole: Timeline, files: Mapping[Path, Timeline]) -> None:
+    for each, drawn in files.items():
+        typer.echo(f"{each}: {summary.line(drawn)}")
+        for note in drawn.notes:
+            typer.echo(f"  {note}")
+    for name, verdict in whole.verdicts.items():
+        typer.echo(f"{name}: {verdict}")
 
 
 def judged(file: Path) -> Timeline:

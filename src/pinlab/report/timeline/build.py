@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pinlab.field.events.schema import Meta, Row
 from pinlab.objectives.events import Event
@@ -53,7 +53,8 @@ def timeline(
     ordered = list(in_order(rows))
     length = ordered[-1].at if ordered else 0
     state = _State(meta)
-    judged = _by_row(violations, len(ordered))
+    by_number = {event.number: event for event in ordered}
+    judged = _by_row(violations, by_number)
     lost = 0
     for event in ordered:
         if dropped := event.row.dropped_before:
@@ -61,37 +62,37 @@ def timeline(
             _gap(state, event.at, dropped)
         track = _show(state, event)
         for each in judged.get(event.number, ()):
-            state.marks.append(_violation(state, each, track, event))
+            evidence = [by_number[number] for number in each.evidence]
+            state.marks.append(_violation(state, each, track, event, evidence))
         if event.row.kind is Event.PAGE_FREE:
             state.tracks.freed(event)
     if meta.lost > lost:
         _gap(state, length, meta.lost - lost)
     state.pairs.finish(length)
-    tracks, renumbered = state.tracks.sorted()
-    spans = packed(replace(span, track=renumbered[span.track]) for span in state.pairs.spans)
+    spans = packed(state.pairs.spans)
     return Timeline(
         title,
-        tracks=tuple(tracks),
+        tracks=tuple(state.tracks.named()),
         spans=tuple(spans),
-        marks=tuple(
-            mark if mark.track is None else replace(mark, track=renumbered[mark.track])
-            for mark in state.marks
-        ),
-        samples=tuple(replace(each, track=renumbered[each.track]) for each in state.samples),
+        marks=tuple(state.marks),
+        samples=tuple(state.samples),
         length=length,
         events=len(ordered),
         steps=steps,
         start=ordered[0].row.ts_ns if ordered else 0,
         notes=tuple(_notes(max(lost, meta.lost), spans, meta)),
-        verdicts=tuple((name, str(verdict)) for name, verdict in (verdicts or {}).items()),
-    )
+        verdicts=verdicts or {},
+    ).keep(state.tracks.in_order())
 
 
-def _by_row(violations: Iterable[Violation], count: int) -> dict[int, list[Violation]]:
+def _by_row(
+    violations: Iterable[Violation], rows: Mapping[int, Numbered]
+) -> dict[int, list[Violation]]:
     found: dict[int, list[Violation]] = {}
     for each in violations:
-        if not 0 <= each.row < count:
-            raise ValueError(f"{each.objective}: the recording has no event {each.row + 1}")
+        for number in (each.row, *each.evidence):
+            if number not in rows:
+                raise ValueError(f"{each.objective}: the recording has no event {number + 1}")
         found.setdefault(each.row, []).append(each)
     return found
 
@@ -122,8 +123,7 @@ def _args(state: _State, event: Numbered) -> Args:
     """What is shown of an event, with the name of its I/O's track."""
     if event.row.io_id is None:
         return args(event, state.meta)
-    track = state.tracks.tracks[state.tracks.io(event)]
-    return {**args(event, state.meta), IO: track.name}
+    return {**args(event, state.meta), IO: state.tracks.io_name(event)}
 
 
 def _io(state: _State, event: Numbered) -> None:
@@ -150,13 +150,17 @@ def _gap(state: _State, at: int, lost: int) -> None:
     state.marks.append(Mark(None, MarkKind.LOST, name, at, {"lost": lost}))
 
 
-def _violation(state: _State, each: Violation, track: int, event: Numbered) -> Mark:
+def _violation(
+    state: _State, each: Violation, track: int, event: Numbered, evidence: Iterable[Numbered]
+) -> Mark:
     shown = {"objective": each.objective, **_args(state, event)}
     if each.claim:
         shown["claim"] = each.claim
     if each.evidence:
         shown["evidence"] = "events " + ", ".join(str(number + 1) for number in each.evidence)
-    return Mark(track, MarkKind.VIOLATION, f"violates {each.objective}", event.at, shown)
+    part = [state.tracks.io(one) for one in (*evidence, event) if one.row.io_id is not None]
+    name = f"violates {each.objective}"
+    return Mark(track, MarkKind.VIOLATION, name, event.at, shown, tuple(dict.fromkeys(part)))
 
 
 def _notes(lost: int, spans: Iterable[Span], meta: Meta) -> Iterable[str]:

@@ -37,7 +37,7 @@ def trace(timeline: Timeline) -> dict[str, Any]:
             "events": timeline.events,
             "violations": len(timeline.violations),
             "notes": "; ".join(timeline.notes),
-            **{f"verdict {name}": verdict for name, verdict in timeline.verdicts},
+            **{f"verdict {name}": str(verdict) for name, verdict in timeline.verdicts.items()},
         },
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from pinlab.objectives.verdict import Verdict
 
 Args = Mapping[str, str | int | bool]
 
@@ -39,11 +41,12 @@ class MarkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A row of the picture."""
+    """A row of the picture. `inode` is the file of a folio that has one."""
 
     name: str
     group: Group
     detail: str = ""
+    inode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happens at one instant. `track` is None if it concerns all."""
+    """Something that happens at one instant. `track` is None if it concerns all.
+
+    `ios` are the tracks of the I/O that took part in a violation.
+    """
 
     track: int | None
     kind: MarkKind
     name: str
     at: int
     args: Args = field(default_factory=dict)
+    ios: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,31 @@ class Timeline:
     steps: bool = False
     start: int = 0
     notes: tuple[str, ...] = ()
-    verdicts: tuple[tuple[str, str], ...] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
     @property
     def violations(self) -> tuple[Mark, ...]:
         """The marks of violations."""
         return tuple(mark for mark in self.marks if mark.kind is MarkKind.VIOLATION)
+
+    @property
+    def accused(self) -> frozenset[int]:
+        """The tracks of folios with violations, and of the I/O that took part in these."""
+        found = {mark.track for mark in self.violations if mark.track is not None}
+        return frozenset(found.union(*(mark.ios for mark in self.violations)))
+
+    def keep(self, tracks: Sequence[int]) -> Timeline:
+        """Only these tracks, in this order, with what is on them and what concerns all."""
+        new = {old: number for number, old in enumerate(tracks)}
+        return replace(
+            self,
+            tracks=tuple(self.tracks[track] for track in tracks),
+            spans=tuple(replace(s, track=new[s.track]) for s in self.spans if s.track in new),
+            samples=tuple(replace(s, track=new[s.track]) for s in self.samples if s.track in new),
+            marks=tuple(_moved(m, new) for m in self.marks if m.track is None or m.track in new),
+        )
+
+
+def _moved(mark: Mark, new: Mapping[int, int]) -> Mark:
+    track = None if mark.track is None else new[mark.track]
+    return replace(mark, track=track, ios=tuple(new[io] for io in mark.ios if io in new))

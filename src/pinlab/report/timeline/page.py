@@ -7,14 +7,16 @@ violations, is in the page itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from html import escape
 from importlib.resources import files
+from operator import attrgetter
 from string import Template
 from typing import Any
 
-from pinlab.report.timeline.model import Kind, Mark, MarkKind, Timeline
+from pinlab.report.timeline.model import Kind, Mark, MarkKind, Sample, Span, Timeline, Track
+from pinlab.report.timeline.summary import line, time
 
 LISTED = 200
 """Violations named in the list above the chart; the chart has all."""
@@ -34,12 +36,13 @@ def html(timeline: Timeline) -> str:
         title=escape(timeline.title),
         style=_asset("page.css"),
         script=_asset("chart.js") + _asset("input.js"),
-        summary=escape(summary(timeline)),
+        summary=escape(line(timeline)),
         notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in timeline.notes),
         severity="bad" if count else "",
         verdict=f"{count:,} violation{'' if count == 1 else 's'}" if count else "No violation seen",
         verdicts="".join(
-            f"<p>{escape(name)}: {escape(verdict)}</p>" for name, verdict in timeline.verdicts
+            f"<p>{escape(name)}: {escape(str(verdict))}</p>"
+            for name, verdict in timeline.verdicts.items()
         ),
         violations=_violations(timeline),
         legend="".join(_legend(timeline)),
@@ -58,28 +61,20 @@ def _data(timeline: Timeline) -> str:
     whole: dict[str, Any] = {
         "steps": timeline.steps,
         "length": timeline.length,
-        **{name: [asdict(each) for each in getattr(timeline, name)] for name in _LISTS},
+        "accused": sorted(timeline.accused),
+        "tracks": _table(timeline.tracks),
+        "spans": _table(timeline.spans),
+        "marks": _table(timeline.marks),
+        "samples": _table(timeline.samples),
     }
     text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-_LISTS = ("tracks", "spans", "marks", "samples")
-
-
-def summary(timeline: Timeline) -> str:
-    """How much there is of it, in one line."""
-    time = "" if timeline.steps else f" in {_time(timeline.length)}"
-    what = "steps" if timeline.steps else "events"
-    return f"{timeline.events:,} {what} on {len(timeline.tracks):,} tracks{time}"
-
-
-def _time(ns: int) -> str:
-    """As the chart writes it: "1.203 ms"."""
-    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
-        if ns >= size:
-            return f"{round(ns / size, 6)} {unit}"
-    return f"{ns} ns"
+def _table(things: Sequence[Track | Span | Mark | Sample]) -> dict[str, Any]:
+    """Names once, then values: a recording has very many of them."""
+    names = [each.name for each in fields(things[0])] if things else []
+    return {"names": names, "rows": list(map(attrgetter(*names), things)) if names else []}
 
 
 def _violations(timeline: Timeline) -> str:
@@ -103,7 +98,7 @@ def _violations(timeline: Timeline) -> str:
 def _line(timeline: Timeline, mark: Mark) -> str:
     """A violation in one line."""
     where = "" if mark.track is None else timeline.tracks[mark.track].name
-    when = f"step {mark.at // 1000}" if timeline.steps else f"at {_time(mark.at)}"
+    when = f"step {mark.at // 1000}" if timeline.steps else f"at {time(mark.at)}"
     what = mark.args.get("kind") or mark.args.get("source", "")
     who = f" by {process}" if (process := mark.args.get("process")) else ""
     return f"{mark.name}: {where}, {when}: {what}{who}"

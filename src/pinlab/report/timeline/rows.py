@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pinlab.field.events.names import numbers
 from pinlab.field.events.schema import Meta, Row
 from pinlab.objectives.events import Event
 from pinlab.report.events import flag_names
@@ -13,6 +14,9 @@ from pinlab.report.timeline.model import Args
 MODEL = "model"
 BIAS = 1024
 """GUP_PIN_COUNTING_BIAS: what one pin adds to the reference count of a folio of one page."""
+
+Place = tuple[int, int, int]
+"""Device, inode and index."""
 
 STACK = 12  # functions of a stack that are shown
 
@@ -26,8 +30,8 @@ class Numbered:
     row: Row
 
     @property
-    def place(self) -> tuple[int, int, int] | None:
-        """Device, inode and index of a page cache folio. Inode 0 is no file."""
+    def place(self) -> Place | None:
+        """Where the folio is in the page cache. Inode 0 is no file."""
         if not self.row.ino:
             return None
         return self.row.dev or 0, self.row.ino, self.row.index
@@ -70,32 +74,27 @@ def args(each: Numbered, meta: Meta) -> Args:
     optional = {
         "pins": pins,
         "mapcount": row.mapcount,
-        "flags": flags(row.flags, meta),
+        "flags": _flags(row.flags, meta),
         "private data": row.has_private,
         "operation": row.op,
-        "I/O device": None if row.io_dev is None else device(row.io_dev),
+        "I/O device": None if row.io_dev is None else numbers(row.io_dev),
         "I/O pins": row.io_pinned,
         "returned": row.ret,
-        "stack": stack(row.stack_id, meta),
+        "stack": _stack(row.stack_id, meta),
     }
     return shown | {name: value for name, value in optional.items() if value is not None}
 
 
-def flags(bits: int, meta: Meta) -> str:
+def _flags(bits: int, meta: Meta) -> str:
     """Page flags by name, as "dirty uptodate"."""
     if not meta.flag_bits:
         return f"{bits:#x}"
     return " ".join(flag_names(bits, meta.flag_bits)) or "none of note"
 
 
-def stack(which: int | None, meta: Meta) -> str | None:
+def _stack(which: int | None, meta: Meta) -> str | None:
     """The functions of a stack, innermost first."""
     if which is None or not 0 <= which < len(meta.stacks):
         return None
     functions = meta.stacks[which]
     return " < ".join(functions[:STACK]) + (" < ..." if len(functions) > STACK else "")
-
-
-def device(number: int) -> str:
-    """A device number as people write it: major:minor."""
-    return f"{number >> 20}:{number & 0xFFFFF}"

@@ -5,15 +5,18 @@ const scroll = document.getElementById("scroll"), tall = document.getElementById
 const MARKS = 14, LANE = 15, CURVE = 18, PAD = 6, MOST_LANES = 12, FONT = "12px system-ui, sans-serif";
 const view = { from: 0, to: 1, order: false, chosen: null, rows: [], gutter: 240 };
 
+const list = ({ names, rows }) => rows.map(row => Object.fromEntries(names.map((name, i) => [name, row[i]])));
+const accused = new Set(data.accused);  // tracks of folios with violations, and of the I/O that took part
+
 // Items are spans and marks in one list, in order of time.
 const items = [];
-data.spans.forEach(s => items.push({ ...s, isSpan: true }));
-data.marks.forEach((m, i) => items.push({ ...m, start: m.at, end: m.at, number: i }));
+list(data.spans).forEach(s => items.push(Object.assign(s, { isSpan: true })));
+list(data.marks).forEach((m, i) => items.push(Object.assign(m, { start: m.at, end: m.at, number: i })));
 items.sort((a, b) => a.start - b.start || a.end - b.end);
 const violations = items.filter(item => item.kind === "violation");
 const everywhere = items.filter(item => item.track === null);
 let instants = [];  // of the tracks that are shown, for equal distances
-const tracks = data.tracks.map(track => ({ ...track, items: [], samples: [], bad: false, lanes: 0, most: 1 }));
+const tracks = list(data.tracks).map((track, i) => ({ ...track, accused: accused.has(i), items: [], samples: [], bad: false, lanes: 0, most: 1 }));
 for (const item of items) {
   if (item.track === null) continue;
   const track = tracks[item.track];
@@ -21,7 +24,7 @@ for (const item of items) {
   if (item.isSpan) track.lanes = Math.max(track.lanes, Math.min(item.lane + 1, MOST_LANES));
   if (item.kind === "violation") track.bad = true;
 }
-for (const sample of data.samples) {
+for (const sample of list(data.samples)) {
   tracks[sample.track].samples.push(sample);
   tracks[sample.track].most = Math.max(tracks[sample.track].most, sample.pins);
 }
@@ -50,11 +53,10 @@ function time(ns, exact = 1) {  // exact to so many nanoseconds
 function arrange() {
   const only = document.getElementById("only").checked;
   const words = document.getElementById("find").value.toLowerCase();
-  const ios = new Set(tracks.filter(t => t.bad).flatMap(t => t.items.map(item => item.args["I/O"])));
   let top = 0;
   view.rows = [];
   for (const track of tracks) {
-    if (only && !track.bad && !(track.group === "I/O" && ios.has(track.name))) continue;
+    if (only && !track.accused) continue;
     if (words && !(track.name + " " + track.detail).toLowerCase().includes(words)) continue;
     const lanes = MARKS + track.lanes * LANE;
     const high = Math.max(lanes + (track.samples.length ? CURVE : 0) + PAD, 36);

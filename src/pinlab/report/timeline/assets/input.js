@@ -78,7 +78,7 @@ function choose(item, reveal = true) {
 function reveal(item) {
   if (item && item.track !== null && !view.rows.some(row => row.track === tracks[item.track])) {
     document.getElementById("find").value = "";
-    if (!tracks[item.track].bad) document.getElementById("only").checked = false;
+    if (!tracks[item.track].accused) document.getElementById("only").checked = false;
     arrange();
   }
   choose(item);
