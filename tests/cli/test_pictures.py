@@ -71,10 +71,10 @@ def test_one_of_them(tape: Path, tmp_path: Path, suffix: str) -> None:
     assert out.exists() and not list(tmp_path.glob("*.timeline.*"))
 
 
-def test_json_says_what_was_written(recording: Path, capsys: Capture) -> None:
-    assert run(["timeline", str(recording), "--json"]) == 0
+def test_json_says_what_was_written(tape: Path, capsys: Capture) -> None:
+    assert run(["timeline", str(tape), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == "pinlab.timeline/1" and told["recording"] == str(recording)
+    assert told["schema"] == "pinlab.timeline/1" and told["recording"] == str(tape)
     assert told["events"] == 40 and told["violations"] == 8 and told["length_ns"] == 223_700
     files = {Path(each["path"]).suffix: each for each in told["files"]}
     assert set(files) == {".html", ".json"}
@@ -88,16 +88,16 @@ def test_json_says_what_was_written(recording: Path, capsys: Capture) -> None:
     ]
 
 
-def test_one_file_of_a_recording(recording: Path, tmp_path: Path, capsys: Capture) -> None:
-    rows, meta = schema.read(recording)
+def test_one_file_of_a_recording(tape: Path, tmp_path: Path, capsys: Capture) -> None:
+    rows, meta = recording.read(tape)
     moved = [replace(row, ino=78) if row.index == 3 else row for row in rows]
-    schema.write(tmp_path / "two.parquet", schema.to_table(moved, meta))
+    recording.write(tmp_path / "two.parquet", recording.to_table(moved, meta))
     out = tmp_path / "two.html"
     assert run(["timeline", str(tmp_path / "two.parquet"), "-o", str(out), "--inode", "78"]) == 0
     told = capsys.readouterr().out
     assert "3 tracks" in told and "only folios of inode 78" in told
     assert "only folios of inode 78" in out.read_text("utf-8")
-    assert run(["timeline", str(recording), "--inode", "5"]) == 2
+    assert run(["timeline", str(tape), "--inode", "5"]) == 2
     assert "no folio of inode 5" in capsys.readouterr().err
 
 

@@ -27,8 +27,7 @@ def judge(
     """Judge a recording by the objectives of the thread."""
     wanted = events.live_objectives(objective)
     rows, meta = recording.read(file)
-    flag = 1 << meta.flag_bits["writeback"] if meta.pinned_only else 0
-    monitor = Monitor(wanted, writeback=flag)
+    monitor = Monitor(wanted, writeback=meta.writeback)
     for _ in monitor.see(rows, meta.stacks):
         pass
     if json:

@@ -77,7 +77,7 @@ def judged(file: Path) -> Timeline:
     rows, meta = recording.read(file)
     number = {row.seq: i for i, row in enumerate(rows)}
     claims = objectives.load()
-    monitor = Monitor()
+    monitor = Monitor(writeback=meta.writeback)
     violations = [
         Violation(
             number[each.row.seq],

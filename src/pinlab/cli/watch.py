@@ -46,7 +46,7 @@ def watch(
     wanted = events.live_objectives(objective)
     over = events.deadline(seconds)
     with Stream(only=events.only(device, file, everything), pid=pid) as stream:
-        monitor = Monitor(wanted, writeback=stream.writeback)
+        monitor = Monitor(wanted, writeback=stream.meta().writeback)
         teller = _Teller(stream, limit, json)
 
         def judge(rows: Batch) -> None:

@@ -130,6 +130,11 @@ class Meta:
     rows: int | None = None
     """How many rows there are, so that a file whose end is missing is known."""
 
+    @property
+    def writeback(self) -> int:
+        """The mask of PG_writeback that a monitor needs if only pinned folios are here, else 0."""
+        return 1 << self.flag_bits["writeback"] if self.pinned_only else 0
+
 
 def pins(refcounts: npt.ArrayLike, pincounts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Pins of folios by their counts; a pincount of NONE: there is none, the folio is small.

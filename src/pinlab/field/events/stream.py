@@ -108,11 +108,6 @@ class Stream:
         """A reader of the same kernel, open as long as this is."""
         return self._source.reader
 
-    @property
-    def writeback(self) -> int:
-        """The flag that `Monitor` needs if only pinned folios are seen, else 0."""
-        return 1 << self.flag_bits["writeback"] if self._only.pinned else 0
-
     def take(self) -> Iterator[Batch]:
         """What is there now, in batches. What is done with one counts as its cost."""
         while True:
