@@ -138,6 +138,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def _ask(reader: str, script: str, trace: str) -> Any:
+    pages()
     driver = DRIVER % {"reader": reader, "script": script}
     with _Server(driver, trace) as server, TemporaryDirectory() as profile:
         threading.Thread(target=server.serve_forever, daemon=True).start()
