@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.field.events import recording
+from pinlab.field.events import recording, schema
+from pinlab.field.events.monitor import Monitor
 from pinlab.objectives.events import Event
+from pinlab.objectives.verdict import Outcome
 from tests.field.events import records
 
 
@@ -74,6 +78,25 @@ def test_an_event_that_is_not_known(tmp_path: Path) -> None:
     pq.write_table(table.set_column(at, "kind", strange), path)
     with pytest.raises(UsageError, match="an event that is not known: strange"):
         recording.read(path)
+
+
+@pytest.mark.parametrize("junk", [None, 7, -1, "x", [3], {"dirty": 99}, {"a": []}])
+def test_metadata_that_makes_no_sense(junk: object) -> None:
+    """Whatever is in the place of whatever: it is refused, or can be judged."""
+    rows, meta = records.rows(records.o2())
+    table = recording.to_table(rows, meta)
+    whole = json.loads(table.schema.metadata[b"pinlab"])
+    judged = 0
+    for name in whole:
+        body = json.dumps(whole | {name: junk})
+        strange = table.replace_schema_metadata({"schema": schema.VERSION, "pinlab": body})
+        with suppress(UsageError):
+            said = recording.meta_of(strange)
+            monitor = Monitor(writeback=said.writeback)
+            list(monitor.see(recording.from_table(strange), said.stacks))
+            assert monitor.verdicts(said)["O1"].outcome is Outcome.VIOLATED
+            judged += 1
+    assert judged < len(whole)
 
 
 def test_kinds_are_the_objectives_own(tmp_path: Path) -> None:

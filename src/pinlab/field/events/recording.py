@@ -59,17 +59,34 @@ def meta_of(table: pa.Table, name: str = "this table") -> Meta:
     if version != VERSION:
         raise UsageError(f"{name} is {version or 'of no known schema'}, not {VERSION}")
     try:
-        body: dict[str, Any] = json.loads(metadata[b"pinlab"])
-        return Meta(
-            **{
-                **body,
-                "attached": tuple(body["attached"]),
-                "failed": tuple(body["failed"]),
-                "stacks": tuple(tuple(stack) for stack in body["stacks"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError):
+        return _meta(json.loads(metadata[b"pinlab"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise UsageError(f"{name} says {VERSION} but not what it was made with") from None
+
+
+NUMBERS = ("ring_bytes", "lost", "began_ns", "ended_ns")
+FLAGS = ("dirty", "private", "writeback")
+
+
+def _meta(body: dict[str, Any]) -> Meta:
+    """What the metadata of a file says. Raises TypeError or such if that makes no sense."""
+    flag_bits = {str(name): int(bit) for name, bit in body["flag_bits"].items()}
+    if not all(0 <= flag_bits[name] < 64 for name in FLAGS):
+        raise ValueError("flags that are none")
+    if not all(isinstance(body[name], int) and body[name] >= 0 for name in NUMBERS):
+        raise ValueError("numbers that are none")
+    if not isinstance(body.get("rows"), int | None):
+        raise TypeError("rows are counted in numbers")
+    return Meta(
+        **{
+            **body,
+            "kernel": str(body["kernel"]),
+            "attached": tuple(map(str, body["attached"])),
+            "failed": tuple(map(str, body["failed"])),
+            "flag_bits": flag_bits,
+            "stacks": tuple(tuple(map(str, stack)) for stack in body["stacks"]),
+        }
+    )
 
 
 def from_table(table: pa.Table, name: str = "this table") -> Batch:
