@@ -61,13 +61,15 @@ class StepJson(TypedDict):
 class CourseJson(TypedDict):
     """What the second fsync did to so many `pages`: made dirty, writeback begun, and how it ended.
 
-    By the events between the looks around it; `redirtied` and `written` are for each page.
+    By the events between the looks around it; `redirtied` and `written` are for each page, `by`
+    the ways on which it was made dirty.
     """
 
     pages: int
     redirtied: int
     written: int
     kept: bool
+    by: list[str]
 
 
 class RunJson(TypedDict):
@@ -174,6 +176,7 @@ def to_json(series: Series) -> WitnessJson:
                 "redirtied": course.redirtied,
                 "written": course.written,
                 "kept": course.kept,
+                "by": list(course.by),
             }
             for course, pages in sorted(series.courses.items())
         ],
@@ -355,6 +358,7 @@ def _courses(series: Series) -> Iterator[RenderableType]:
         did = f"{_times(course.redirtied)} made dirty again, {_times(course.written)} written back"
         end = "on the disk" if course.kept else "dirty, or not on the disk"
         yield Text(f"second fsync, {pages} page{'s' * (pages > 1)}: {did}; then {end}")
+        yield from (Text(f"    dirty by way of {way}", style="dim") for way in course.by)
 
 
 def _times(count: int) -> str:

@@ -53,7 +53,7 @@ def series(scenes: list[Scene], asked: int | None = None) -> Series:
 
 
 def row(ts_ns: int, kind: Event, index: int) -> Row:
-    return dataclasses.replace(ROWS[0], ts_ns=ts_ns, kind=kind, head_pfn=70 + index)
+    return dataclasses.replace(ROWS[0], ts_ns=ts_ns, kind=kind, head_pfn=70 + index, stack_id=0)
 
 
 @given(st.lists(st.sets(st.integers(0, 3)), min_size=1, max_size=20))
@@ -82,7 +82,12 @@ def test_a_course_is_of_the_second_fsync_only() -> None:
         row(350, Event.WRITEBACK_START, 0),  # the third
     ]
     found = series([scene((0,), rows)]).courses
-    assert found == {Course(2, 0, False): 1, Course(1, 1, True): 1, Course(0, 0, True): 2}
+    way = " < ".join(META.stacks[0][:6])
+    assert found == {
+        Course(2, 0, False, (way,)): 1,
+        Course(1, 1, True, (way,)): 1,
+        Course(0, 0, True, ()): 2,
+    }
 
 
 @pytest.mark.parametrize(

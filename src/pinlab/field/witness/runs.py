@@ -17,6 +17,9 @@ from pinlab.field.witness.scene import Hazard, Scene, covers, play
 from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event
 
+FRAMES = 6
+"""Functions of a stack that tell one way from another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -40,6 +43,8 @@ class Course:
     """How often its writeback was begun."""
     kept: bool
     """Whether the disk had what was in memory then, and the page was clean."""
+    by: tuple[str, ...]
+    """The ways on which it was made dirty, each from the innermost function outwards."""
 
 
 @dataclass(slots=True)
@@ -99,10 +104,16 @@ def _courses(scene: Scene) -> Iterator[Course]:
     look = scene.looks.get(Moment.SECOND_FSYNC)
     if look is None:
         return
+    assert scene.meta is not None
+    stacks = scene.meta.stacks
     rows = scene.during(look.moment)
     for page in look.pages:
-        seen = Counter(row.kind for row in rows if covers(row, page.pfn))
-        yield Course(seen[Event.DIRTY], seen[Event.WRITEBACK_START], page.kept)
+        ours = [row for row in rows if covers(row, page.pfn)]
+        seen = Counter(row.kind for row in ours)
+        dirtied = [row.stack_id for row in ours if row.kind is Event.DIRTY]
+        ways = {" < ".join(stacks[each][:FRAMES]) for each in dirtied if each is not None}
+        counts = seen[Event.DIRTY], seen[Event.WRITEBACK_START]
+        yield Course(*counts, page.kept, tuple(sorted(ways)))
 
 
 def repeat(series: Series) -> Generator[Scene]:
