@@ -173,11 +173,12 @@ def test_stopped_it_says_what_was_measured(number: signal.Signals) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         try:
             child.wait(seconds)
         except subprocess.TimeoutExpired:
-            child.send_signal(number)
+            os.killpg(child.pid, number)  # as a terminal does: to all of them
         output, errors = child.communicate(timeout=PATIENCE)
         assert "Traceback" not in errors
         if output:

@@ -110,6 +110,8 @@ def _start(fuse: int, control: socket.socket) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", fuse_server.__name__, *words],
         pass_fds=(fuse, control.fileno()),
         stdin=subprocess.DEVNULL,
+        # A terminal's Ctrl-C would meet it while it starts and is not yet deaf to it.
+        process_group=0,
     )
 
 
