@@ -71,6 +71,15 @@ def test_a_record_is_there_while_it_is_needed(
     assert list(folder.iterdir()) == []
 
 
+def test_sweep_spares_what_is_being_written(folder: Path) -> None:
+    """A record gets its name when it is whole; until then it is its writer's, if that lives."""
+    own, left = folder / f"hold-{os.getpid()}-ab.new", folder / f"hold-{1 << 22}-cd.new"
+    for each in (own, left):
+        each.write_text("{")
+    runtime.sweep()
+    assert own.exists() and not left.exists()
+
+
 def test_sweep_kills_the_server_of_a_dead_hold(
     folder: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -205,6 +205,8 @@ def sweep() -> Swept:
     servers: list[int] = []
     loops: list[str] = []
     for path in sorted(folder().glob("hold-*")):
+        if path.suffix == ".new" and Path(f"/proc/{path.name.split('-')[1]}").exists():
+            continue  # its writer is about to give it its name
         found = Record.read(path)
         if found is not None and found.holder.alive:
             running += 1
