@@ -18,13 +18,14 @@ import pytest
 
 from pinlab.field import bpf
 from pinlab.field.errors import FieldError
-from pinlab.field.events import program
-from pinlab.field.events.layout import Hook
 from pinlab.field.events.monitor import Monitor
 from pinlab.field.events.stream import Stream
 from pinlab.field.hold.kind import Held
 from pinlab.field.hold.kinds import bio, fuse
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.probes.bio import of_bio
+from pinlab.field.probes.folio import Filter
+from pinlab.field.probes.hooks import Hook
 from pinlab.objectives.verdict import Outcome
 from tests.live.test_hold_command import COMMAND
 
@@ -239,7 +240,5 @@ def test_the_bounded_loop_is_accepted_too() -> None:
     with stream() as attached:
         source = attached._source
         for hook in (Hook.BIO_QUEUE, Hook.RQ_COMPLETE):
-            code = program.of_bio(
-                hook, source.layout, source.maps, program.Filter(1, 2, True), may_goto=False
-            )
+            code = of_bio(hook, source.layout, source.maps, Filter(1, 2, True), may_goto=False)
             bpf.Program(code).close()

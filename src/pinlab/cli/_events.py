@@ -14,7 +14,7 @@ import typer
 from pinlab.errors import UsageError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import NEEDS
-from pinlab.field.events.program import Filter
+from pinlab.field.probes.folio import Filter
 
 DeviceOption = Annotated[
     str | None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinlab.field.events import record
 from pinlab.field.events.columns import Names
-from pinlab.field.events.layout import Hook
 from pinlab.field.events.normalise import Normaliser
 from pinlab.field.events.schema import Meta, Row
+from pinlab.field.probes import record
+from pinlab.field.probes.hooks import Hook
 
 BITS = {"locked": 0, "writeback": 1, "uptodate": 3, "dirty": 4, "private": 14, "head": 6}
 WRITEBACK, DIRTY, PRIVATE = (1 << BITS[name] for name in ("writeback", "dirty", "private"))

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab import objectives
-from pinlab.field.events.layout import Hook
 from pinlab.field.events.monitor import NEEDS, Monitor
 from pinlab.field.events.schema import Meta, Row
+from pinlab.field.probes.hooks import Hook
 from pinlab.lab import check
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event

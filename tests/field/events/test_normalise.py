@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinlab.field.events.layout import Hook
+from pinlab.field.probes.hooks import Hook
 from pinlab.objectives.events import Event
 from tests.field.events import records
 from tests.field.events.records import DEVICE, DIRTY, MKWRITE, PINNED, WRITEBACK, Kernel

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pinlab.field.events.batch import Batch
-from pinlab.field.events.record import NONE, Records
 from pinlab.field.events.schema import SCHEMA
+from pinlab.field.probes.record import NONE, Records
 from pinlab.objectives.events import Event
 
 RAW: Final = "raw_tp"

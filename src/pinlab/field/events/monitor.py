@@ -19,9 +19,9 @@ import pyarrow as pa
 from pinlab import objectives
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, RAW
-from pinlab.field.events.layout import FUNCTIONS
 from pinlab.field.events.schema import Meta, Row
-from pinlab.field.events.symbols import Told, told
+from pinlab.field.probes.hooks import FUNCTIONS
+from pinlab.field.probes.symbols import Told, told
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.judge import advance

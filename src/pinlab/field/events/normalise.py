@@ -30,10 +30,10 @@ from typing import Final, NamedTuple
 
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, INFERRED, RAW, Columns, Emitted, Names
-from pinlab.field.events.layout import Hook
-from pinlab.field.events.record import NONE, Records
 from pinlab.field.events.schema import pins
-from pinlab.field.events.symbols import Symbols, Told, told
+from pinlab.field.probes.hooks import Hook
+from pinlab.field.probes.record import NONE, Records
+from pinlab.field.probes.symbols import Symbols, Told, told
 from pinlab.objectives.events import Event
 
 _Io = tuple[int, int]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pinlab.field.events.record import NONE
 from pinlab.field.layout.page import PIN_BIAS
+from pinlab.field.probes.record import NONE
 from pinlab.objectives.events import Event
 
 VERSION = "pinlab.events/1"

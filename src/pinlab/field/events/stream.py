@@ -15,11 +15,11 @@ from pinlab.field.events import recording, schema
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import Names
 from pinlab.field.events.normalise import Normaliser
-from pinlab.field.events.program import Filter
-from pinlab.field.events.record import Records
 from pinlab.field.events.schema import Meta
-from pinlab.field.events.source import RING_BYTES, Source
-from pinlab.field.events.symbols import Symbols
+from pinlab.field.probes.folio import Filter
+from pinlab.field.probes.record import Records
+from pinlab.field.probes.source import RING_BYTES, Source
+from pinlab.field.probes.symbols import Symbols
 from pinlab.field.readers.live import LiveReader
 
 PERIOD = 0.05

@@ -32,11 +32,11 @@ from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
-from pinlab.field.events.program import Filter
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost, Stream
 from pinlab.field.hold.kinds import bio
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.probes.folio import Filter
 from pinlab.field.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
 from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.scratch import Scratch

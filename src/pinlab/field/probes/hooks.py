@@ -49,8 +49,9 @@ TRACEPOINTS: dict[Hook, tuple[str, tuple[str, ...]]] = {
 class Success(Enum):
     """By what a function says that it did it."""
 
-    ZERO = "returns 0"
-    OTHER = "returns other than 0"
+    ZERO = "returns an int that is 0"
+    TRUE = "returns true"
+    POINTER = "returns a pointer, not NULL"
     CALLED = "is called"
 
 
@@ -72,9 +73,9 @@ class Function:
 _COUNTED = ("int", "unsigned int")
 FUNCTIONS = (
     Function(Hook.GRAB, "try_grab_folio", ("struct folio *", *_COUNTED), Success.ZERO),
-    Function(Hook.GRAB, "try_grab_folio_fast", ("struct page *", *_COUNTED), Success.OTHER),
+    Function(Hook.GRAB, "try_grab_folio_fast", ("struct page *", *_COUNTED), Success.POINTER),
     Function(Hook.PUT, "gup_put_folio", ("struct folio *", *_COUNTED), Success.CALLED),
-    Function(Hook.CLEAN, "folio_clear_dirty_for_io", ("struct folio *",), Success.OTHER),
+    Function(Hook.CLEAN, "folio_clear_dirty_for_io", ("struct folio *",), Success.TRUE),
 )
 
 

@@ -15,8 +15,9 @@ from typing import Self
 
 from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
-from pinlab.field.events import program, record
-from pinlab.field.events.layout import (
+from pinlab.field.layout.btf import VMLINUX, Btf
+from pinlab.field.probes import argument, bio, folio, record
+from pinlab.field.probes.hooks import (
     FUNCTIONS,
     TRACEPOINTS,
     Function,
@@ -26,9 +27,8 @@ from pinlab.field.events.layout import (
     function_mismatch,
     mismatch,
 )
-from pinlab.field.events.record import Records
-from pinlab.field.events.ring import HEADER, Ring
-from pinlab.field.layout.btf import VMLINUX, Btf
+from pinlab.field.probes.record import Records
+from pinlab.field.probes.ring import HEADER, Ring
 from pinlab.field.readers.live import LiveReader
 
 RING_BYTES = 64 << 20
@@ -39,7 +39,7 @@ STACKS = 1 << 14
 class Source:
     """The events of the running kernel, from when it is made until `stop`."""
 
-    def __init__(self, *, ring_bytes: int = RING_BYTES, only: program.Filter | None = None) -> None:
+    def __init__(self, *, ring_bytes: int = RING_BYTES, only: folio.Filter | None = None) -> None:
         """Attach. Raises FieldError if the kernel does not let us, or lacks what O1 needs."""
         self.ring_bytes = ring_bytes
         self.attached: list[str] = []
@@ -56,17 +56,17 @@ class Source:
                 stack.callback(self._ring.close)
                 self._full = bpf.ArrayMap(8)
                 stack.callback(self._full.close)
-                self.stacks = bpf.StackMap(program.FRAMES, STACKS)
+                self.stacks = bpf.StackMap(folio.FRAMES, STACKS)
                 stack.callback(self.stacks.close)
             except OSError as error:
                 raise ReaderError(f"no ring buffer for events: {error.strerror}") from None
-            self.maps = program.Maps(self._ring.fd, self._full.fd, self.stacks.fd)
+            self.maps = folio.Maps(self._ring.fd, self._full.fd, self.stacks.fd)
             self.measured = self._measure(stack)
             self._programs: list[bpf.Program] = []
             self._links: list[int] = []
             self._ran = bpf.Runs()
             stack.callback(self.stop)
-            self._attach(reader, only or program.Filter())
+            self._attach(reader, only or folio.Filter())
             self._stack = stack.pop_all()
 
     @staticmethod
@@ -78,7 +78,7 @@ class Source:
             return False
         return True
 
-    def _attach(self, reader: LiveReader, only: program.Filter) -> None:
+    def _attach(self, reader: LiveReader, only: folio.Filter) -> None:
         # What ends an interval comes before what begins it.
         for hook in sorted(TRACEPOINTS, reverse=True):
             name, _ = TRACEPOINTS[hook]
@@ -102,7 +102,7 @@ class Source:
             raise ReaderError(f"no tracepoint could be attached: {'; '.join(self.failed)}")
         self._attach_functions(reader.btf, only)
 
-    def _attach_functions(self, btf: Btf, only: program.Filter) -> None:
+    def _attach_functions(self, btf: Btf, only: folio.Filter) -> None:
         """Watch functions too, where the kernel lets us; without them more is inferred."""
         refused: dict[str, list[str]] = {}
         for function in FUNCTIONS:
@@ -115,10 +115,10 @@ class Source:
                 refused.setdefault(error.strerror or "", []).append(function.name)
         self.failed += [f"{', '.join(names)}: fentry: {why}" for why, names in refused.items()]
 
-    def _attach_function(self, btf: Btf, function: Function, only: program.Filter) -> None:
+    def _attach_function(self, btf: Btf, function: Function, only: folio.Filter) -> None:
         number = btf.function(function.name)
         assert number is not None
-        code = program.of_function(function, self.layout, self.maps, only)
+        code = argument.of_function(function, self.layout, self.maps, only)
         target = bpf.Target(number, leaving=function.success is not Success.CALLED)
         loaded = bpf.Program(code, target)
         try:
@@ -130,13 +130,13 @@ class Source:
         self.attached.append(function.name)
         self.functions.add(function.hook)
 
-    def _load(self, hook: Hook, only: program.Filter) -> bpf.Program:
+    def _load(self, hook: Hook, only: folio.Filter) -> bpf.Program:
         if hook in (Hook.DIRTY, Hook.CACHE_ADD, Hook.CACHE_DEL):
-            return bpf.Program(program.of_folio(hook, self.layout, self.maps, only))
+            return bpf.Program(argument.of_folio(hook, self.layout, self.maps, only))
         try:
-            return bpf.Program(program.of_bio(hook, self.layout, self.maps, only))
+            return bpf.Program(bio.of_bio(hook, self.layout, self.maps, only))
         except OSError:
-            bounded = program.of_bio(hook, self.layout, self.maps, only, may_goto=False)
+            bounded = bio.of_bio(hook, self.layout, self.maps, only, may_goto=False)
             return bpf.Program(bounded)
 
     def take(self, most: int) -> Records:

@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from pinlab.field.events import assembler as a
 from pinlab.field.events import names
-from pinlab.field.events.layout import Hook, mismatch
-from pinlab.field.events.symbols import Told, told
 from pinlab.field.layout.btf import Btf
+from pinlab.field.probes import assembler as a
+from pinlab.field.probes.hooks import Hook, mismatch
+from pinlab.field.probes.symbols import Told, told
 
 
 class Types:

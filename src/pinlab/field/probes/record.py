@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pinlab.field.events.layout import EventLayout
 from pinlab.field.layout.page import Field, LargeMapcount
+from pinlab.field.probes.hooks import EventLayout
 
 _FIELDS: Final = {
     "ts_ns": (0, "<u8"),
