@@ -137,11 +137,10 @@ def _io(state: _State, event: Numbered) -> None:
         if not active:
             state.pairs.begin(track, kind, event, _args(state, event))
         active.add(page)
-    elif not active or active == {page}:
-        active.discard(page)
+        return
+    active.discard(page)
+    if not active:
         state.pairs.end(track, kind, event, _args(state, event))
-    else:
-        active.discard(page)
 
 
 def _gap(state: _State, at: int, lost: int) -> None:

@@ -22,10 +22,10 @@ LISTED = 200
 """Violations named in the list above the chart; the chart has all."""
 
 _LEGEND = {
-    Kind.STEP: ("", "step of an actor"),
-    Kind.PIN: ("", "pinned"),
-    Kind.WRITEBACK: ("", "under writeback"),
-    Kind.DIRTY: ("", "dirty"),
+    Kind.STEP: "step of an actor",
+    Kind.PIN: "pinned",
+    Kind.WRITEBACK: "under writeback",
+    Kind.DIRTY: "dirty",
 }
 
 
@@ -109,9 +109,9 @@ def _legend(timeline: Timeline) -> Iterable[str]:
         return f'<li><i class="{look}" style="--c: var(--{colour})"></i>{text}</li>'
 
     shown = {span.kind for span in timeline.spans}
-    for kind, (look, text) in _LEGEND.items():
+    for kind, text in _LEGEND.items():
         if kind in shown:
-            yield entry(kind.value, look, text)
+            yield entry(kind.value, "", text)
     if timeline.samples:
         yield entry("pin", "curve", "count of pins")
     kinds = {mark.kind for mark in timeline.marks}

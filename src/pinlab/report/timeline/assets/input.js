@@ -1,6 +1,7 @@
 // What a person does: zoom, move, choose, filter. chart.js draws the result.
 const tip = document.getElementById("tip"), details = document.getElementById("details");
 const NEAR = 5;  // pixels by which one may miss
+const FAR_OUT = .1;  // a violation whose neighbours fill less of the chart than this is zoomed in on
 const MANY = 100;  // with more tracks than this only those with violations are shown first
 
 function show(from, to) {
@@ -15,7 +16,11 @@ function show(from, to) {
 function all() {
   show(-whole() * .02, whole() * 1.02);
 }
-function zoom(factor, x = view.gutter + view.wide / 2) {
+function middle() {  // of the chart, or what is chosen
+  const x = view.chosen ? toX(view.chosen.start) : 0;
+  return x > view.gutter && x < view.gutter + view.wide ? x : view.gutter + view.wide / 2;
+}
+function zoom(factor, x = middle()) {
   const at = view.from + (x - view.gutter) / view.wide * (view.to - view.from);
   show(at - (at - view.from) * factor, at + (view.to - at) * factor);
 }
@@ -69,10 +74,17 @@ function choose(item, reveal = true) {
     const row = view.rows.find(r => r.track === tracks[item.track]);
     if (row && (row.top < scroll.scrollTop || row.top + row.high > scroll.scrollTop + scroll.clientHeight))
       scroll.scrollTop = row.top - Math.max(0, (scroll.clientHeight - row.high) / 2);
-    const at = place(item.start), half = (view.to - view.from) / 2;
-    if (at < view.from || at > view.to) return show(at - half, at + half);
+    const at = place(item.start), now = view.to - view.from, near = item.kind === "violation" ? nearby(item) : now;
+    const half = (near < now * FAR_OUT ? near : now) / 2;
+    if (half < now / 2 || at < view.from || at > view.to) return show(at - half, at + half);
   }
   draw();
+}
+
+function nearby(item) {  // room for what happened to the folio just before and after, on both sides
+  const all = tracks[item.track].items, i = all.indexOf(item);
+  const [first, last] = [all[Math.max(i - 5, 0)], all[Math.min(i + 3, all.length - 1)]].map(each => place(each.start));
+  return 3 * Math.max(place(item.start) - first, last - place(item.start));
 }
 
 function reveal(item) {
