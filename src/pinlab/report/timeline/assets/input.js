@@ -1,7 +1,7 @@
 // What a person does: zoom, move, choose, filter. chart.js draws the result.
 const tip = document.getElementById("tip"), details = document.getElementById("details");
 const NEAR = 5;  // pixels by which one may miss
-const FAR_OUT = .1;  // a violation whose neighbours fill less of the chart than this is zoomed in on
+const FAR_OUT = .1;  // a violation that would have less of the chart than this is zoomed in on
 const MANY = 100;  // with more tracks than this only those with violations are shown first
 
 function show(from, to) {
@@ -81,10 +81,12 @@ function choose(item, reveal = true) {
   draw();
 }
 
-function nearby(item) {  // room for what happened to the folio just before and after, on both sides
+function nearby(item) {  // room to see the shortest span in which the violation falls, else its neighbours
   const all = tracks[item.track].items, i = all.indexOf(item);
-  const [first, last] = [all[Math.max(i - 5, 0)], all[Math.min(i + 3, all.length - 1)]].map(each => place(each.start));
-  return 3 * Math.max(place(item.start) - first, last - place(item.start));
+  const lengths = all.filter(s => s.isSpan && s.start <= item.start && s.end >= item.start && s.end > s.start)
+    .map(s => place(s.end) - place(s.start));
+  const apart = place(all[Math.min(i + 1, all.length - 1)].start) - place(all[Math.max(i - 1, 0)].start);
+  return 5 * (lengths.length ? Math.min(...lengths) : apart);
 }
 
 function reveal(item) {
