@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from pinlab.field.errors import FaultError
 from pinlab.field.readers.reader import Chunk, PfnRange
 from tests.field.c_types import btf_of
+from tests.field.fake_reader import FakeReader
 
 PAGE_OFFSET = 0xFFFF888000000000
 VMEMMAP = 0xFFFFEA0000000000
@@ -46,7 +45,7 @@ struct inode { struct super_block *i_sb; void *i_mapping; struct list_head i_sb_
 """
 
 
-class Image:
+class Image(FakeReader):
     """Kernel memory: one stretch of it, and functions that are only addresses."""
 
     name = "core"
@@ -173,22 +172,6 @@ class Image:
             raise FaultError(address, size)
         return bytes(self._memory[start : start + size])
 
-    def read_many(
-        self, addresses: NDArray[np.uint64], size: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        rows = np.zeros((len(addresses), size), np.uint8)
-        good = np.zeros(len(addresses), np.bool_)
-        for number, address in enumerate(addresses.tolist()):
-            try:
-                rows[number] = np.frombuffer(self.read(address, size), np.uint8)
-                good[number] = True
-            except FaultError:
-                continue
-        return rows, good
-
-    def pointer(self, address: int) -> int:
-        return int.from_bytes(self.read(address, 8), "little")
-
     def symbol(self, name: str) -> int | None:
         return self._functions.get(name)
 
@@ -207,20 +190,6 @@ class Image:
 
     def pages(self, first: int, count: int) -> NDArray[np.uint64]:
         raise FaultError(page(first), PAGE_STRUCT * count)
-
-    def close(self) -> None:
-        return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return
 
 
 def page(pfn: int) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from pinlab.field.errors import FaultError
 from pinlab.field.layout.btf import Btf
 from pinlab.field.readers.reader import Chunk, PfnRange
 from tests.field.btf_builder import kernel
+from tests.field.fake_reader import FakeReader
 
 VMEMMAP = 0xFFFFEA0000000000
 SIZE = 64
@@ -135,7 +135,7 @@ class Memory:
 
 
 @dataclass
-class SyntheticReader:
+class SyntheticReader(FakeReader):
     """Serves a `Memory` as a reader would."""
 
     memory: Memory
@@ -169,23 +169,12 @@ class SyntheticReader:
             raise FaultError(address, size)
         return bytes(self.memory.data[start : start + size])
 
-    def pointer(self, address: int) -> int:
-        return int.from_bytes(self.read(address, 8), "little")
-
     def read_many(
         self, addresses: NDArray[np.uint64], size: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         if self.on_read is not None:
             self.on_read(self.memory)
-        data = np.zeros((len(addresses), size), np.uint8)
-        good = np.zeros(len(addresses), np.bool_)
-        for i, address in enumerate(addresses.tolist()):
-            try:
-                data[i] = np.frombuffer(self.read(address, size), np.uint8)
-                good[i] = True
-            except FaultError:
-                continue
-        return data, good
+        return super().read_many(addresses, size)
 
     def pages(self, first: int, count: int) -> NDArray[np.uint64]:
         data = self.read(VMEMMAP + SIZE * first, SIZE * count)
@@ -211,20 +200,6 @@ class SyntheticReader:
 
     def counters(self) -> dict[str, int]:
         return dict(self.counts)
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
 
 class Decoded(NamedTuple):

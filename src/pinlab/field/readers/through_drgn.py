@@ -28,6 +28,7 @@ from pinlab.field.layout.btf import Btf
 from pinlab.field.readers.chunking import chunked
 from pinlab.field.readers.present import merged
 from pinlab.field.readers.reader import PAGE_SIZE, Chunk, PfnRange
+from pinlab.field.readers.singly import read_singly
 
 _HAS_MEM_MAP, _ONLINE = 1 << 1, 1 << 2
 """Low bits of section_mem_map."""
@@ -83,15 +84,7 @@ class DrgnReader:
         self, addresses: NDArray[np.uint64], size: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """`size` bytes at each address: shape (addresses, size), and which could be read."""
-        data = np.zeros((len(addresses), size), np.uint8)
-        good = np.zeros(len(addresses), np.bool_)
-        for i, address in enumerate(addresses.tolist()):
-            try:
-                data[i] = np.frombuffer(self.read(address, size), np.uint8)
-                good[i] = True
-            except FaultError:
-                continue
-        return data, good
+        return read_singly(self.read, addresses, size)
 
     def pages(self, first: int, count: int) -> NDArray[np.uint64]:
         """A copy of `count` struct pages from frame `first`. Raises FaultError."""
