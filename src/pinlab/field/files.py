@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinlab.field.errors import FaultError
-from pinlab.field.walk import Walk
+from pinlab.field.view import Structs, View
 
 DEEPEST = 256
 _MINOR_BITS = 20
@@ -34,47 +34,45 @@ class MappedFile:
     """
 
 
-def file_of(walk: Walk, mapping: int, mounts: Mapping[str, str]) -> MappedFile | None:
-    """The file of a `struct address_space *`; None if it went away meanwhile."""
+def file_of(mapping: View, mounts: Mapping[str, str]) -> MappedFile | None:
+    """The file of a `struct address_space`; None if it went away meanwhile."""
     try:
-        inode = walk.field(mapping, "address_space", "host")
-        if not inode:
+        inode = mapping.follow("host")
+        if inode is None:
             return None
-        superblock = walk.field(inode, "inode", "i_sb")
-        number = walk.field(inode, "inode", "i_ino")
-        device = _device(walk.field(superblock, "super_block", "s_dev"))
-        kind = walk.field(superblock, "super_block", "s_type")
-        name = walk.text(walk.field(kind, "file_system_type", "name"))
+        superblock = inode.behind("i_sb")
+        device = _device(superblock["s_dev"])
+        kind = superblock.behind("s_type")
+        name = kind.text_at("name")
         if name == "bdev":
-            device = _device(walk.field(inode, "inode", "i_rdev"))
-            return MappedFile(device, number, name, f"block device {device}")
+            device = _device(inode["i_rdev"])
+            return MappedFile(device, inode["i_ino"], name, f"block device {device}")
+        number = inode["i_ino"]
     except FaultError:
         return None
-    return MappedFile(device, number, name, _path(walk, inode, mounts.get(device)))
+    return MappedFile(device, number, name, _path(inode, mounts.get(device)))
 
 
 def _device(number: int) -> str:
     return f"{number >> _MINOR_BITS}:{number & (1 << _MINOR_BITS) - 1}"
 
 
-def _path(walk: Walk, inode: int, mount: str | None) -> str | None:
-    btf = walk.reader.btf
-    alias = "d_u.d_alias" if btf.has("dentry", "d_u.d_alias") else "d_alias"
+def _path(inode: View, mount: str | None) -> str | None:
     try:
-        node = walk.field(inode, "inode", "i_dentry.first")
+        node = inode["i_dentry.first"]
         if not node:
             return None
-        dentry = node - walk.place("dentry", alias)[0]
-        gone = walk.field(dentry, "dentry", "d_hash.pprev") == 0
+        dentry = inode.structs.entry(node, "dentry", _alias(inode.structs))
+        gone = dentry["d_hash.pprev"] == 0
         names: list[str] = []
         for _ in range(DEEPEST):
-            parent = walk.field(dentry, "dentry", "d_parent")
-            if parent == dentry:
+            parent = dentry.behind("d_parent")
+            if parent.address == dentry.address:
                 break
-            names.append(_name(walk, dentry))
+            names.append(_name(dentry))
             dentry = parent
         if not names:
-            own = _name(walk, dentry)  # of a file that was never in a directory, as a memfd
+            own = _name(dentry)  # of a file that was never in a directory, as a memfd
             names = [own] if own not in ("", "/") else []
     except FaultError:
         return None
@@ -84,9 +82,12 @@ def _path(walk: Walk, inode: int, mount: str | None) -> str | None:
     return path + (" (deleted)" if gone and names else "")
 
 
-def _name(walk: Walk, dentry: int) -> str:
-    length = walk.field(dentry, "dentry", "d_name.len")
-    return walk.text(walk.field(dentry, "dentry", "d_name.name"), min(length + 1, 256))
+def _alias(structs: Structs) -> str:
+    return "d_u.d_alias" if structs.has("dentry", "d_u.d_alias") else "d_alias"
+
+
+def _name(dentry: View) -> str:
+    return dentry.text_at("d_name.name", min(dentry["d_name.len"] + 1, 256))
 
 
 def mounts_here() -> dict[str, str]:

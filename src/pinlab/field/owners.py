@@ -9,10 +9,12 @@ A folio that nobody maps has no owner: its anon_vma may be another's by now.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from pinlab.field.errors import FaultError
+from pinlab.field.lists import entries, rbtree
 from pinlab.field.readers.reader import PAGE_SIZE
-from pinlab.field.walk import Walk
+from pinlab.field.view import Structs, View
 
 MOST_MAPPINGS = 4096
 
@@ -49,11 +51,11 @@ class Mapping:
 class Owners:
     """Finds owners; asks the kernel once per mapping and process."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
+    def __init__(self, structs: Structs) -> None:
+        self._structs = structs
         self._mappings: dict[int, tuple[Mapping, ...]] = {}
         self._processes: dict[int, tuple[int, str]] = {}
-        self._listed: dict[int, int] | None = None
+        self._listed: dict[int, View] | None = None
 
     def owner(self, mapping: int, index: int) -> Owner | None:
         """The owner of a folio by its `mapping` and `index`; None if it cannot be found."""
@@ -67,45 +69,32 @@ class Owners:
         return None
 
     def _mappings_of(self, anon_vma: int) -> tuple[Mapping, ...]:
-        walk = self._walk
+        structs = self._structs
         found: list[Mapping] = []
         try:
-            to_node, _ = walk.place("anon_vma_chain", "rb")
-            root = walk.field(anon_vma, "anon_vma", "rb_root.rb_root.rb_node")
-            for node in walk.rbtree(root, MOST_MAPPINGS):
-                vma = walk.field(node - to_node, "anon_vma_chain", "vma")
-                pid, command = self._process(walk.field(vma, "vm_area_struct", "vm_mm"))
-                found.append(
-                    Mapping(
-                        walk.field(vma, "vm_area_struct", "vm_start"),
-                        walk.field(vma, "vm_area_struct", "vm_end"),
-                        walk.field(vma, "vm_area_struct", "vm_pgoff"),
-                        pid,
-                        command,
-                    )
-                )
+            root = structs.at("anon_vma", anon_vma)["rb_root.rb_root.rb_node"]
+            for node in islice(rbtree(structs, root), MOST_MAPPINGS):
+                vma = structs.entry(node, "anon_vma_chain", "rb").follow("vma")
+                if vma is None:
+                    continue
+                pid, command = self._process(vma["vm_mm"])
+                found.append(Mapping(vma["vm_start"], vma["vm_end"], vma["vm_pgoff"], pid, command))
         except FaultError:
             pass  # it changed while we walked: what was found by then is as good as before
         return tuple(sorted(found, key=lambda each: each.pid))
 
     def _process(self, mm: int) -> tuple[int, str]:
         if mm not in self._processes:
-            walk = self._walk
             task = self._task(mm)
-            self._processes[mm] = (
-                (
-                    walk.field(task, "task_struct", "tgid"),
-                    walk.field_text(task, "task_struct", "comm"),
-                )
-                if task
-                else (0, "")
-            )
+            self._processes[mm] = (0, "") if task is None else (task["tgid"], task.text("comm"))
         return self._processes[mm]
 
-    def _task(self, mm: int) -> int:
-        walk = self._walk
-        if walk.reader.btf.has("mm_struct", "owner"):  # CONFIG_MEMCG
-            return walk.field(mm, "mm_struct", "owner")
+    def _task(self, mm: int) -> View | None:
+        structs = self._structs
+        if structs.has("mm_struct", "owner"):  # CONFIG_MEMCG
+            return structs.at("mm_struct", mm).follow("owner")
         if self._listed is None:
-            self._listed = {walk.field(task, "task_struct", "mm"): task for task in walk.tasks()}
-        return self._listed.get(mm, 0)
+            first = structs.at("task_struct", structs.reader.task())
+            others = entries(structs, first.where("tasks"), "task_struct", "tasks")
+            self._listed = {task["mm"]: task for task in (first, *others)}
+        return self._listed.get(mm)

@@ -12,7 +12,7 @@ from pinlab.field.census import Census, Confidence, Kind
 from pinlab.field.files import MappedFile, file_of, mounts_here
 from pinlab.field.owners import Owner, Owners
 from pinlab.field.readers.reader import Reader
-from pinlab.field.walk import Walk
+from pinlab.field.view import Structs
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ class Placed:
 
 def place(reader: Reader, census: Census) -> Placed:
     """Find the file or the owner of every folio."""
-    walk = Walk(reader)
-    owners = Owners(walk)
+    structs = Structs(reader)
+    owners = Owners(structs)
     mounts = mounts_here() if reader.name in ("live", "kcore") else {}
     found: dict[int, MappedFile | None] = {}
     of_file: list[MappedFile | None] = []
@@ -147,7 +147,7 @@ def place(reader: Reader, census: Census) -> Placed:
         owner: Owner | None = None
         if kind == Kind.FILE:
             if mapping not in found:
-                found[mapping] = file_of(walk, mapping, mounts)
+                found[mapping] = file_of(structs.at("address_space", mapping), mounts)
             file = found[mapping]
         elif kind == Kind.ANON and mapcount > 0:
             owner = owners.owner(mapping, index)

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.processes import Processes
-from pinlab.field.holders.view import Structs, View
+from pinlab.field.lists import entries
 from pinlab.field.readers.reader import Reader
+from pinlab.field.view import Structs, View
 
 T = TypeVar("T")
 Claimed = TypeVar("Claimed")
 OWN = ("live", "kcore")
-MOST = 1 << 22
-"""Entries of a list beyond which it is taken for a loop that a race made."""
 
 
 class Kernel:
@@ -76,17 +75,11 @@ class Kernel:
 
     def entries(self, head: int, type_name: str, path: str) -> Iterator[View]:
         """list_for_each_entry over a list_head. Raises FaultError, also on a list without end."""
-        at = int(self.pointers(head, 1)[0])
-        for _ in range(MOST):
-            if at in (head, 0):
-                return
-            yield self.structs.entry(at, type_name, path)
-            at = int(self.pointers(at, 1)[0])
-        raise FaultError(head, 8)
+        return entries(self.structs, head, type_name, path)
 
     def text(self, address: int, most: int = 64) -> str:
         """A string. Raises FaultError."""
-        return self.reader.read(address, most).split(b"\0")[0].decode(errors="replace")
+        return self.structs.text(address, most)
 
     # -- pages --------------------------------------------------------------------------------
 

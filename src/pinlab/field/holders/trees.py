@@ -1,4 +1,4 @@
-"""Trees of the kernel: xarray (lib/xarray.c) and red-black trees (lib/rbtree.c)."""
+"""The kernel's arrays that are trees: xarray (lib/xarray.c)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pinlab.field.errors import FaultError
-from pinlab.field.holders.kernel import MOST, Kernel
+from pinlab.field.holders.kernel import Kernel
 
 DEEPEST: Final = 16
 """Levels: a 64 bit index of 6 bits each has 11."""
@@ -38,19 +38,3 @@ def _entries(kernel: Kernel, entry: int, depth: int) -> Iterator[int]:
 def value(entry: int) -> int | None:
     """The number that an xarray's entry is (xa_mk_value); None if it is a pointer."""
     return entry >> 1 if entry & 1 else None
-
-
-def rbtree(kernel: Kernel, node: int) -> Iterator[int]:
-    """The addresses of the `struct rb_node` from one down, in order. Raises FaultError."""
-    stack: list[int] = []
-    for _ in range(2 * MOST):
-        if node:
-            stack.append(node)
-            node = kernel.at("rb_node", node)["rb_left"]
-            continue
-        if not stack:
-            return
-        node = stack.pop()
-        yield node
-        node = kernel.at("rb_node", node)["rb_right"]
-    raise FaultError(node, 8)

@@ -16,9 +16,9 @@ from pinlab.field.errors import FaultError
 from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.view import View
 from pinlab.field.holders.walker import Walker
 from pinlab.field.readers.reader import PAGE_SIZE
+from pinlab.field.view import View
 
 FUSE_READ: Final = 15
 FUSE_WRITE: Final = 16

@@ -17,9 +17,10 @@ from pinlab.field.holders import present, trees
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
-from pinlab.field.holders.view import View
 from pinlab.field.holders.walker import Walker
+from pinlab.field.lists import rbtree
 from pinlab.field.readers.reader import PAGE_SIZE
+from pinlab.field.view import View
 
 MODES: Final = {
     "IOPT_PAGES_ACCOUNT_USER": Accounted.LOCKED_VM,
@@ -45,7 +46,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
 
 def _claims(kernel: Kernel, space: View, file: File, seen: set[int]) -> Iterator[Claim]:
     root = space["iopt.area_itree.rb_root.rb_node"]
-    for node in trees.rbtree(kernel, root):
+    for node in rbtree(kernel.structs, root):
         pages = kernel.structs.entry(node, "iopt_area", "node.rb").follow("pages")
         if pages is None or pages.address in seen or not pages["npinned"]:
             continue

@@ -18,9 +18,9 @@ from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
-from pinlab.field.holders.view import View
 from pinlab.field.holders.walker import Walker
 from pinlab.field.readers.reader import PAGE_SIZE
+from pinlab.field.view import View
 
 DRIVERS: Final = {
     "RDMA_DRIVER_MLX5": ("mlx5_ib_mr", "ibmr", "umem"),

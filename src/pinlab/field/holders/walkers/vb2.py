@@ -14,8 +14,8 @@ from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
-from pinlab.field.holders.view import View
 from pinlab.field.holders.walker import Walker
+from pinlab.field.view import View
 
 ALLOCATORS: Final = {
     "vb2_vmalloc_get_userptr": "vb2_vmalloc_buf",

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 
 from pinlab.field.accounting import Accounted
 from pinlab.field.extents import Extents
-from pinlab.field.holders import present, trees
+from pinlab.field.holders import present
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
-from pinlab.field.holders.view import View
 from pinlab.field.holders.walker import Walker
+from pinlab.field.lists import rbtree
+from pinlab.field.view import View
 
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
@@ -28,7 +29,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         if iommu is None or iommu.address in seen:
             return
         seen.add(iommu.address)
-        for node in trees.rbtree(kernel, iommu["dma_list.rb_node"]):
+        for node in rbtree(kernel.structs, iommu["dma_list.rb_node"]):
             yield from _claims(kernel, kernel.structs.entry(node, "vfio_dma", "node"), file)
 
     yield from kernel.each(kernel.processes.released_by("vfio_fops_release"), container)
@@ -55,7 +56,7 @@ def _claims(kernel: Kernel, dma: View, file: File) -> Iterator[Claim]:
         )
     mediated = [
         kernel.structs.entry(node, "vfio_pfn", "node")["pfn"]
-        for node in trees.rbtree(kernel, dma["pfn_list.rb_node"])
+        for node in rbtree(kernel.structs, dma["pfn_list.rb_node"])
     ]
     if mediated:
         yield Claim(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pinlab.field.errors import LayoutError
+from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers.reader import Reader
+from pinlab.field.readers.reader import PAGE_SIZE, Reader
 
 WHOLE = 512
 """Bytes up to which a structure is read whole; a task_struct has 10 KiB."""
@@ -66,6 +66,15 @@ class Structs:
         """Whether this kernel has a type, and a field in it."""
         return self.btf.has(type_name, path)
 
+    def text(self, address: int, most: int = 256) -> str:
+        """The text at an address, up to a zero byte. Raises FaultError."""
+        # Not beyond the page: the next one may not be mapped.
+        room = min(most, PAGE_SIZE - address % PAGE_SIZE)
+        data = self.reader.read(address, room)
+        if b"\0" not in data and room < most:
+            data += self.reader.read(address + room, most - room)
+        return data.split(b"\0", 1)[0].decode(errors="replace")
+
     def entry(self, address: int, type_name: str, path: str) -> View:
         """The structure that has the field `path` at an address (container_of)."""
         return self.at(type_name, address - self.place(type_name, path).byte)
@@ -74,10 +83,10 @@ class Structs:
 class View:
     """One structure at one address."""
 
-    __slots__ = ("_data", "_structs", "address", "type")
+    __slots__ = ("_data", "address", "structs", "type")
 
     def __init__(self, structs: Structs, type_name: str, address: int) -> None:
-        self._structs = structs
+        self.structs = structs
         self.type = type_name
         self.address = address
         self._data: bytes | None = None
@@ -87,20 +96,20 @@ class View:
 
     def has(self, path: str) -> bool:
         """Whether this kernel's structure has such a field."""
-        return self._structs.has(self.type, path)
+        return self.structs.has(self.type, path)
 
     def bytes(self, path: str) -> bytes:
         """The bytes of a field. Raises LayoutError, FaultError."""
-        place = self._structs.place(self.type, path)
-        if self._data is None and self._structs.size(self.type) <= WHOLE:
-            self._data = self._structs.reader.read(self.address, self._structs.size(self.type))
+        place = self.structs.place(self.type, path)
+        if self._data is None and self.structs.size(self.type) <= WHOLE:
+            self._data = self.structs.reader.read(self.address, self.structs.size(self.type))
         if self._data is not None:
             return self._data[place.byte : place.byte + place.size]
-        return self._structs.reader.read(self.address + place.byte, place.size)
+        return self.structs.reader.read(self.address + place.byte, place.size)
 
     def __getitem__(self, path: str) -> int:
         """An unsigned number, a pointer, a bitfield. Raises LayoutError, FaultError."""
-        place = self._structs.place(self.type, path)
+        place = self.structs.place(self.type, path)
         if place.size > 8:
             raise LayoutError(f"{path} of struct {self.type} is no number in this kernel")
         value = int.from_bytes(self.bytes(path), "little")
@@ -112,23 +121,35 @@ class View:
 
     def where(self, path: str) -> int:
         """The address of a field."""
-        return self.address + self._structs.place(self.type, path).byte
+        return self.address + self.structs.place(self.type, path).byte
 
     def inside(self, path: str, type_name: str = "") -> View:
         """A structure inside this one; its type as BTF has it unless said."""
-        name = type_name or _bare(self._structs.place(self.type, path).type)
-        return self._structs.at(name, self.where(path))
+        name = type_name or _bare(self.structs.place(self.type, path).type)
+        return self.structs.at(name, self.where(path))
 
     def follow(self, path: str, type_name: str = "") -> View | None:
         """The structure that a pointer points to; None if it is NULL."""
         address = self[path]
         if not address:
             return None
-        return self._structs.at(type_name or self.target(path), address)
+        return self.structs.at(type_name or self.target(path), address)
+
+    def behind(self, path: str) -> View:
+        """The structure behind a pointer that is never NULL. Raises FaultError if it is: then the
+        structure is gone."""
+        found = self.follow(path)
+        if found is None:
+            raise FaultError(0, self.structs.size(self.target(path)))
+        return found
+
+    def text_at(self, path: str, most: int = 256) -> str:
+        """The text that a pointer points to, up to a zero byte. Raises FaultError."""
+        return self.structs.text(self[path], most)
 
     def target(self, path: str) -> str:
         """The name of the structure that a pointer points to. Raises LayoutError."""
-        spelled = self._structs.place(self.type, path).type
+        spelled = self.structs.place(self.type, path).type
         if not spelled.endswith("*"):
             raise LayoutError(f"{path} of struct {self.type} is no pointer in this kernel")
         return _bare(spelled[:-1])
