@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.cli._app import run
-from pinlab.field.events import schema
+from pinlab.field.events import recording
 from pinlab.report import automaton
 from tests.report import recordings
 
@@ -27,7 +27,7 @@ def test_it_runs(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("Graphviz is not installed (Debian: graphviz)")
     rows, _ = recordings.o1()
     numbered = [replace(row, seq=number) for number, row in enumerate(rows)]
-    schema.write(tmp_path / "run.parquet", schema.to_table(numbered, recordings.META))
+    recording.write(tmp_path / "run.parquet", recording.to_table(numbered, recordings.META))
     monkeypatch.chdir(tmp_path)
     assert run(command) == (1 if command[0] == "explain" else 0)
     written = {path.name for path in tmp_path.iterdir()} - {"run.parquet"}
