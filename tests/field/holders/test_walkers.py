@@ -337,8 +337,8 @@ struct blkdev_dio {
 class Disk:
     """A block device with one request."""
 
-    def __init__(self) -> None:
-        self.image = image = Image(BIO)
+    def __init__(self, types: str = BIO) -> None:
+        self.image = image = Image(types)
         self.mapping = 0xABC000
         gendisk = image.new("gendisk")
         image.poke(gendisk, b"vdz")
@@ -385,6 +385,13 @@ def test_bio_of_a_waiting_read() -> None:
     assert found.detail == "READ on vdz"
     assert found.owners == (Owner(9, "dd", 3),)
     assert found.length == 8704
+
+
+def test_bio_of_a_kernel_whose_direct_reads_pin_nothing() -> None:
+    disk = Disk("enum bio_bits { BIO_NO_PAGE_REF = 0, BIO_CLONED = 1 };" + BIO)
+    disk.image.set("request", disk.request, bio=disk.bio([(80, 4096, 0)], bi_flags=1))
+    with pytest.raises(LayoutError, match="references, not pins"):
+        walk(disk.image, "bio")
 
 
 @pytest.mark.parametrize(

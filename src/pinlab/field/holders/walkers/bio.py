@@ -2,9 +2,10 @@
 
 Block devices are the inodes of the "bdev" file system; each queue's tags list the requests it
 has. A request's bio may be a part split from the one that pinned (bio_chain), which is then
-followed. Who waits is told by what the bio does when it ends. Counted nowhere. Before 6.3 such a
-bio took plain references unless BIO_NO_PAGE_REF; those are not claimed. Devices without blk-mq
-(brd, pmem, md and dm themselves) have no requests; what they pass on to is seen there.
+followed. Who waits is told by what the bio does when it ends. Counted nowhere. Before 6.5 such a
+bio took plain references, and the same bit said BIO_NO_PAGE_REF; there nothing is claimed. Devices
+without blk-mq (brd, pmem, md and dm themselves) have no requests; what they pass on to is seen
+there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from pinlab.field.errors import FaultError
+from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
@@ -34,7 +35,9 @@ CHAIN: Final = 64
 
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
-    """One claim per bio that pinned."""
+    """One claim per bio that pinned. Raises LayoutError if none of this kernel's does."""
+    if kernel.reader.btf.enumerator("BIO_NO_PAGE_REF") is not None:
+        raise LayoutError("direct I/O of this kernel takes references, not pins (before Linux 6.5)")
     seen: set[int] = set()
     tag_sets: set[int] = set()
 
