@@ -123,6 +123,7 @@ def _tried(name: str, reader: Reader) -> Finding:
 
 def _held(name: str, reader: Reader | None) -> Finding:
     """Hold some pages this way, and look whether a census finds them."""
+    before = None if reader is None else _acquired(reader)
     try:
         with holding(name, PAGES * PAGE_SIZE) as helds:
             (held,) = helds
@@ -132,14 +133,22 @@ def _held(name: str, reader: Reader | None) -> Finding:
                 return Finding("holder", name, None, "held, but there is no reader to find it")
             found = frames_of(census(reader).folios)
             frames = set(held.extents.each_frame().tolist())
+            pinned = _acquired(reader) != before
     except (UsageError, OSError) as error:
         return Finding("holder", name, False, str(error))
     if not frames:
         return Finding("holder", name, None, "held, but nobody tells us which frames")
     missed = len(frames - found)
+    if missed == len(frames) and not pinned and before is not None:
+        return Finding("holder", name, None, "this kernel pins nothing for it: plain references")
     if missed:
         return Finding("holder", name, False, f"{missed} of {len(frames)} frames were not found")
     return Finding("holder", name, True, f"held {len(frames)} frames, all found")
+
+
+def _acquired(reader: Reader) -> int | None:
+    """The kernel's count of pins ever taken; None without it."""
+    return reader.counters().get("nr_foll_pin_acquired")
 
 
 def frames_of(folios: Folios) -> set[int]:
