@@ -19,8 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).with_name("guest_init.c")
 MODULE = "qemu_fw_cfg.ko"
+APPEND = "console=ttyS0 panic=-1 mitigations=off quiet rdinit=/init"
 
 
 class Missing(Exception):
@@ -36,6 +39,14 @@ def kernels() -> list[Path]:
     if not found:
         raise Missing(f"there is no boot/vmlinuz-* below {folder}")
     return found
+
+
+def parameters() -> list[object]:
+    """The kernels for a test's parameters; without any it is skipped."""
+    try:
+        return [pytest.param(each, id=each.name) for each in kernels()]
+    except Missing as missing:
+        return [pytest.param(None, marks=pytest.mark.skip(reason=str(missing)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +82,33 @@ class Guest:
                     assert "error" not in answer, answer
 
 
+def machine(kernel: Path, files: dict[str, bytes], folder: Path) -> list[str]:
+    """The command that boots a kernel with these files, as far as all guests are alike.
+
+    What it prints goes to `console` in the folder. Raises Missing.
+    """
+    qemu = shlex.split(os.environ.get("PINLAB_QEMU", "qemu-system-x86_64"))
+    if shutil.which(qemu[0]) is None:
+        raise Missing(f"{qemu[0]} is not installed")
+    initrd = folder / "initrd"
+    initrd.write_bytes(_archive(files))
+    return [
+        *qemu,
+        *("-smp", "2", "-nodefaults", "-display", "none", "-no-reboot"),
+        *("-kernel", str(kernel), "-initrd", str(initrd)),
+        *("-serial", f"file:{folder / 'console'}"),
+    ]
+
+
 @contextmanager
 def boot(kernel: Path, folder: Path) -> Iterator[Guest]:
     """Boot a kernel until it has pinned. Raises Missing."""
-    qemu = shlex.split(os.environ.get("PINLAB_QEMU", "qemu-system-x86_64"))
-    for tool in (qemu[0], "gcc"):
-        if shutil.which(tool) is None:
-            raise Missing(f"{tool} is not installed")
-    initrd, console, qmp = folder / "initrd", folder / "console", folder / "qmp"
-    initrd.write_bytes(_archive(_files(kernel, folder)))
+    console, qmp = folder / "console", folder / "qmp"
+    files = {MODULE: module(kernel, MODULE), "init": compiled(SOURCE, folder)}
     command = [
-        *qemu,
-        *("-accel", "tcg,thread=multi", "-smp", "2", "-m", "1G", "-nodefaults"),
-        *("-kernel", str(kernel), "-initrd", str(initrd), "-display", "none", "-no-reboot"),
-        *("-append", "console=ttyS0 panic=-1 mitigations=off quiet rdinit=/init"),
-        *("-serial", f"file:{console}", "-qmp", f"unix:{qmp},server=on,wait=off"),
-        *("-device", "vmcoreinfo"),
+        *machine(kernel, files, folder),
+        *("-accel", "tcg,thread=multi", "-m", "1G", "-append", APPEND),
+        *("-qmp", f"unix:{qmp},server=on,wait=off", "-device", "vmcoreinfo"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
@@ -112,28 +134,34 @@ def _ready(process: subprocess.Popen[bytes], console: Path, qmp: Path) -> Guest:
     )
 
 
-def _files(kernel: Path, folder: Path) -> dict[str, bytes]:
+def module(kernel: Path, name: str) -> bytes:
+    """A module of a kernel's package. Raises Missing."""
     release = kernel.name.removeprefix("vmlinuz-")
-    found = sorted(kernel.parent.parent.glob(f"**/{release}/**/{MODULE}*"))
+    found = sorted(kernel.parent.parent.glob(f"**/{release}/**/{name}*"))
     if not found:
-        raise Missing(f"there is no {MODULE} beside {kernel}")
-    module = found[0].read_bytes()
-    init = folder / "init"
-    command = ["gcc", "-O1", "-static", "-w", "-o", str(init), str(SOURCE)]
+        raise Missing(f"there is no {name} beside {kernel}")
+    content = found[0].read_bytes()
+    return lzma.decompress(content) if found[0].suffix == ".xz" else content
+
+
+def compiled(source: Path, folder: Path) -> bytes:
+    """A program of one C file that needs no library. Raises Missing."""
+    if shutil.which("gcc") is None:
+        raise Missing("gcc is not installed")
+    program = folder / "program"
+    command = ["gcc", "-O1", "-static", "-w", "-o", str(program), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"gcc cannot link statically: {done.stderr[-300:]}")
-    packed = found[0].suffix == ".xz"
-    return {
-        "init": init.read_bytes(),
-        MODULE: lzma.decompress(module) if packed else module,
-    }
+    return program.read_bytes()
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
     """A cpio archive as the kernel unpacks (newc), with the console that init writes to."""
     data = b""
-    entries = [("dev", 0o040755, b"", 0), ("dev/console", 0o020600, b"", 5 << 8 | 1)]
+    folders = {"dev", *(str(Path(name).parent) for name in files)} - {"."}
+    entries = [(name, 0o040755, b"", 0) for name in sorted(folders)]
+    entries += [("dev/console", 0o020600, b"", 5 << 8 | 1)]
     entries += [(name, 0o100755, content, 0) for name, content in files.items()]
     for number, (name, mode, content, device) in enumerate([*entries, ("TRAILER!!!", 0, b"", 0)]):
         fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, device >> 8, device & 255)

@@ -16,14 +16,7 @@ from tests.live import guest
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
-def _kernels() -> list[object]:
-    try:
-        return [pytest.param(each, id=each.name) for each in guest.kernels()]
-    except guest.Missing as missing:
-        return [pytest.param(None, marks=pytest.mark.skip(reason=str(missing)))]
-
-
-@pytest.fixture(scope="module", params=_kernels())
+@pytest.fixture(scope="module", params=guest.parameters())
 def booted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[guest.Guest]:

@@ -1,0 +1,110 @@
+"""The watch inside stock kernels of other generations: hazards made and judged in a guest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pinlab.field.events.layout import TRACEPOINTS
+from pinlab.field.witness.scratch import FileSystem
+from tests.live import guest, guest_python
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+EXPECTED: dict[tuple[str, ...], tuple[int, int]] = {
+    ("o1",): (1, 3),
+    ("o1", "--control"): (0, 3),
+    ("o2",): (1, 1),
+    ("o2", "--control"): (0, 0),
+    ("truncate",): (1, 3),
+    ("truncate", "--control"): (0, 3),
+}
+"""The exit status where direct I/O pins (Linux 6.5), and where it takes references.
+
+There nobody sees that a device owns a page; that the device made it dirty is seen all the same.
+"""
+VERDICTS = {0: "holds", 1: "violated", 3: "inconclusive"}
+MINUTES = 15 * 60.0
+
+
+@pytest.fixture
+def alone() -> None:
+    """What a guest pins is its own: other live tests may go on."""
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        return guest_python.image(tmp_path_factory.mktemp("image"))
+    except guest.Missing as missing:
+        pytest.skip(str(missing))
+
+
+def run(
+    kernel: Path, image: Path, folder: Path, commands: Sequence[Sequence[str]]
+) -> list[guest_python.Done]:
+    """What the guest's pinlab says, or skip."""
+    try:
+        return guest_python.run(kernel, image, commands, folder, seconds=MINUTES)
+    except guest.Missing as missing:
+        pytest.skip(str(missing))
+
+
+def pins(kernel: Path) -> bool:
+    """Whether direct I/O of this kernel pins."""
+    major, minor = kernel.name.removeprefix("vmlinuz-").split(".")[:2]
+    return (int(major), int(minor)) >= (6, 5)
+
+
+@pytest.mark.parametrize("kind", FileSystem)
+@pytest.mark.parametrize("kernel", guest.parameters())
+def test_hazards(kernel: Path, kind: FileSystem, image: Path, tmp_path: Path) -> None:
+    if guest_python.tool(f"mkfs.{kind}") is None:
+        pytest.skip(f"mkfs.{kind} is not installed")
+    commands = [("witness", *words, "--fs", kind, "--json") for words in EXPECTED]
+    done = run(kernel, image, tmp_path, commands)
+    for (words, statuses), each in zip(EXPECTED.items(), done, strict=True):
+        assert each.status == statuses[not pins(kernel)], (words, each)
+        said = json.loads(each.out)
+        assert (said["kernel"], said["lost"]) == (kernel.name.removeprefix("vmlinuz-"), 0)
+        assert said["reproduced"] == (each.status == 1)
+        judged(words, said, each.status, pins(kernel))
+
+
+def judged(words: tuple[str, ...], said: dict[str, Any], status: int, pinned: bool) -> None:
+    """The verdict is that of the status, and says why nothing is known where nothing is."""
+    verdicts = {each["objective"]: each for each in said["verdicts"]}
+    if words[0] == "truncate":
+        assert bool(said["orphaned"]) == (status == 1)
+    else:
+        assert verdicts[words[0].upper()]["verdict"] == VERDICTS[status]
+    if "O1" in verdicts and not pinned:
+        assert verdicts["O1"]["verdict"] == "inconclusive"
+        assert "references, not pins" in verdicts["O1"]["reason"]
+
+
+@pytest.mark.parametrize("kernel", guest.parameters())
+def test_what_works(kernel: Path, image: Path, tmp_path: Path) -> None:
+    commands = (
+        ("doctor", "--json"),
+        ("census", "--json"),
+        ("watch", "--json", "--for", "1"),
+        ("record", "--json", "--for", "1", "--all", "-o", "/run/tape"),
+        ("judge", "/run/tape"),
+    )
+    doctor, census, watch, record, judge = run(kernel, image, tmp_path, commands)
+    assert [each.status for each in (doctor, census, watch, record, judge)] == [0, 0, 3, 0, 3]
+    findings = {(each["kind"], each["name"]): each for each in json.loads(doctor.out)["findings"]}
+    for name in ("bio", "io_uring", "process_vm"):
+        assert findings["holder", name]["works"] is (
+            True if pins(kernel) else name != "bio" or None
+        )
+    assert findings["reader", "live (BPF)"]["works"]
+    assert json.loads(census.out)["totals"]["pins"] == 0
+    for each in (watch, record):
+        hooks = json.loads(each.out[each.out.index("{") :])["hooks"]
+        assert {name for name, _ in TRACEPOINTS.values()} <= set(hooks), each
