@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pinlab.field.events.layout import TRACEPOINTS
-from pinlab.field.witness.scratch import FileSystem
+from pinlab.field.probes.hooks import TRACEPOINTS
+from pinlab.field.witness.file_system import FileSystem
 from tests.live import guest, guest_python
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
