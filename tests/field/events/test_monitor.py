@@ -164,6 +164,13 @@ def test_a_tracepoint_that_is_missing() -> None:
     assert found["O2"].outcome is Outcome.HOLDS
 
 
+def test_a_kernel_whose_bios_do_not_pin() -> None:
+    rows, meta = records.rows(records.control())
+    found = verdicts(rows, replace(meta, bios_pin=False))
+    assert "references, not pins" in found["O1"].reason
+    assert found["O2"].outcome is Outcome.HOLDS
+
+
 @given(st.data())
 def test_a_stream_cut_anywhere(data: st.DataObject) -> None:
     """Rows that are missing make no alarm, and a violation that is missing no pass."""

@@ -42,6 +42,10 @@ HISTORY = 16
 """Rows of one folio that are kept for a witness."""
 
 UNSEEN_BEGIN = "pinned under a writeback whose begin is unseen"
+NO_PINS = (
+    "direct I/O of this kernel takes references, not pins (before Linux 6.5), so nobody sees that "
+    "a device owns a page"
+)
 UNSEEN_HOLDER = "written back while pinned by a holder that no tracepoint shows"
 
 KEPT = 1000
@@ -352,6 +356,8 @@ class Monitor:
             for choice in NEEDS.get(name, ()):
                 if not set(choice) & set(meta.attached):
                     return Verdict.inconclusive(f"{choice[0]} could not be watched", bounds)
+        if name == "O1" and not meta.bios_pin:
+            return Verdict.inconclusive(NO_PINS, bounds)
         if tally.doubts:
             more = f" ({tally.doubtful:,} such)" if tally.doubtful > 1 else ""
             return Verdict.inconclusive(tally.doubts[0] + more, bounds)

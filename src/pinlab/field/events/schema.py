@@ -127,6 +127,8 @@ class Meta:
     """A sentence of the recorder, as that a bound was reached or a filter set."""
     pinned_only: bool = False
     """Only events of folios that were pinned at that instant are here."""
+    bios_pin: bool = True
+    """Bios say whether they hold pins (BIO_PAGE_PINNED, Linux 6.5)."""
     rows: int | None = None
     """How many rows there are, so that a file whose end is missing is known."""
 

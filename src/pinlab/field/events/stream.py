@@ -197,6 +197,7 @@ class Stream:
             ended_ns=time.monotonic_ns(),
             note=note,
             pinned_only=self._only.pinned,
+            bios_pin=source.layout.pinned_flag >= 0,
         )
 
     def close(self) -> None:
