@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pinlab.field.probes.hooks import TRACEPOINTS
+from pinlab.field.probes.hooks import FUNCTIONS, TRACEPOINTS, Hook
 from pinlab.field.witness.file_system import FileSystem
 from tests.live import guest, guest_python
 
@@ -37,11 +37,13 @@ def alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     try:
-        return guest_python.image(tmp_path_factory.mktemp("image"))
+        made = guest_python.image(tmp_path_factory.mktemp("image"))
     except guest.Missing as missing:
         pytest.skip(str(missing))
+    yield made
+    made.unlink()  # half a gigabyte, and pytest keeps what is left of three runs
 
 
 def run(
@@ -82,6 +84,10 @@ def judged(words: tuple[str, ...], said: dict[str, Any], status: int, pinned: bo
         assert bool(said["orphaned"]) == (status == 1)
     else:
         assert verdicts[words[0].upper()]["verdict"] == VERDICTS[status]
+    for each in verdicts.values():
+        # Stock kernels let us watch functions, and verdicts say so.
+        assert "raw tracepoints and fentry (" in each["bounds"]
+        assert ("try_grab_folio" in each["bounds"]) == pinned
     if "O1" in verdicts and not pinned:
         assert verdicts["O1"]["verdict"] == "inconclusive"
         assert "references, not pins" in verdicts["O1"]["reason"]
@@ -105,6 +111,8 @@ def test_what_works(kernel: Path, image: Path, tmp_path: Path) -> None:
         )
     assert findings["reader", "live (BPF)"]["works"]
     assert json.loads(census.out)["totals"]["pins"] == 0
+    functions = {each.name for each in FUNCTIONS if pins(kernel) or each.hook is Hook.CLEAN}
     for each in (watch, record):
         hooks = json.loads(each.out[each.out.index("{") :])["hooks"]
         assert {name for name, _ in TRACEPOINTS.values()} <= set(hooks), each
+        assert functions <= set(hooks), each

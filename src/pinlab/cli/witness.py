@@ -17,6 +17,7 @@ from pinlab.field.hold import runtime
 from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.runs import Series, repeat
 from pinlab.field.witness.scene import Hazard, Scene
+from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED, exit_status
 from pinlab.report import witness as report
 
@@ -99,5 +100,7 @@ def _status(scene: Scene) -> int:
     if not scene.control:
         return EXIT_UNKNOWN
     if scene.hazard is Hazard.truncate:
-        return EXIT_UNKNOWN if scene.meta is None or scene.meta.lost else EXIT_HOLDS
+        pinned = any(row.kind is Event.PIN for row in scene.rows)
+        sure = pinned and scene.meta is not None and not scene.meta.lost
+        return EXIT_HOLDS if sure else EXIT_UNKNOWN
     return exit_status(scene.verdicts.values())

@@ -9,22 +9,26 @@ import pytest
 from pinlab.field.events import names
 from pinlab.field.layout.btf import Btf
 from pinlab.field.probes import assembler as a
-from pinlab.field.probes.hooks import Hook, mismatch
+from pinlab.field.probes.hooks import FUNCTIONS, Hook, function_mismatch, mismatch
 from pinlab.field.probes.symbols import Told, told
 
 
 class Types:
     """As much of a Btf as `mismatch` asks."""
 
-    def __init__(self, **found: tuple[str, ...]) -> None:
+    def __init__(self, flags: bool = True, /, **found: tuple[str, ...]) -> None:
         self._found = found
+        self._flags = flags
+
+    def enumerator(self, name: str) -> int | None:
+        return 1 if self._flags else None
 
     def parameters(self, name: str) -> tuple[str, ...] | None:
         return self._found.get(name)
 
 
 def why(**found: tuple[str, ...]) -> str:
-    return mismatch(cast(Btf, Types(**found)), Hook.RQ_COMPLETE)
+    return mismatch(cast(Btf, Types(True, **found)), Hook.RQ_COMPLETE)
 
 
 def test_the_prototype_is_the_expected_one() -> None:
@@ -42,6 +46,18 @@ def test_the_prototype_is_another_one() -> None:
 
 def test_there_is_no_such_tracepoint() -> None:
     assert why() == "block_rq_complete: this kernel has no such tracepoint"
+
+
+def test_functions() -> None:
+    grab = next(each for each in FUNCTIONS if each.name == "try_grab_folio")
+    for types, sentence in (
+        (Types(), "this kernel has no such function"),
+        (Types(try_grab_folio=grab.parameters), ""),
+        (Types(False, try_grab_folio=grab.parameters), "which flag FOLL_PIN is"),
+        (Types(try_grab_folio=("struct page *", "int")), "its prototype is (struct page *, int)"),
+    ):
+        assert sentence in function_mismatch(cast(Btf, types), grab)
+        assert bool(sentence) == bool(function_mismatch(cast(Btf, types), grab))
 
 
 def test_labels() -> None:

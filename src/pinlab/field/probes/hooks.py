@@ -93,6 +93,8 @@ def function_mismatch(btf: Btf, function: Function) -> str:
     found = btf.parameters(function.name)
     if found is None:
         return f"{function.name}: this kernel has no such function"
+    if len(function.parameters) == 3 and btf.enumerator("FOLL_PIN") is None:
+        return f"{function.name}: this kernel's types do not say which flag FOLL_PIN is"
     return _differs(function.name, found, function.parameters)
 
 
