@@ -217,10 +217,9 @@ def load(path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds", [5, pytest.param(120, marks=pytest.mark.exhaustive)], ids=["short", "long"]
+    "seconds", [5, pytest.param(120, marks=pytest.mark.slow)], ids=["short", "long"]
 )
-def test_ordinary_work_gives_no_alarm_and_a_loss_is_never_hidden(file: Path, seconds: int) -> None:
-    """How much the reader can take is a matter of the machine; what it says of a gap is not."""
+def test_ordinary_work_gives_no_alarm_and_loses_nothing(file: Path, seconds: int) -> None:
     where = ("--device", str(DISK))  # others may work on loop devices meanwhile
     words = [*COMMAND, "watch", *where, "--for", str(seconds + 2), "--json"]
     with stream():
@@ -230,9 +229,11 @@ def test_ordinary_work_gives_no_alarm_and_a_loss_is_never_hidden(file: Path, sec
     load(file, seconds - 1)
     lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
     assert not [line for line in lines if "violation" in line]
-    assert "violated" not in {each["verdict"] for each in lines[-1]["verdicts"]}
-    if lines[-1]["lost"]:
-        assert {each["verdict"] for each in lines[-1]["verdicts"]} == {"inconclusive"}
+    assert lines[-1]["lost"] == 0
+    for each in lines[-1]["verdicts"]:
+        # Whether a pinned page happens to be written back in so little time is chance.
+        assert each["verdict"] == "holds" or each["reason"].startswith("no event was seen")
+    assert lines[-1]["records"] > 100 * seconds  # it was watched, and it did pin
 
 
 def test_the_bounded_loop_is_accepted_too() -> None:
