@@ -10,8 +10,6 @@ import hashlib
 import os
 import struct
 from contextlib import ExitStack, suppress
-from types import TracebackType
-from typing import Self
 
 from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
@@ -165,14 +163,3 @@ class Source:
     def close(self) -> None:
         """Detach, and give the ring back."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
