@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.field.events import records
 from tests.field.events.records import MKWRITE, Kernel
 
 from pinlab.cli._app import run
+from pinlab.errors import UsageError
 from pinlab.field.events import recording
 
 Capture = pytest.CaptureFixture[str]
@@ -71,8 +82,6 @@ def test_a_loss(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_the_end_of_a_table_is_missing(tmp_path: Path, capsys: Capture) -> None:
-    import pyarrow.parquet as pq
-
     path = tape(tmp_path, records.control())
     pq.write_table(pq.read_table(path).slice(0, 4), path)
     status, said = judged(capsys, path)
@@ -102,8 +111,182 @@ def test_an_objective_that_no_event_tells(tmp_path: Path, capsys: Capture) -> No
         (["record", "-o", "/tmp/x", "--for", "0"], "leaves no time"),
         (["watch", "--file", "/nowhere"], "--file /nowhere: No such file"),
         (["watch", "--device", "/nowhere"], "--device /nowhere: No such file"),
+        (["watch", "--device", "999999999:1"], "--device 999999999:1: No such file"),
+        (["watch", "--device", "/dev/null"], "it is no block device"),
+        (["watch", "--file", "/dev/null"], "is no regular file"),
+        (["watch", "--file", "/"], "is no regular file"),
+        (["watch", "--pid", "4194305"], "there is no process 4194305"),
+        (["record", "-o", "/tmp/x", "--pid", "9" * 300], "there is no process 99"),
+        (["record", "-o", "/tmp/x", "--memory", "0.5"], "is no size"),
+        (["record", "-o", "/tmp/x", "--memory", "9" * 400 + "G"], "is no size"),
+        (["record", "-o", "/"], "is no regular file"),
+        (["record", "-o", ""], "is no regular file"),
+        (["judge", "/"], "is no regular file"),
+        (["timeline", "/"], "is no regular file"),
     ],
 )
 def test_misuse(words: list[str], sentence: str, capsys: Capture) -> None:
     assert run(words) in (2, 3)
     assert sentence in capsys.readouterr().err
+
+
+COMMAND = (sys.executable, "-c", "from pinlab.cli import main; main()")
+
+
+def told(table: pa.Table, **said: Any) -> pa.Table:
+    """The table, its metadata saying something else."""
+    metadata = dict(table.schema.metadata)
+    body = {**json.loads(metadata[b"pinlab"]), **said}
+    return table.replace_schema_metadata({**metadata, b"pinlab": json.dumps(body)})
+
+
+def renumbered(table: pa.Table) -> pa.Table:
+    numbers = pa.array(range(table.num_rows), pa.uint64())
+    return table.set_column(0, table.schema.field("seq"), numbers)
+
+
+def with_src(table: pa.Table, word: str) -> pa.Table:
+    at = table.column_names.index("src")
+    words = pa.array([word] * table.num_rows).dictionary_encode()
+    return table.set_column(at, table.schema.field("src"), words)
+
+
+MANIPULATED: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "rows are not counted": (lambda t: told(t.slice(0, 2), rows=None), "end may be missing"),
+    "two recordings": (lambda t: renumbered(pa.concat_tables([t, t])), "were recorded"),
+    "another kernel": (lambda t: told(t, kernel="5.4"), "is of 5.4, but has rows of 6.18"),
+    "the lab": (lambda t: told(t, kernel="model"), "is of model, but has rows of 6.18"),
+    "a source of the lab": (lambda t: with_src(t, "model"), "rows whose src is model"),
+    "no such source": (lambda t: with_src(t, "x"), "rows whose src is x"),
+    "no yes or no": (lambda t: told(t, bios_pin="no"), "not what it was made with"),
+    "a column twice": (lambda t: t.append_column("seq", t["seq"]), "more than one seq"),
+    "endless": (
+        lambda t: t.replace_schema_metadata({"schema": "pinlab.events/1", "pinlab": "[" * 100_000}),
+        "not what it was made with",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", MANIPULATED)
+def test_manipulated_it_is_refused(how: str, tmp_path: Path, capsys: Capture) -> None:
+    change, sentence = MANIPULATED[how]
+    path = tape(tmp_path, records.o2())
+    pq.write_table(change(pq.read_table(path)), path)
+    for command in ("judge", "timeline"):
+        assert run([command, path]) == 2
+        said = capsys.readouterr()
+        assert (sentence in said.err, said.err.count("\n"), said.out) == (True, 1, "")
+
+
+def test_no_flipped_bit_changes_a_verdict(tmp_path: Path, capsys: Capture) -> None:
+    path = Path(tape(tmp_path, records.o2()))
+    _, whole = judged(capsys, str(path))
+    data = path.read_bytes()
+    pages = data.rfind(b"pinlab.events/1")  # behind the pages are the footer's words
+    refused = 0
+    for at in range(4, pages, max(1, pages // 400)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        status = run(["judge", str(path), "--json"])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        refused += status == 2
+        assert status == 2 or json.loads(said.out)["verdicts"] == whole["verdicts"]
+    assert refused
+
+
+def test_the_name_of_its_folder_is_no_column(tmp_path: Path, capsys: Capture) -> None:
+    folder = tmp_path / "kernel=5.4"
+    folder.mkdir()
+    assert judged(capsys, tape(folder, records.control()))[0] == 0
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = os.fsencode(tape(tmp_path, records.control()))
+    odd = path + b"\xff"
+    os.rename(path, odd)
+    for words in ((b"judge", odd), (b"timeline", odd), (b"timeline", odd, b"--json")):
+        done = subprocess.run([*COMMAND, *words], capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, capsys: Capture) -> None:
+    """As a device would be: `-o /dev/null` must not make a file of it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert run(["record", "-o", str(pipe), "--for", "0.1"]) == 2
+    assert "is no regular file" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="is no regular file"):
+        recording.write(pipe, recording.to_table(*records.rows(records.o1())))
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert run(["judge", str(pipe)]) == 2
+
+
+def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
+    there, link = tmp_path / "there", tmp_path / "link"
+    link.symlink_to(there)
+    recording.write(link, recording.to_table(*records.rows(records.o1())))
+    assert link.is_symlink()
+    assert recording.read(there)[1].rows
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="File name too long"):
+        recording.write(tmp_path / ("a" * 255), recording.to_table(*records.rows(records.o1())))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_destroys_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(tape(tmp_path, records.o2()))
+    before = path.read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(UsageError, match="No space left"):
+        recording.write(path, recording.to_table(*records.rows(records.o1())))
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (before, [path])
+
+
+@pytest.mark.parametrize("words", [["judge"], ["judge", "--json"]])
+def test_output_that_nobody_reads_is_no_verdict(words: list[str], tmp_path: Path) -> None:
+    path = tape(tmp_path, records.control())
+    end, begin = os.pipe()
+    os.close(end)
+    done = subprocess.run([*COMMAND, *words, path], stdout=begin, stderr=subprocess.PIPE)
+    os.close(begin)
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
+@pytest.mark.parametrize("words", [["judge"], ["judge", "--json"]])
+def test_without_any_output_the_status_stays(words: list[str], tmp_path: Path) -> None:
+    path = tape(tmp_path, records.o2())
+    closed = ("sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *words, path)
+    done = subprocess.run(closed, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("words", [["judge"], ["judge", "--json"]])
+def test_output_to_a_full_disk(words: list[str], tmp_path: Path) -> None:
+    path = tape(tmp_path, records.control())
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, *words, path], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 3
+    assert done.stderr == b"pinlab: what was found could not be written: disk full\n"
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.4])
+def test_ctrl_c_while_it_loads_leaves_no_trace(delay: float) -> None:
+    import_ = "import pinlab.cli, os; os.write(1, b'x'); pinlab.cli.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", import_, "judge", "/nowhere"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert b"Traceback" not in err
+    assert process.returncode in (-signal.SIGINT, 2, 3)

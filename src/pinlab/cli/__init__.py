@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from pinlab.cli._app import main
+import signal
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the `pinlab` script. Until all is loaded, Ctrl-C just ends it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from pinlab.cli._app import main as command
+
+    signal.signal(signal.SIGINT, before)
+    command()

@@ -6,6 +6,7 @@ decides nothing, so it is 3 as well, with its traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -86,6 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     try:
         status = app(arguments, standalone_mode=False, prog_name="pinlab")
+        sys.stdout.flush()
     except FieldError as error:
         print(f"pinlab: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_UNKNOWN
@@ -95,10 +97,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _misuse(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_HOLDS
-    except Exception:
+    except (BrokenPipeError, SystemExit):  # rich and typer make a broken pipe an exit with 1
+        return _unheard()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print("pinlab: what was found could not be written: disk full", file=sys.stderr)
+            return _unheard()
         traceback.print_exc()
         print("pinlab: this is an error of pinlab itself; nothing was decided", file=sys.stderr)
         return EXIT_UNKNOWN
@@ -108,6 +112,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return int(status or 0)
 
 
+def _unheard() -> int:
+    """Nobody read all that was said, so no status may stand for it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_UNKNOWN
+
+
 def _misuse(sentence: str) -> int:
     print(f"pinlab: {' '.join(sentence.split())}", file=sys.stderr)
     return EXIT_MISUSE
@@ -115,4 +125,15 @@ def _misuse(sentence: str) -> int:
 
 def main() -> None:
     """Entry point of the `pinlab` script."""
+    _streams()
     sys.exit(run())
+
+
+def _streams() -> None:
+    """Output that was closed is thrown away; a name that is no text is written with escapes."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        else:
+            stream.reconfigure(errors="backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,8 @@ def only(device: str | None, file: Path | None, everything: bool) -> Filter:
     """The filter of three options. Raises UsageError."""
     if file is not None:
         found = _stat(file, "--file")
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"--file {file} is no regular file; only those are watched")
         if device is not None and _device(device) != names.dev_t(found.st_dev):
             raise UsageError(f"--file {file} is not on --device {device}")
         return Filter(names.dev_t(found.st_dev), found.st_ino)
@@ -65,10 +68,21 @@ def _stat(path: Path, option: str) -> os.stat_result:
 
 
 def _device(text: str) -> int:
-    if match := re.fullmatch(r"(\d+):(\d+)", text):
-        return names.dev_t(os.makedev(int(match[1]), int(match[2])))
+    if match := re.fullmatch(r"(\d{1,4}):(\d{1,7})", text, re.ASCII):
+        major, minor = int(match[1]), int(match[2])
+        if major < 1 << 12 and minor < 1 << 20:
+            return names.dev_t(os.makedev(major, minor))
     found = _stat(Path(text), "--device")
-    return names.dev_t(found.st_rdev or found.st_dev)
+    if stat.S_ISCHR(found.st_mode):
+        raise UsageError(f"--device {text} has no files: it is no block device")
+    return names.dev_t(found.st_rdev if stat.S_ISBLK(found.st_mode) else found.st_dev)
+
+
+def running(pid: int | None) -> int | None:
+    """The process of --pid. Raises UsageError if there is none."""
+    if pid is not None and not os.path.isdir(f"/proc/{pid}"):
+        raise UsageError(f"there is no process {pid}")
+    return pid
 
 
 def deadline(seconds: float | None) -> Callable[[], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from enum import StrEnum
@@ -30,9 +31,10 @@ UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 def parse_size(text: str, option: str = "--memory") -> int:
     """How many bytes "512M" or "2GiB" are. Raises UsageError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", text.strip().lower())
-    if match is None or float(match[1]) == 0:
+    size = 0.0 if match is None else float(match[1]) * UNITS[match[2]]
+    if not 1 <= size < math.inf:
         raise UsageError(f"{option} {text!r} is no size; write a number like 512M or 2G")
-    return int(float(match[1]) * UNITS[match[2]])
+    return int(size)
 
 
 def limits(max_states: int | None, timeout: float | None, memory: str | None) -> Limits:

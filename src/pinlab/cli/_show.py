@@ -35,7 +35,7 @@ def show_json(value: Mapping[str, object]) -> None:
 def write(path: Path, text: str) -> None:
     """Write a file that was asked for. Raises UsageError."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 

@@ -11,7 +11,6 @@ from pinlab.cli import _events as events
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli._wait import signals
-from pinlab.errors import UsageError
 from pinlab.field.events import recording
 from pinlab.field.events.stream import Stream, Tape
 from pinlab.objectives.verdict import EXIT_HOLDS
@@ -40,10 +39,10 @@ def record(
     json: options.JsonOption = False,
 ) -> int:
     """Record what happens to the pages of files, until Ctrl-C or --for, to be judged later."""
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {output.absolute().parent}")
+    recording.writable(output)
     over = events.deadline(seconds)
     tape = Tape(max_events, options.parse_size(memory))
+    pid = events.running(pid)
     with Stream(only=events.only(device, file, everything), pid=pid, raw=raw) as stream:
         with signals():
             for rows in stream.until(lambda: over() or tape.full):

@@ -45,6 +45,7 @@ def watch(
     """Judge the running kernel as things happen, until Ctrl-C or --for."""
     wanted = events.live_objectives(objective)
     over = events.deadline(seconds)
+    pid = events.running(pid)
     with Stream(only=events.only(device, file, everything), pid=pid) as stream:
         monitor = Monitor(wanted, writeback=stream.meta().writeback)
         teller = _Teller(stream, limit, json)

@@ -81,6 +81,10 @@ class Batch(Sequence[Row]):
         indices = self.columns[name].indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return list((indices == names.index(value)).tolist())
 
+    def names(self, column: str) -> set[str]:
+        """What a column of names says, over all rows."""
+        return set(self.columns[column].unique().to_pylist()) - {None}
+
     @cached_property
     def pins(self) -> list[int]:
         """Pins of each folio by the counts of its row."""

@@ -12,23 +12,20 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from pinlab import objectives
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, RAW
-from pinlab.field.events.schema import Meta, Row
+from pinlab.field.events.schema import MODEL, Meta, Row
 from pinlab.field.probes.hooks import FUNCTIONS
 from pinlab.field.probes.symbols import Told, told
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.judge import advance
 from pinlab.objectives.verdict import Verdict
-
-MODEL: Final = "model"
-"""`Row.src` of events that the lab made: they need no tracepoint and are as exact as it is."""
 
 COMPLETE = ("block_rq_complete", "block_bio_complete")
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {

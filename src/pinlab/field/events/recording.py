@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,19 +14,43 @@ import pyarrow.parquet as pq
 
 from pinlab.errors import UsageError
 from pinlab.field.events.batch import Batch
-from pinlab.field.events.schema import SCHEMA, VERSION, Meta, Row
+from pinlab.field.events.columns import FENTRY, INFERRED, RAW
+from pinlab.field.events.schema import MODEL, SCHEMA, VERSION, Meta, Row
+
+
+def writable(path: Path) -> None:
+    """Raise UsageError if no recording can come to `path`: known before hours of it are lost."""
+    if not os.path.isdir(path.parent):
+        raise UsageError(f"there is no folder {path.absolute().parent}")
+    if _special(path) or not path.name:
+        raise UsageError(f"{path} cannot be written: it is no regular file")
+    if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
+        raise UsageError(f"{path} cannot be written: nothing can be made in its folder")
+
+
+def _special(path: Path) -> bool:
+    """Whether a device, a pipe or a folder is there."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Write a recording as Parquet; an earlier file is replaced when the new one is whole."""
-    new = path.with_name(path.name + ".new")
+    """Write a recording as Parquet; an earlier file is replaced when the new one is whole.
+
+    Only a regular file is replaced, or what a link leads to, never a device. Raises UsageError.
+    """
+    writable(path)
+    path = Path(os.path.realpath(path))
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        pq.write_table(table, new, compression="zstd")
-        new.replace(path)
+        with new.open("xb") as file:
+            try:
+                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+                file.flush()
+                new.replace(path)
+            finally:
+                new.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def to_table(rows: Iterable[Row], meta: Meta) -> pa.Table:
@@ -42,14 +67,35 @@ def with_meta(table: pa.Table, meta: Meta) -> pa.Table:
 
 def read(path: Path) -> tuple[Batch, Meta]:
     """Read a recording. Raises UsageError if it is none, or of another version."""
+    if _special(path):
+        raise UsageError(f"{path} is no recording: it is no regular file")
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file, page_checksum_verification=True).read()
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}") from None
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"{path} is no recording, or is cut short: {reason}") from None
-    return from_table(table, str(path)), meta_of(table, str(path))
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        first = (reason.splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UsageError(f"{path} is no recording, or is cut short: {first}") from None
+    rows, meta = from_table(table, str(path)), meta_of(table, str(path))
+    _of_one_kernel(rows, meta, path)
+    return rows, meta
+
+
+def _of_one_kernel(rows: Batch, meta: Meta, path: Path) -> None:
+    """What the metadata says must be said of these rows. Raises UsageError."""
+    if meta.rows is None:
+        raise UsageError(f"{path} does not say how many rows it had, so its end may be missing")
+    if len(rows) > meta.rows:
+        raise UsageError(f"{path} has {len(rows):,} rows, of which {meta.rows:,} were recorded")
+    if strange := rows.names("kernel") - {meta.kernel}:
+        others = ", ".join(sorted(strange))
+        raise UsageError(f"{path} is of {meta.kernel}, but has rows of {others}")
+    known = {MODEL} if meta.kernel == MODEL else {RAW, FENTRY, INFERRED}
+    if strange := rows.names("src") - known:
+        others = ", ".join(sorted(strange))
+        raise UsageError(f"{path} is of {meta.kernel}, but has rows whose src is {others}")
 
 
 def meta_of(table: pa.Table, name: str = "this table") -> Meta:
@@ -60,7 +106,7 @@ def meta_of(table: pa.Table, name: str = "this table") -> Meta:
         raise UsageError(f"{name} is {version or 'of no known schema'}, not {VERSION}")
     try:
         return _meta(json.loads(metadata[b"pinlab"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise UsageError(f"{name} says {VERSION} but not what it was made with") from None
 
 
@@ -77,6 +123,8 @@ def _meta(body: dict[str, Any]) -> Meta:
         raise ValueError("numbers that are none")
     if not isinstance(body.get("rows"), int | None):
         raise TypeError("rows are counted in numbers")
+    if not all(isinstance(body.get(name, False), bool) for name in ("pinned_only", "bios_pin")):
+        raise TypeError("yes or no")
     return Meta(
         **{
             **body,
@@ -95,8 +143,11 @@ def from_table(table: pa.Table, name: str = "this table") -> Batch:
     missing = [f.name for f in SCHEMA if f.name not in table.column_names]
     if missing:
         raise UsageError(f"{name} is no {VERSION}: it has no column {', '.join(missing)}")
+    if twice := [f.name for f in SCHEMA if table.column_names.count(f.name) > 1]:
+        raise UsageError(f"{name} is no {VERSION}: it has more than one {', '.join(twice)}")
     try:
         table = table.select(SCHEMA.names).cast(SCHEMA).unify_dictionaries().combine_chunks()
+        table.validate(full=True)
     except (pa.ArrowException, ValueError) as error:
         raise UsageError(f"{name} is no {VERSION}: {str(error).splitlines()[0]}") from None
     nulls = [f.name for f in SCHEMA if not f.nullable and table[f.name].null_count]

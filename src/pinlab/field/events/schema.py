@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from pinlab.field.probes.record import NONE
 from pinlab.objectives.events import Event
 
 VERSION = "pinlab.events/1"
+
+MODEL: Final = "model"
+"""`Row.src` of events that the lab made: they need no tracepoint and are as exact as it is."""
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
