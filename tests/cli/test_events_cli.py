@@ -21,6 +21,7 @@ import pytest
 from tests.field.events import records
 from tests.field.events.records import MKWRITE, Kernel
 
+from pinlab.cli import _events
 from pinlab.cli._app import run
 from pinlab.errors import UsageError
 from pinlab.field.events import recording
@@ -145,9 +146,11 @@ def renumbered(table: pa.Table) -> pa.Table:
     return table.set_column(0, table.schema.field("seq"), numbers)
 
 
-def with_src(table: pa.Table, word: str) -> pa.Table:
+def with_src(table: pa.Table, word: str | None) -> pa.Table:
+    """All rows have this source, or bytes that are no text."""
     at = table.column_names.index("src")
-    words = pa.array([word] * table.num_rows).dictionary_encode()
+    known = pa.array([word]) if word else pa.array([b"\xff"]).view(pa.string())
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), known)
     return table.set_column(at, table.schema.field("src"), words)
 
 
@@ -158,6 +161,7 @@ MANIPULATED: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "the lab": (lambda t: told(t, kernel="model"), "is of model, but has rows of 6.18"),
     "a source of the lab": (lambda t: with_src(t, "model"), "rows whose src is model"),
     "no such source": (lambda t: with_src(t, "x"), "rows whose src is x"),
+    "a name that is no text": (lambda t: with_src(t, None), "utf-8"),
     "no yes or no": (lambda t: told(t, bios_pin="no"), "not what it was made with"),
     "a column twice": (lambda t: t.append_column("seq", t["seq"]), "more than one seq"),
     "endless": (
@@ -290,3 +294,22 @@ def test_ctrl_c_while_it_loads_leaves_no_trace(delay: float) -> None:
     err = process.communicate(timeout=60)[1]
     assert b"Traceback" not in err
     assert process.returncode in (-signal.SIGINT, 2, 3)
+
+
+def test_the_time_begins_when_events_are_asked_for() -> None:
+    over = _events.deadline(0.2)
+    time.sleep(0.3)  # what attaching takes
+    assert not over()
+    time.sleep(0.3)
+    assert over()
+
+
+def test_a_name_does_not_command_the_terminal(tmp_path: Path, capsys: Capture) -> None:
+    rows, meta = records.rows(records.o2())
+    path = tmp_path / "tape.parquet"
+    named = [replace(row, comm="\x1b[2J\ndd") for row in rows]
+    recording.write(path, recording.to_table(named, meta))
+    assert run(["judge", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert r"by \x1b[2J\ndd (pid" in said

@@ -86,13 +86,20 @@ def running(pid: int | None) -> int | None:
 
 
 def deadline(seconds: float | None) -> Callable[[], bool]:
-    """Whether the time of --for is over. Raises UsageError."""
+    """Whether the time of --for is over; it begins when that is first asked. Raises UsageError."""
     if seconds is None:
         return lambda: False
     if not seconds > 0:
         raise UsageError(f"--for {seconds:g} leaves no time; give seconds above 0")
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() >= end
+    end: float | None = None
+
+    def over() -> bool:
+        nonlocal end
+        now = time.monotonic()
+        end = now + seconds if end is None else end
+        return now >= end
+
+    return over
 
 
 def live_objectives(wanted: list[str] | None) -> tuple[str, ...]:
