@@ -7,7 +7,9 @@ import json
 import mmap
 import os
 import random
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -152,6 +154,38 @@ def test_a_holder_that_no_tracepoint_shows_is_named(file: Path) -> None:
     assert os.getpid() in {each["pid"] for each in undecided["held_by"][0]["owners"]}
     verdicts = {each["objective"]: each["verdict"] for each in lines[-1]["verdicts"]}
     assert verdicts == {"O1": "inconclusive", "O2": "violated", "I3": "holds"}
+
+
+ON_BTRFS = """
+import sys
+from pathlib import Path
+from pinlab.cli._events import only
+from tests.live.test_watch import hazard, stream
+file = Path(sys.argv[1], "file")
+file.write_bytes(bytes(4 * 4096))
+for filter in (only(None, file, False), only(sys.argv[1], None, False)):
+    with stream(only=filter) as events:
+        hazard(file)
+        rows = [row for batch in events.stop() for row in batch]
+    assert {row.ino for row in rows} == {file.stat().st_ino}, rows
+"""
+
+
+@pytest.mark.skipif(not shutil.which("mkfs.btrfs"), reason="no mkfs.btrfs (btrfs-progs)")
+def test_a_file_of_btrfs_is_found(tmp_path: Path) -> None:
+    """Its st_dev is not the device that events have. The mount ends with its namespace."""
+    image, place = tmp_path / "image", tmp_path / "place"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True)
+    mounted = 'mount -o loop "$1" "$2" && exec "$3" -c "$4" "$2"'
+    words = ["unshare", "-m", "sh", "-c", mounted, "sh"]
+    words += [str(image), str(place), sys.executable, ON_BTRFS]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if "mount failed" in done.stderr or "Skipped:" in done.stderr:
+        pytest.skip(done.stderr.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_bound_of_events(file: Path, tmp_path: Path) -> None:

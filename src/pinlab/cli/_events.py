@@ -7,6 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -54,9 +55,10 @@ def only(device: str | None, file: Path | None, everything: bool) -> Filter:
         found = _stat(file, "--file")
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"--file {file} is no regular file; only those are watched")
-        if device is not None and _device(device) != names.dev_t(found.st_dev):
+        on = _super_block(file, found)
+        if device is not None and _device(device) != on:
             raise UsageError(f"--file {file} is not on --device {device}")
-        return Filter(names.dev_t(found.st_dev), found.st_ino)
+        return Filter(on, found.st_ino)
     return Filter(None if device is None else _device(device), pinned=not everything)
 
 
@@ -75,7 +77,29 @@ def _device(text: str) -> int:
     found = _stat(Path(text), "--device")
     if stat.S_ISCHR(found.st_mode):
         raise UsageError(f"--device {text} has no files: it is no block device")
-    return names.dev_t(found.st_rdev if stat.S_ISBLK(found.st_mode) else found.st_dev)
+    if stat.S_ISBLK(found.st_mode):
+        return names.dev_t(found.st_rdev)
+    return _super_block(Path(text), found)
+
+
+def _super_block(path: Path, found: os.stat_result) -> int:
+    """The device of the file system, which its mount tells.
+
+    btrfs has another st_dev for each subvolume, and no event has that.
+    """
+    with suppress(OSError):
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            told = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii")
+        finally:
+            os.close(fd)
+        mount = dict(line.split(None, 1) for line in told.splitlines())["mnt_id:"]
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            number, _, dev, *_ = line.decode(errors="replace").split()
+            if number == mount:
+                major, minor = map(int, dev.split(":"))
+                return names.dev_t(os.makedev(major, minor))
+    return names.dev_t(found.st_dev)
 
 
 def running(pid: int | None) -> int | None:
