@@ -89,8 +89,15 @@ class Kernel:
     def write_done(self, io: int = 0x20, pfn: int = 7, refcount: int = 3) -> None:
         self.say(Hook.RQ_COMPLETE, io=io, write=True, flags=WRITEBACK, refcount=refcount, pfn=pfn)
 
-    def dirtied(self, *stack: int, pfn: int = 7, refcount: int = 3, flags: int = DIRTY) -> None:
-        self.say(Hook.DIRTY, flags=flags, stack=stack, pfn=pfn, refcount=refcount)
+    def dirtied(
+        self,
+        *stack: int,
+        pfn: int = 7,
+        refcount: int = 3,
+        flags: int = DIRTY,
+        mapping: int = 0xAA000,
+    ) -> None:
+        self.say(Hook.DIRTY, flags=flags, stack=stack, pfn=pfn, refcount=refcount, mapping=mapping)
 
 
 def rows(kernel: Kernel) -> tuple[list[Row], Meta]:

@@ -19,7 +19,16 @@ from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome, Verdict
 from tests.field.events import records
-from tests.field.events.records import MKWRITE, PINNED, STRANGE, WRITEBACK, Kernel
+from tests.field.events.records import (
+    DEVICE,
+    DIRTY,
+    MKWRITE,
+    PINNED,
+    PRIVATE,
+    STRANGE,
+    WRITEBACK,
+    Kernel,
+)
 
 LIVE = {
     Event.PIN,
@@ -39,7 +48,7 @@ LIVE = {
 
 
 def verdicts(rows: Sequence[Row], meta: Meta) -> dict[str, Verdict]:
-    monitor = Monitor()
+    monitor = Monitor(writeback=meta.writeback)
     list(monitor.see(rows, meta.stacks))
     return monitor.verdicts(meta)
 
@@ -129,6 +138,76 @@ def test_a_pin_under_a_writeback_that_was_not_seen_decides_nothing() -> None:
         monitor = Monitor(writeback=flag)
         list(monitor.see(rows, meta.stacks))
         assert monitor.verdicts(meta)["O1"].outcome is expected
+
+
+def test_a_store_under_a_writeback_that_was_not_seen_decides_nothing() -> None:
+    """PG_writeback is there before the bio of the writeback is."""
+    kernel = Kernel()
+    kernel.read_queued()
+    kernel.read_done(flags=WRITEBACK)
+    kernel.write_queued()
+    kernel.write_done()
+    assert outcomes(kernel)[0] == "inconclusive"
+
+
+def test_a_holder_that_came_during_the_writeback_decides_nothing() -> None:
+    for begin in ({"refcount": 3}, None):  # recorded, or not as the folio was not pinned then
+        kernel = Kernel()
+        kernel.dirtied(MKWRITE)
+        if begin:
+            kernel.write_queued(**begin)
+        kernel.write_done(refcount=PINNED)
+        assert outcomes(kernel)[0] == "inconclusive"
+
+
+def test_a_pin_that_a_function_shows_during_the_writeback_decides_nothing() -> None:
+    """It may be a pin that GUP takes on trial and gives back, so it is no alarm either."""
+    for write, expected in ((False, "inconclusive"), (True, "holds")):
+        kernel = Kernel(functions=(Hook.GRAB, Hook.PUT, Hook.CLEAN))
+        kernel.write_queued()
+        kernel.say(Hook.GRAB, refcount=PINNED, flags=WRITEBACK, write=write, count=1)
+        kernel.say(Hook.PUT, refcount=PINNED, flags=WRITEBACK, count=1)
+        kernel.write_done()
+        assert outcomes(kernel)[0] == expected
+
+
+def test_a_pin_of_a_large_folio_does_not_explain_another_one() -> None:
+    for pincount, expected in ((1, "holds"), (2, "inconclusive")):
+        kernel = Kernel()
+        kernel.say(Hook.BIO_QUEUE, io=1, write=True, pinned=True)
+        kernel.write_queued()
+        kernel.write_done()
+        for each in kernel.records:
+            each.update(order=2, pincount=pincount)
+        assert outcomes(kernel)[0] == expected
+
+
+def test_a_frame_with_another_page_begins_anew() -> None:
+    """A page moved there, or came while only pinned ones were recorded: no hook told."""
+    kernel = records.stripped(MKWRITE)  # its file has buffers, and they were released
+    kernel.dirtied(DEVICE, refcount=PINNED, mapping=0xBB000)
+    assert verdicts(*records.rows(kernel))["I3"].outcome is Outcome.HOLDS
+    kernel = Kernel()
+    kernel.dirtied(MKWRITE, flags=DIRTY | PRIVATE)
+    kernel.dirtied(DEVICE, refcount=PINNED, mapping=0xBB000)
+    assert verdicts(*records.rows(kernel))["I3"].outcome is Outcome.HOLDS
+
+
+def test_a_page_that_left_the_cache_unseen_does_not_hide_the_next_one() -> None:
+    for mapping in (0xAA000, 0xBB000):
+        kernel = Kernel()
+        kernel.read_queued()
+        kernel.say(Hook.CACHE_DEL, refcount=PINNED)
+        kernel.read_done()
+        kernel.dirtied(DEVICE, refcount=PINNED, mapping=mapping)
+        assert outcomes(kernel)[1] == "violated"
+
+
+def test_a_page_that_came_after_a_gap_is_known() -> None:
+    kernel = Kernel(lost=1)
+    kernel.say(Hook.CACHE_ADD)
+    kernel.dirtied(DEVICE, refcount=PINNED)
+    assert outcomes(kernel)[1] == "violated"
 
 
 def test_nothing_seen_is_no_pass() -> None:

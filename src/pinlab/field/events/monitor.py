@@ -35,6 +35,9 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """The objectives that live events can express, and the tracepoints each lives on (any of each)."""
 
+NO_PAGE: Final = (0, 0)
+"""The `page` of a folio that has none."""
+
 HISTORY = 16
 """Rows of one folio that are kept for a witness."""
 
@@ -44,6 +47,7 @@ NO_PINS = (
     "a device owns a page"
 )
 UNSEEN_HOLDER = "written back while pinned by a holder that no tracepoint shows"
+UNSEEN_STORE = "pinned under its writeback by a holder whose stores nobody sees"
 
 KEPT = 1000
 """Violations that are kept whole; more are only counted."""
@@ -94,6 +98,8 @@ class _Folio:
     """The automata of one folio, by name, and where its last rows are."""
 
     states: dict[str, str]
+    page: tuple[int, int]
+    """Mapping and index."""
     history: list[Place] = field(default_factory=list)
     seen: list[int] = field(default_factory=lambda: [0, 0])
     """Pins that are there as tracepoints show it, and as functions do: mostly the same ones."""
@@ -119,10 +125,11 @@ class _Columns(NamedTuple):
     seq: list[int]
     kind: list[Event]
     head: list[int]
+    page: list[tuple[int, int]]
+    """Mapping and index."""
     flags: list[int]
     dropped: list[int]
     stack: list[int]
-    order: list[int]
     pins: list[int]
     model: list[bool]
     read: list[bool]
@@ -132,22 +139,15 @@ class _Columns(NamedTuple):
     """A function said so."""
 
     def unseen(self, at: int, seen: Sequence[int]) -> bool:
-        """Whether the folio has a pin that no row shows, by the counts of this row.
-
-        One row may stand for several pins of a large folio, so there some row explains all.
-        """
-        explained = max(seen)
-        return not explained if self.order[at] and self.pins[at] else self.pins[at] > explained
+        """Whether the folio has a pin that no row shows, by the counts of this row."""
+        return self.pins[at] > max(seen)
 
 
 class Monitor:
     """Judges row after row."""
 
     def __init__(self, names: Sequence[str] = tuple(NEEDS), *, writeback: int = 0) -> None:
-        """`writeback` is the mask of PG_writeback if only pinned folios are seen, else 0.
-
-        The begin of a writeback is then not seen if the folio was pinned after it.
-        """
+        """`writeback` is the mask of PG_writeback, to know one whose begin was not seen by."""
         self._writeback = writeback
         known = objectives.load()
         self.automata: dict[str, Automaton] = {}
@@ -187,10 +187,10 @@ class Monitor:
             batch.numbers("seq"),
             batch.kinds,
             batch.numbers("head_pfn"),
+            list(zip(batch.numbers("mapping"), batch.numbers("index"), strict=True)),
             batch.numbers("flags"),
             batch.numbers("dropped_before"),
             batch.numbers("stack_id"),
-            batch.numbers("order"),
             batch.pins,
             batch.where("src", MODEL),
             batch.where("op", "READ"),
@@ -210,11 +210,7 @@ class Monitor:
         self.rows += 1
         if self.disorder:
             return
-        folio = self._folios.get(head)
-        if folio is None:
-            folio = self._folios[head] = _Folio(dict(self._begin))
-        elif kind is Event.CACHE_ADD and not columns.model[at]:
-            folio.history.clear()
+        folio = self._folio(at, columns)
         folio.history.append((batch, at))
         folio.last = self.rows
         self._count_pins(folio, at, columns)
@@ -239,6 +235,19 @@ class Monitor:
                 yield self._violated(name, folio)
         if not columns.model[at]:
             self._tidy(head, folio, kind)
+
+    def _folio(self, at: int, columns: _Columns) -> _Folio:
+        """The folio of a row: another one if its frame bears another page by now."""
+        head, page = columns.head[at], columns.page[at]
+        folio = self._folios.get(head)
+        if folio is not None and columns.model[at]:
+            return folio
+        if columns.kind[at] is Event.CACHE_ADD:
+            states = {name: automaton.states[0] for name, automaton in self.automata.items()}
+            folio = self._folios[head] = _Folio(states, page)
+        elif folio is None or (page[0] and page != folio.page):
+            folio = self._folios[head] = _Folio(dict(self._begin), page)
+        return folio
 
     def _violated(self, name: str, folio: _Folio) -> Violation:
         tally = self.tally[name]
@@ -269,20 +278,25 @@ class Monitor:
         self._begin = {name: _safe(automaton) for name, automaton in self.automata.items()}
 
     def _count_pins(self, folio: _Folio, at: int, columns: _Columns) -> None:
-        """Writeback of a folio that somebody pins whom no tracepoint shows decides nothing."""
-        if "O1" not in self.tally:
+        """A writeback, or a pin, of which something was not seen decides nothing."""
+        if "O1" not in self.tally or columns.model[at]:
             return
-        kind = columns.kind[at]
+        kind, by, seq = columns.kind[at], columns.function[at], columns.seq[at]
         if kind is Event.PIN:
-            folio.seen[columns.function[at]] += 1
-            unseen = columns.flags[at] & self._writeback and folio.states["O1"] == "idle"
-            if unseen and columns.read[at]:
-                self._doubt("O1", folio, columns.seq[at], UNSEEN_BEGIN)
-        elif kind is Event.UNPIN:
-            by = columns.function[at]
+            folio.seen[by] += 1
+        # An unpin may have been missed.
+        folio.seen = [min(each, columns.pins[at]) for each in folio.seen]
+        if kind is Event.UNPIN:
             folio.seen[by] = max(0, folio.seen[by] - 1)
-        elif kind is Event.WRITEBACK_START and columns.told[at] and columns.unseen(at, folio.seen):
-            self._doubt("O1", folio, columns.seq[at], UNSEEN_HOLDER)
+        written = kind in (Event.WRITEBACK_START, Event.WRITEBACK_END)
+        if written and columns.told[at] and columns.unseen(at, folio.seen):
+            self._doubt("O1", folio, seq, UNSEEN_HOLDER)
+        if not (columns.read[at] and columns.flags[at] & self._writeback):
+            return
+        if kind in (Event.PIN, Event.DEV_STORE) and folio.states["O1"] == "idle":
+            self._doubt("O1", folio, seq, UNSEEN_BEGIN)
+        elif kind is Event.PIN and by:
+            self._doubt("O1", folio, seq, UNSEEN_STORE)
 
     def _doubt(self, name: str, folio: _Folio, seq: int, reason: str) -> None:
         tally = self.tally[name]
@@ -298,6 +312,8 @@ class Monitor:
             folio.history.clear()
             if kind is Event.CACHE_DEL:
                 del self._folios[head]
+        elif kind is Event.CACHE_DEL:
+            folio.page = NO_PAGE  # should the same one come back, it is another life
 
     def _quiet(self, folio: _Folio) -> bool:
         return not any(folio.seen) and folio.states.get("O1", "idle") == "idle"

@@ -18,7 +18,8 @@ of all users of get_user_pages. A folio that one of them pinned to be written, a
 begins, is stored into from then on at any time: DEV_STORE (inferred).
 
 The counts of each record correct what we believe: without PG_writeback no writeback is in flight,
-without a pin no device holds the folio. After a gap nothing is believed any more.
+without a pin no device holds the folio. Of a frame that bears another page by now nothing is
+believed, nor is anything after a gap.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from pinlab.field.probes.hooks import Hook
 from pinlab.field.probes.record import NONE, Records
 from pinlab.field.probes.symbols import Symbols, Told, told
 from pinlab.objectives.events import Event
+
+_File = tuple[int, int]
+"""Which page of which file: the address of its mapping, and its index."""
 
 _Io = tuple[int, int]
 """Which I/O: the address of its bvecs, and its device (a loop device passes bvecs on)."""
@@ -60,6 +64,7 @@ class _Seen(NamedTuple):
     """The I/O holds pins."""
     pins: int
     """Of the folio, by its counts."""
+    file: _File
     cached: bool
     writeback: bool
     dirty: bool
@@ -84,6 +89,7 @@ class _InFlight:
 class _Believed:
     """What we believe of one folio."""
 
+    file: _File
     reads: dict[_Io, _InFlight] = field(default_factory=dict)
     pinned_writes: dict[_Io, _InFlight] = field(default_factory=dict)
     writes: dict[_Io, _InFlight] = field(default_factory=dict)
@@ -165,6 +171,7 @@ class Normaliser:
             of("write"),
             of("pinned"),
             pins(records["refcount"], records["pincount"]).tolist(),
+            zip(of("mapping"), of("index"), strict=True),
             (records["mapping"] != 0).tolist(),
             *((records["flags"] & mask != 0).tolist() for mask in self._flags),
             of("stack"),
@@ -178,8 +185,10 @@ class Normaliser:
             self._emit(seen, Event.CACHE_ADD)
             return
         believed = self._folios.get(seen.head)
-        if believed is None:
-            believed = self._folios[seen.head] = _Believed()
+        # No hook tells of a page that moved to this frame, nor, where only pinned ones are
+        # recorded, of one that came.
+        if believed is None or (seen.cached and believed.file != seen.file):
+            believed = self._folios[seen.head] = _Believed(seen.file)
         self._correct(seen, believed)
         match seen.hook:
             case Hook.BIO_QUEUE:
@@ -274,6 +283,9 @@ class Normaliser:
         self._io_ids.pop(seen.io, None)
         flight = flights.get(seen.io)
         if flight is None:
+            if seen.write and seen.writeback and not seen.pinned and not believed.writes:
+                # Its begin was not seen: the folio was not pinned then.
+                self._emit(seen, Event.WRITEBACK_END, RAW, "WRITE")
             return
         flight.pages.difference_update(range(seen.page, seen.page + seen.pages))
         if flight.pages:

@@ -138,8 +138,8 @@ class Meta:
 
     @property
     def writeback(self) -> int:
-        """The mask of PG_writeback that a monitor needs if only pinned folios are here, else 0."""
-        return 1 << self.flag_bits["writeback"] if self.pinned_only else 0
+        """The mask of PG_writeback in `flags`."""
+        return 1 << self.flag_bits["writeback"]
 
 
 def pins(refcounts: npt.ArrayLike, pincounts: npt.ArrayLike) -> npt.NDArray[np.int64]:
