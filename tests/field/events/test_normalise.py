@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pinlab.field.events.monitor import Monitor
 from pinlab.field.probes.hooks import Hook
 from pinlab.objectives.events import Event
+from pinlab.objectives.verdict import Outcome
 from tests.field.events import records
 from tests.field.events.records import DEVICE, DIRTY, MKWRITE, PINNED, WRITEBACK, Kernel
 
@@ -76,6 +78,28 @@ def test_a_write_passed_on_by_a_loop_device_is_one_writeback() -> None:
     for dev in (6, 5):
         kernel.say(Hook.RQ_COMPLETE, io=1, dev=dev, write=True, flags=WRITEBACK)
     assert kinds(kernel) == ["clean_for_io?", "wb_start", "wb_end"]
+
+
+def test_a_bio_that_is_passed_on_completes_on_a_device_where_it_was_not_queued() -> None:
+    kernel = Kernel()
+    for write in (False, True):
+        kernel.say(Hook.BIO_QUEUE, io=1, dev=5, write=write, pinned=True, refcount=PINNED)
+        kernel.say(Hook.RQ_COMPLETE, io=1, dev=6, write=write, pinned=True, refcount=PINNED)
+    assert kinds(kernel) == ["pin", "dev_store", "unpin?", "pin", "unpin?"]
+
+
+def test_a_bio_of_which_the_end_is_told_of_one_part_has_ended() -> None:
+    """Device mapper trims a bio that it passes on in parts, and ends the rest."""
+    kernel = Kernel()
+    for pfn in (7, 8):
+        kernel.read_queued(pfn=pfn)
+    kernel.say(Hook.BIO_COMPLETE, io=0x10, pinned=True, refcount=PINNED, pfn=8)
+    kernel.write_queued(refcount=PINNED)  # of 7, which another holder pins by now
+    assert kinds(kernel)[-3:] == ["unpin?", "clean_for_io?", "wb_start"]
+    found, meta = records.rows(kernel)
+    monitor = Monitor(("O1",))
+    assert not list(monitor.see(found, meta.stacks))
+    assert monitor.verdicts(meta)["O1"].outcome is Outcome.INCONCLUSIVE
 
 
 def test_an_io_that_completes_in_parts() -> None:

@@ -18,7 +18,7 @@ of all users of get_user_pages. A folio that one of them pinned to be written, a
 begins, is stored into from then on at any time: DEV_STORE (inferred).
 
 The counts of each record correct what we believe: without PG_writeback no writeback is in flight,
-without a pin no device holds the folio. Of a frame that bears another page by now nothing is
+without a pin no device holds the folio. A bio that has ended for one folio has ended. Of a frame that bears another page by now nothing is
 believed, nor is anything after a gap.
 """
 
@@ -78,11 +78,25 @@ class _Seen(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Bio:
+    """One I/O, whatever folios it is over."""
+
+    io_id: int
+    ended: bool = False
+    """bio_endio() was told. Device mapper tells it of a part only, if it passed on the bio in parts
+    (bio_trim in drivers/md/dm.c), so that of other folios no end is told."""
+
+
+@dataclass(slots=True)
 class _InFlight:
     """One I/O over one folio."""
 
-    io_id: int
+    bio: _Bio
     pages: set[int]
+
+    @property
+    def io_id(self) -> int:
+        return self.bio.io_id
 
 
 @dataclass(slots=True)
@@ -131,7 +145,7 @@ class Normaliser:
         self._stack_ids: dict[int, int] = {}
         self._told: list[Told] = []
         self._folios: dict[int, _Believed] = {}
-        self._io_ids: dict[_Io, int] = {}
+        self._bios: dict[_Io, _Bio] = {}
         self._next_io = 1
         self._lost = 0
         self._dropped = 0
@@ -142,7 +156,7 @@ class Normaliser:
         if lost:
             self._dropped += lost
             self._folios.clear()
-            self._io_ids.clear()
+            self._bios.clear()
 
     def batch(self, records: Records) -> Batch:
         """The rows of a batch of records."""
@@ -222,11 +236,17 @@ class Normaliser:
             kind = Event.ATTACH_BUFFERS if seen.private else Event.RELEASE_BUFFERS
             self._emit(seen, kind, INFERRED)
         believed.grabbed = min(believed.grabbed, seen.pins)
-        if not seen.pins and (believed.reads or believed.pinned_writes):
-            for op, flights in (("READ", believed.reads), ("WRITE", believed.pinned_writes)):
-                for io, flight in flights.items():
+        if believed.reads or believed.pinned_writes:
+            self._let_go(seen, believed)
+
+    def _let_go(self, seen: _Seen, believed: _Believed) -> None:
+        """Give up I/O whose pins have gone, or whose end was told of other folios than this one."""
+        completes = seen.io if seen.hook in COMPLETIONS else None
+        for op, flights in (("READ", believed.reads), ("WRITE", believed.pinned_writes)):
+            for io, flight in list(flights.items()):
+                if not seen.pins or (flight.bio.ended and io != completes):
+                    del flights[io]
                     self._emit(seen, Event.UNPIN, INFERRED, op, flight.io_id, io[1])
-                flights.clear()
 
     def _queued(self, seen: _Seen, believed: _Believed) -> None:
         pages = set(range(seen.page, seen.page + seen.pages))
@@ -240,8 +260,9 @@ class Normaliser:
             flights[seen.io].pages |= pages
             return
         first = not flights
-        number = self._number(seen.io)
-        flights[seen.io] = _InFlight(number, pages)
+        bio = self._bio(seen.io)
+        number = bio.io_id
+        flights[seen.io] = _InFlight(bio, pages)
         if seen.pinned:
             self._emit(seen, Event.PIN, RAW, seen.op, number)
             if not seen.write and believed.writes:
@@ -268,11 +289,11 @@ class Normaliser:
         for _ in range(min(seen.refs, MANY)):
             self._emit(seen, Event.PIN, FENTRY, seen.op, stack=stack)
 
-    def _number(self, io: _Io) -> int:
-        if io not in self._io_ids:
-            self._io_ids[io] = self._next_io
+    def _bio(self, io: _Io) -> _Bio:
+        if io not in self._bios:
+            self._bios[io] = _Bio(self._next_io)
             self._next_io += 1
-        return self._io_ids[io]
+        return self._bios[io]
 
     def _completed(self, seen: _Seen, believed: _Believed) -> None:
         if not seen.pinned:
@@ -280,8 +301,11 @@ class Normaliser:
         else:
             flights = believed.pinned_writes if seen.write else believed.reads
         # The next I/O with this array of bvecs is another one.
-        self._io_ids.pop(seen.io, None)
-        flight = flights.get(seen.io)
+        self._bios.pop(seen.io, None)
+        io = _told_of(seen.io, flights)
+        flight = flights.get(io)
+        if flight is not None and seen.hook == Hook.BIO_COMPLETE:
+            flight.bio.ended = True
         if flight is None:
             if seen.write and seen.writeback and not seen.pinned and not believed.writes:
                 # Its begin was not seen: the folio was not pinned then.
@@ -290,7 +314,7 @@ class Normaliser:
         flight.pages.difference_update(range(seen.page, seen.page + seen.pages))
         if flight.pages:
             return
-        del flights[seen.io]
+        del flights[io]
         if seen.pinned:
             if not seen.write:
                 self._emit(seen, Event.DEV_STORE, RAW, seen.op, flight.io_id)
@@ -348,3 +372,14 @@ class Normaliser:
             )
         )
         self._dropped = 0
+
+
+def _told_of(io: _Io, flights: dict[_Io, _InFlight]) -> _Io:
+    """Which I/O a completion is of.
+
+    A driver may pass a bio on to another device as it is (bio_set_dev, as multipath does): it is
+    queued once, and completes on a device where it never was queued.
+    """
+    if io in flights:
+        return io
+    return next((each for each in reversed(flights) if each[0] == io[0]), io)
