@@ -23,10 +23,21 @@ from tests.field.events.records import MKWRITE, Kernel
 
 from pinlab.cli import _events
 from pinlab.cli._app import run
+from pinlab.cli._wait import asked_to_end
 from pinlab.errors import UsageError
 from pinlab.field.events import recording
 
 Capture = pytest.CaptureFixture[str]
+
+
+def test_a_signal_interrupts_nothing_and_is_told() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with asked_to_end() as ended:
+        assert not ended()
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+        assert ended()
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def tape(folder: Path, kernel: Kernel) -> str:

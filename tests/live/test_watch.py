@@ -8,6 +8,7 @@ import mmap
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -186,6 +187,17 @@ def test_a_file_of_btrfs_is_found(tmp_path: Path) -> None:
     if "mount failed" in done.stderr or "Skipped:" in done.stderr:
         pytest.skip(done.stderr.splitlines()[-1])
     assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_ends_it_with_a_verdict_and_loses_nothing(file: Path) -> None:
+    with command("watch", "--file", str(file), "--json") as child:
+        with mapped(file) as (fd, _):
+            os.fsync(fd)
+        for _ in range(3):
+            child.send_signal(signal.SIGINT)
+        end = json.loads(child.communicate(timeout=20)[0].splitlines()[-1])
+    verdicts = {each["objective"]: each["verdict"] for each in end["verdicts"]}
+    assert (end["lost"], verdicts["O2"]) == (0, "holds")
 
 
 def test_the_bound_of_events(file: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -30,6 +30,26 @@ def signals() -> Iterator[None]:
         yield
     except Told:
         return
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def asked_to_end() -> Iterator[Callable[[], bool]]:
+    """Within the block SIGTERM, SIGHUP and Ctrl-C interrupt nothing; it says whether one came.
+
+    For what must not stop half way: records that were read and not yet judged would be lost.
+    """
+    came = False
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    before = [(number, signal.signal(number, note)) for number in NUMBERS]
+    try:
+        yield lambda: came
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -10,7 +10,7 @@ import typer
 from pinlab.cli import _events as events
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
-from pinlab.cli._wait import signals
+from pinlab.cli._wait import asked_to_end
 from pinlab.field.events import recording
 from pinlab.field.events.stream import Stream, Tape
 from pinlab.objectives.verdict import EXIT_HOLDS
@@ -44,11 +44,9 @@ def record(
     tape = Tape(max_events, options.parse_size(memory))
     pid = events.running(pid)
     with Stream(only=events.only(device, file, everything), pid=pid, raw=raw) as stream:
-        with signals():
-            for rows in stream.until(lambda: over() or tape.full):
+        with asked_to_end() as ended:
+            for rows in stream.until(lambda: over() or ended() or tape.full):
                 tape.add(rows)
-        for rows in stream.stop():
-            tape.add(rows)
         note = (
             f"stopped at a bound: {tape.rows:,} events in {tape.bytes >> 10:,} KiB"
             if tape.full

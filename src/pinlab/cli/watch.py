@@ -15,7 +15,7 @@ from rich.console import Console
 from pinlab.cli import _events as events
 from pinlab.cli import _options as options
 from pinlab.cli._show import show
-from pinlab.cli._wait import signals
+from pinlab.cli._wait import asked_to_end
 from pinlab.field.events import names
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.monitor import Monitor, Violation
@@ -58,16 +58,14 @@ def watch(
 
         console = Console(stderr=True, highlight=False, markup=False)
         status = console.status("watching") if console.is_terminal and not json else None
-        with signals(), status or contextlib.nullcontext():
+        with asked_to_end() as ended, status or contextlib.nullcontext():
             next_count = time.monotonic()
-            for rows in stream.until(over):
+            for rows in stream.until(lambda: over() or ended()):
                 judge(rows)
                 if status and time.monotonic() >= next_count:
                     next_count = time.monotonic() + EVERY
                     counts = [f"{n}: {t.violations:,}" for n, t in monitor.tally.items()]
                     status.update(f"{', '.join(counts)}; {report.cost_to_text(stream.cost())}")
-        for rows in stream.stop():
-            judge(rows)
         meta, cost = stream.meta(), stream.cost()
     verdicts = monitor.verdicts(meta)
     if json:
