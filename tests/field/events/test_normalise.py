@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pinlab.field.events.monitor import Monitor
+from pinlab.field.events.normalise import Normaliser
+from pinlab.field.probes import record
 from pinlab.field.probes.hooks import Hook
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome
 from tests.field.events import records
-from tests.field.events.records import DEVICE, DIRTY, MKWRITE, PINNED, WRITEBACK, Kernel
+from tests.field.events.records import (
+    BITS,
+    DEVICE,
+    DIRTY,
+    MKWRITE,
+    PINNED,
+    SYMBOLS,
+    WRITEBACK,
+    Kernel,
+)
 
 
 def kinds(kernel: Kernel) -> list[str]:
@@ -151,6 +162,17 @@ def test_after_a_loss_nothing_is_believed() -> None:
         Event.WRITEBACK_START,
     ]
     assert [row.dropped_before for row in found] == [0, 3, 0]
+
+
+def test_of_a_batch_with_a_loss_somewhere_nothing_is_believed() -> None:
+    kernel = records.o1()
+    normaliser = Normaliser(
+        "6.18", BITS, addresses=kernel.stacks.__getitem__, symbol=SYMBOLS.__getitem__
+    )
+    for whole in (True, False):
+        found = normaliser.batch(record.of(kernel.records), whole=whole)
+        assert (Event.DEV_STORE in found.kinds) is whole
+        normaliser.gap(1)
 
 
 def test_a_page_that_comes_back_to_the_cache_is_another_one() -> None:

@@ -18,8 +18,8 @@ of all users of get_user_pages. A folio that one of them pinned to be written, a
 begins, is stored into from then on at any time: DEV_STORE (inferred).
 
 The counts of each record correct what we believe: without PG_writeback no writeback is in flight,
-without a pin no device holds the folio. A bio that has ended for one folio has ended. Of a frame that bears another page by now nothing is
-believed, nor is anything after a gap.
+without a pin no device holds the folio. A bio that has ended for one folio has ended. Of a frame
+that bears another page by now nothing is believed, nor is anything after a gap.
 """
 
 from __future__ import annotations
@@ -158,14 +158,17 @@ class Normaliser:
             self._folios.clear()
             self._bios.clear()
 
-    def batch(self, records: Records) -> Batch:
-        """The rows of a batch of records."""
+    def batch(self, records: Records, *, whole: bool = True) -> Batch:
+        """The rows of a batch of records; if it is not whole, events may be missing between any."""
         self._emitted = []
         lost = records["lost"].tolist()
         for seen in starmap(_Seen, self._seen(records)):
             if lost[seen.number] > self._lost:
                 self.gap(lost[seen.number] - self._lost)
                 self._lost = lost[seen.number]
+            if not whole:
+                self._folios.clear()
+                self._bios.clear()
             self._step(seen)
         return self._columns.batch(records, self._emitted)
 

@@ -112,17 +112,19 @@ class Stream:
         """What is there now, in batches. What is done with one counts as its cost."""
         while True:
             began = time.perf_counter()
-            missed = self._source.ran.missed
             records = self._source.take(BATCH)
-            self._normaliser.gap(missed - self._missed)
-            self._missed = missed
+            # Asked afterwards: what was missed may have been so between any of these, or of those
+            # that are still in the ring.
+            missed = self._source.ran.missed - self._missed
             if len(records):
-                rows = self._normaliser.batch(self._of_pid(records))
+                rows = self._normaliser.batch(self._of_pid(records), whole=not missed)
                 self._rows += len(rows)
                 if rows:
                     yield rows
                 self._count(len(records), time.perf_counter() - began)
             if len(records) < BATCH:
+                self._normaliser.gap(missed)
+                self._missed += missed
                 return
 
     def _count(self, records: int, seconds: float) -> None:
