@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pinlab.field.events import names
 from pinlab.field.layout.btf import Btf
 from pinlab.field.probes import assembler as a
+from pinlab.field.probes import symbols as module
 from pinlab.field.probes.hooks import FUNCTIONS, Hook, function_mismatch, mismatch
 from pinlab.field.probes.symbols import Told, told
 
@@ -86,6 +88,21 @@ def test_a_label_twice() -> None:
 )
 def test_what_a_stack_says(stack: tuple[str, ...], expected: Told) -> None:
     assert told(stack) is expected
+
+
+def test_a_module_that_is_loaded_later_has_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "kallsyms"
+    table.write_text("0000000000001000 T vfs_write_iter\n")
+    (tmp_path / "modules").mkdir()
+    monkeypatch.setattr(module, "KALLSYMS", table)
+    monkeypatch.setattr(module, "MODULES", tmp_path / "modules")
+    symbols = module.Symbols()
+    assert symbols.name(0x2010) == "vfs_write_iter"
+    table.write_text(table.read_text() + "0000000000002000 t xfs_end_io\t[xfs]\n")
+    (tmp_path / "modules" / "xfs").mkdir()
+    assert symbols.name(0x2010) == "xfs_end_io"
 
 
 def test_devices() -> None:

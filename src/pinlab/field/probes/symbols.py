@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 
 KALLSYMS = Path("/proc/kallsyms")
+MODULES = Path("/sys/module")
 
 
 class Told(StrEnum):
@@ -69,10 +70,18 @@ def told(stack: Iterable[str]) -> Told:
 
 
 class Symbols:
-    """The functions of the running kernel, read when the first address is asked for."""
+    """The functions of the running kernel, read when an address is asked for.
 
-    @cached_property
-    def _table(self) -> tuple[list[int], list[str]]:
+    They are read again when a module was loaded or unloaded: an address in it would be taken for
+    the last function before it.
+    """
+
+    def __init__(self) -> None:
+        self._modules: frozenset[str] | None = None
+        self._table: tuple[list[int], list[str]] = [], []
+
+    @staticmethod
+    def _read() -> tuple[list[int], list[str]]:
         found: list[tuple[int, str]] = []
         try:
             with KALLSYMS.open(encoding="ascii", errors="replace") as lines:
@@ -88,10 +97,22 @@ class Symbols:
 
     def load(self) -> None:
         """Read them now (0.2 s) rather than at the first address."""
-        _ = self._table
+        modules = _loaded()
+        if modules != self._modules:
+            self._modules = modules
+            self._table = self._read()
 
     def name(self, address: int) -> str:
         """The function an address lies in, or "?" if nobody says (kernel.kptr_restrict)."""
+        self.load()
         addresses, names = self._table
         at = bisect.bisect_right(addresses, address) - 1
         return names[at] if at >= 0 else "?"
+
+
+def _loaded() -> frozenset[str]:
+    """The modules of the kernel, by name."""
+    try:
+        return frozenset(os.listdir(MODULES))
+    except OSError:
+        return frozenset()
