@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pinlab.field.events.monitor import Monitor
 from pinlab.field.events.normalise import Normaliser
 from pinlab.field.probes import record
@@ -45,6 +47,20 @@ def test_a_device_begins_to_read_while_the_page_is_written_back() -> None:
     kernel.write_queued()
     kernel.read_queued(flags=WRITEBACK)
     assert kinds(kernel) == ["clean_for_io?", "wb_start", "pin", "dev_store?"]
+
+
+@pytest.mark.parametrize("read", [2, 3])
+def test_a_device_may_store_into_the_pages_of_a_folio_that_are_not_being_written(
+    read: int,
+) -> None:
+    kernel = Kernel()
+    kernel.say(Hook.BIO_QUEUE, io=2, write=True, flags=WRITEBACK, pages=3)  # 7 to 9
+    for hook in (Hook.BIO_QUEUE, Hook.RQ_COMPLETE):
+        kernel.say(hook, io=1, pinned=True, refcount=PINNED, flags=WRITEBACK, pfn=7 + read)
+    for each in kernel.records:
+        each["head"] = 7
+    stores = [kind for kind in kinds(kernel) if kind.startswith("dev_store")]
+    assert stores == (["dev_store?", "dev_store"] if read < 3 else [])
 
 
 def test_one_after_the_other() -> None:

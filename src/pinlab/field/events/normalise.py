@@ -5,7 +5,7 @@ inferred, and from what (docs/events.md has the argument):
 
 - a READ whose bio holds pins is in flight from its queueing to its completion, and the device may
   store at any moment of that time. It is PIN when it is queued, DEV_STORE and UNPIN when it
-  completes, and DEV_STORE (inferred) as soon as a writeback of the same folio is in flight too;
+  completes, and DEV_STORE (inferred) as soon as a writeback of the same page is in flight too;
 - a WRITE that does not hold pins, of a folio that bears PG_writeback, is that folio's writeback:
   CLEAN_FOR_IO (inferred) and WRITEBACK_START when the first is queued, WRITEBACK_END when the
   last has completed;
@@ -262,25 +262,31 @@ class Normaliser:
         if seen.io in flights:
             flights[seen.io].pages |= pages
             return
-        first = not flights
+        written = _pages(believed.writes)
         bio = self._bio(seen.io)
         number = bio.io_id
         flights[seen.io] = _InFlight(bio, pages)
         if seen.pinned:
             self._emit(seen, Event.PIN, RAW, seen.op, number)
-            if not seen.write and believed.writes:
+            if not seen.write and pages & written:
                 self._emit(seen, Event.DEV_STORE, INFERRED, seen.op, number)
-        elif first:
-            self._written_back(seen, believed, number)
+        else:
+            self._written_back(seen, believed, number, pages - written)
 
-    def _written_back(self, seen: _Seen, believed: _Believed, number: int) -> None:
-        """The first write of a writeback of the folio is queued."""
+    def _written_back(self, seen: _Seen, believed: _Believed, number: int, pages: set[int]) -> None:
+        """A write of a writeback of the folio is queued, over these pages that were not yet."""
+        if len(believed.writes) == 1:
+            self._begun(seen, believed, number)
+        for (_, device), read in believed.reads.items():
+            if read.pages & pages:
+                self._emit(seen, Event.DEV_STORE, INFERRED, "READ", read.io_id, device)
+
+    def _begun(self, seen: _Seen, believed: _Believed, number: int) -> None:
+        """A writeback of the folio begins."""
         if not seen.dirty and not self._clean_is_told:
             believed.dirty = False
             self._emit(seen, Event.CLEAN_FOR_IO, INFERRED, "WRITE", number)
         self._emit(seen, Event.WRITEBACK_START, RAW, "WRITE", number)
-        for (_, device), read in believed.reads.items():
-            self._emit(seen, Event.DEV_STORE, INFERRED, "READ", read.io_id, device)
         if believed.grabbed and not believed.reads:
             self._emit(seen, Event.DEV_STORE, INFERRED, "READ")
 
@@ -314,12 +320,14 @@ class Normaliser:
                 # Its begin was not seen: the folio was not pinned then.
                 self._emit(seen, Event.WRITEBACK_END, RAW, "WRITE")
             return
-        flight.pages.difference_update(range(seen.page, seen.page + seen.pages))
+        pages = set(range(seen.page, seen.page + seen.pages))
+        flight.pages -= pages
         if flight.pages:
             return
         del flights[io]
         if seen.pinned:
-            if not seen.write:
+            # Into pages of the folio that are not those being written it may store.
+            if not seen.write and (not believed.writes or pages & _pages(believed.writes)):
                 self._emit(seen, Event.DEV_STORE, RAW, seen.op, flight.io_id)
             self._emit(seen, Event.UNPIN, INFERRED, seen.op, flight.io_id)
         elif not believed.writes:
@@ -386,3 +394,8 @@ def _told_of(io: _Io, flights: dict[_Io, _InFlight]) -> _Io:
     if io in flights:
         return io
     return next((each for each in reversed(flights) if each[0] == io[0]), io)
+
+
+def _pages(flights: dict[_Io, _InFlight]) -> set[int]:
+    """All pages that these are over, and have not completed."""
+    return set().union(*(each.pages for each in flights.values()))
