@@ -35,8 +35,6 @@ class Frame:
     mapping: int = 0
     buffers: bool = False
     """The file system has buffers, and takes a page without them for a bug."""
-    had: bool = False
-    """Buffers were there in this life in the page cache."""
     private: bool = False
     dirty: bool = False
     writeback: bool = False
@@ -110,7 +108,7 @@ class World:
         if frame.mapping or frame.pins:
             return
         number = next(self.numbers) % 5 + 1  # now and then one that was here before
-        frame.mapping, frame.buffers, frame.had = 0x1000 * number, number % 2 == 0, False
+        frame.mapping, frame.buffers = 0x1000 * number, number % 2 == 0
         self.say(Hook.CACHE_ADD, frame)
 
     def remove(self, frame: Frame) -> None:
@@ -126,7 +124,7 @@ class World:
         (other,) = (each for each in self.frames if each is not frame)
         if not frame.mapping or frame.pins or frame.writeback or other.mapping or other.pins:
             return
-        for name in ("mapping", "buffers", "had", "private", "dirty"):
+        for name in ("mapping", "buffers", "private", "dirty"):
             setattr(other, name, getattr(frame, name))
             setattr(frame, name, 0)
 
@@ -140,7 +138,7 @@ class World:
         if not frame.mapping:
             return
         if frame.buffers:
-            frame.private = frame.had = True
+            frame.private = True
         if not frame.dirty:
             frame.dirty = True
             self.say(Hook.DIRTY, frame, stack=(MKWRITE,))
@@ -154,7 +152,8 @@ class World:
         frame.dirty = True
         self.certain.add("O2")
         self.possible.add("O2")
-        if frame.had and not frame.private:
+        # The same page of a file may come back to its frame unseen, and have had buffers before.
+        if frame.buffers and not frame.private:
             self.possible.add("I3")
         self.say(Hook.DIRTY, frame, stack=(DEVICE,))
 
