@@ -7,7 +7,6 @@ import re
 import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +54,7 @@ def only(device: str | None, file: Path | None, everything: bool) -> Filter:
         found = _stat(file, "--file")
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"--file {file} is no regular file; only those are watched")
-        on = _super_block(file, found)
+        on = names.super_block(file, found)
         if device is not None and _device(device) != on:
             raise UsageError(f"--file {file} is not on --device {device}")
         return Filter(on, found.st_ino)
@@ -79,27 +78,7 @@ def _device(text: str) -> int:
         raise UsageError(f"--device {text} has no files: it is no block device")
     if stat.S_ISBLK(found.st_mode):
         return names.dev_t(found.st_rdev)
-    return _super_block(Path(text), found)
-
-
-def _super_block(path: Path, found: os.stat_result) -> int:
-    """The device of the file system, which its mount tells.
-
-    btrfs has another st_dev for each subvolume, and no event has that.
-    """
-    with suppress(OSError):
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            told = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii")
-        finally:
-            os.close(fd)
-        mount = dict(line.split(None, 1) for line in told.splitlines())["mnt_id:"]
-        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-            number, _, dev, *_ = line.decode(errors="replace").split()
-            if number == mount:
-                major, minor = map(int, dev.split(":"))
-                return names.dev_t(os.makedev(major, minor))
-    return names.dev_t(found.st_dev)
+    return names.super_block(Path(text), found)
 
 
 def running(pid: int | None) -> int | None:

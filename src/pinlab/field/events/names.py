@@ -28,6 +28,26 @@ def device(dev: int) -> str:
         return numbers(dev)
 
 
+def super_block(path: Path, found: os.stat_result) -> int:
+    """The device of the file system, which its mount tells.
+
+    btrfs has another st_dev for each subvolume, and no event has that.
+    """
+    with suppress(OSError):
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            told = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii")
+        finally:
+            os.close(fd)
+        mount = dict(line.split(None, 1) for line in told.splitlines())["mnt_id:"]
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            number, _, dev, *_ = line.decode(errors="replace").split()
+            if number == mount:
+                major, minor = map(int, dev.split(":"))
+                return dev_t(os.makedev(major, minor))
+    return dev_t(found.st_dev)
+
+
 def path(dev: int, ino: int, pids: Iterable[int] = ()) -> str | None:
     """A name of a file that one of `pids` or, if none is given, any process has open."""
     for pid in pids or _all():
@@ -36,7 +56,7 @@ def path(dev: int, ino: int, pids: Iterable[int] = ()) -> str | None:
                 for entry in os.scandir(f"/proc/{pid}/{folder}"):
                     with suppress(OSError):
                         found = os.stat(entry.path)
-                        if found.st_ino == ino and dev_t(found.st_dev) == dev:
+                        if found.st_ino == ino and super_block(Path(entry.path), found) == dev:
                             return os.readlink(entry.path)
     return None
 

@@ -142,6 +142,7 @@ def _open_bio(hook: Hook, layout: EventLayout) -> list[Item]:
     ours: list[Item] = [
         a.load_int(R1, R10, copy + layout.bio_opf),
         a.and_imm(R1, 0xFF),
+        a.if_equal(R1, layout.zone_append, "wanted"),
         a.if_greater(R1, 1, "bio_done"),
         a.load_half(R2, R10, copy + layout.bio_flags),
         *(

@@ -2,9 +2,10 @@
 
 A record tells the folio at that instant: its two first struct pages are copied whole, and its
 file is followed (mapping, inode, super block). Only folios of regular files on a disk are recorded
-(no shared memory, which is anonymous in all that matters here), and those that lost their file
-while a device holds them. Nothing in here waits, takes a lock or writes to memory that is not
-ours. When the ring is full the count of what was lost goes up, and each later record carries it.
+(of others no bio shows the writeback; shared memory is anonymous in all that matters here), and
+those that lost their file while a device holds them. Nothing in here waits, takes a lock or
+writes to memory that is not ours. When the ring is full the count of what was lost goes up, and
+each later record carries it.
 
 Registers: r6 what the hook gave, r7 turns of a loop, r8 bio, r9 the record. A program sets the
 places of the stack that are named here, and goes on at "next".
@@ -49,6 +50,7 @@ FREE: Final = -8 * 15
 
 S_IFMT: Final = 0o170000
 S_IFREG: Final = 0o100000
+FS_REQUIRES_DEV: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,14 @@ def _file(layout: EventLayout, only: Filter) -> list[Item]:
         *get(TEMP, 8, R3, layout.inode_sb),
         load(R3, R10, TEMP),
         *get(_SB_DEV, 4, R3, layout.sb_dev),
+        load(R3, R10, TEMP),
+        *get(TEMP, 8, R3, layout.sb_type),
+        load(R3, R10, TEMP),
+        a.store_imm(R10, TEMP, 0),
+        *get(TEMP, 4, R3, layout.type_flags),
+        load(R1, R10, TEMP),
+        a.and_imm(R1, FS_REQUIRES_DEV),
+        a.if_equal(R1, 0, "skip"),
     ]
     if only.dev is not None:
         items += [load(R1, R10, _SB_DEV), a.if_not(R1, only.dev, "skip")]

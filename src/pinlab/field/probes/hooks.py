@@ -13,6 +13,7 @@ from pinlab.field.errors import LayoutError
 from pinlab.field.layout.btf import Btf
 from pinlab.field.layout.page import PageLayout, page_layout
 
+REQ_OP_WRITE = 1
 PAGE_BYTES = 64
 """Bytes of a struct page, of which a record has room for two."""
 
@@ -128,8 +129,12 @@ class EventLayout:
     inode_mode: int
     inode_sb: int
     sb_dev: int
+    sb_type: int
+    type_flags: int
     pinned_flag: int
     """The bit of bi_flags that says BIO_PAGE_PINNED; before 6.5 there is none."""
+    zone_append: int
+    """REQ_OP_ZONE_APPEND, the write of zoned devices; where there is none, the plain one."""
     foll_pin: int
     foll_write: int
     """Masks of FOLL_ flags; 0 where the kernel's types do not say."""
@@ -171,7 +176,10 @@ def event_layout(btf: Btf) -> EventLayout:
         inode_mode=at("inode", "i_mode"),
         inode_sb=at("inode", "i_sb"),
         sb_dev=at("super_block", "s_dev"),
+        sb_type=at("super_block", "s_type"),
+        type_flags=at("file_system_type", "fs_flags"),
         pinned_flag=-1 if pinned is None else pinned,
+        zone_append=btf.enumerator("REQ_OP_ZONE_APPEND") or REQ_OP_WRITE,
         foll_pin=btf.enumerator("FOLL_PIN") or 0,
         foll_write=btf.enumerator("FOLL_WRITE") or 0,
     )

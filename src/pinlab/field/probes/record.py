@@ -108,7 +108,7 @@ def decode(raw: npt.NDArray[Any], layout: EventLayout, vmemmap: int) -> Records:
     found["tid"] = raw["pid_tgid"] & np.uint64(0xFFFFFFFF)
     for name in ("page", "head"):
         found[name] = (raw[name] - np.uint64(vmemmap)) // np.uint64(page.page_size)
-    found["write"] = raw["opf"] & np.uint64(0xFF) == 1
+    found["write"] = np.isin(raw["opf"] & np.uint64(0xFF), (1, layout.zone_append))
     found["pinned"] = False
     if layout.pinned_flag >= 0:
         bit = 8 * (layout.bio_flags - layout.bio_opf) + layout.pinned_flag

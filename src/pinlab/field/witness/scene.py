@@ -239,7 +239,7 @@ def _go_on(scene: Scene, subject: Subject) -> None:
 
 def _judge(scene: Scene, stream: Stream) -> None:
     """Read what there is to read, until the device has completed and all is quiet."""
-    monitor = Monitor(OBJECTIVES[scene.hazard])
+    monitor = Monitor(OBJECTIVES[scene.hazard], writeback=stream.meta().writeback)
     deadline = time.monotonic() + SETTLE
     rows = scene.rows
 
