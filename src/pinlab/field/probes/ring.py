@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
 from typing import Any, Final
 
 import numpy as np
@@ -32,14 +31,17 @@ class Ring:
             self._consumer = mmap.mmap(self.fd, mmap.PAGESIZE)
             length = mmap.PAGESIZE + 2 * size
             self._data = mmap.mmap(self.fd, length, prot=mmap.PROT_READ, offset=mmap.PAGESIZE)
+            # Numpy loads and stores a word at once. `struct` does so byte by byte, and the kernel
+            # read halves of a position: it took the ring for full.
+            self._consumed = np.frombuffer(self._consumer, np.uint64, 1)
+            self._produced = np.frombuffer(self._data, np.uint64, 1)
         except OSError:
             os.close(self.fd)
             raise
 
     def take(self, most: int) -> npt.NDArray[Any]:
         """At most so many of the records that are there, and give their room back."""
-        at = struct.unpack_from("<Q", self._consumer)[0]
-        end = struct.unpack_from("<Q", self._data)[0]
+        at, end = int(self._consumed[0]), int(self._produced[0])
         place = mmap.PAGESIZE + (at & (self.size - 1))
         there = min((end - at) // self._record.itemsize, most)
         if not there:
@@ -49,12 +51,13 @@ class Ring:
         # Copied whole: what is behind the consumer's position may be written over.
         taken = found[: unfinished[0] if len(unfinished) else there].copy()
         del found
-        struct.pack_into("<Q", self._consumer, 0, at + len(taken) * self._record.itemsize)
+        self._consumed[0] = at + len(taken) * self._record.itemsize
         whole: npt.NDArray[Any] = taken[taken["header"] & _DISCARDED == 0]
         return whole
 
     def close(self) -> None:
         """Give it back."""
+        del self._consumed, self._produced
         self._consumer.close()
         self._data.close()
         os.close(self.fd)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from contextlib import ExitStack, suppress
+
+import numpy as np
 
 from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
@@ -149,7 +150,7 @@ class Source:
     @property
     def full(self) -> int:
         """Records lost so far as the ring was full."""
-        return int(struct.unpack_from("<Q", self._full.memory)[0])
+        return int(np.frombuffer(self._full.memory, np.uint64, 1)[0])
 
     def stop(self) -> None:
         """Detach; what is in the ring can still be read."""
