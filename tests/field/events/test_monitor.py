@@ -89,6 +89,12 @@ def test_a_file_system_that_makes_its_buffers_later_may() -> None:
     assert found["I3"].outcome is Outcome.HOLDS
 
 
+def test_the_witness_of_one_objective_has_the_pin_too() -> None:
+    rows, meta = records.rows(records.o2())
+    (violation,) = Monitor(("O2",)).see(rows, meta.stacks)
+    assert Event.PIN in {row.kind for row in violation.witness}
+
+
 def test_control() -> None:
     assert outcomes(records.control()) == ("holds", "holds")
 

@@ -279,7 +279,7 @@ class Monitor:
 
     def _count_pins(self, folio: _Folio, at: int, columns: _Columns) -> None:
         """A writeback, or a pin, of which something was not seen decides nothing."""
-        if "O1" not in self.tally or columns.model[at]:
+        if columns.model[at]:
             return
         kind, by, seq = columns.kind[at], columns.function[at], columns.seq[at]
         if kind is Event.PIN:
@@ -288,6 +288,8 @@ class Monitor:
         folio.seen = [min(each, columns.pins[at]) for each in folio.seen]
         if kind is Event.UNPIN:
             folio.seen[by] = max(0, folio.seen[by] - 1)
+        if "O1" not in self.tally:
+            return
         written = kind in (Event.WRITEBACK_START, Event.WRITEBACK_END)
         if written and columns.told[at] and columns.unseen(at, folio.seen):
             self._doubt("O1", folio, seq, UNSEEN_HOLDER)
