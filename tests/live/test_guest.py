@@ -27,7 +27,7 @@ def booted(
         pytest.skip(str(missing))
 
 
-def right(placed: Placed, booted: guest.Guest) -> None:
+def assert_right(placed: Placed, booted: guest.Guest) -> None:
     """Exactly the frames that the guest says, references explained, the counters agree."""
     rows = {row.pfn: row for row in placed.rows()}
     assert set(rows) == {pin.pfn for pin in booted.pins}
@@ -55,7 +55,7 @@ def _whose(row: PinnedFolio, pin: guest.Pin) -> None:
 
 def test_guest(booted: guest.Guest) -> None:
     with choose.choose(guest=booted.qmp) as reader:
-        right(place(reader, census(reader)), booted)
+        assert_right(place(reader, census(reader)), booted)
 
 
 def test_dump(booted: guest.Guest, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_dump(booted: guest.Guest, tmp_path: Path) -> None:
     booted.dump(path)
     with choose.choose(core=path) as reader:
         assert reader.frozen
-        right(place(reader, census(reader)), booted)
+        assert_right(place(reader, census(reader)), booted)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size // 2)
     with pytest.raises(ReaderError, match="cut short"):

@@ -134,6 +134,7 @@ def test_watched(file: Path) -> None:
     violation = lines[0]["violation"]
     assert violation["objective"] == "O1"
     assert violation["file"] == str(file)
+    assert f"inode {file.stat().st_ino}" in lines[-1]["note"]  # of nothing else it speaks
     assert violation["pid"] == os.getpid()
     assert violation["device"].startswith("7:")
     assert [each["kind"] for each in violation["held_by"]] == ["bio"]
@@ -288,4 +289,6 @@ def test_the_bounded_loop_is_accepted_too() -> None:
         source = attached._source
         for hook in (Hook.BIO_QUEUE, Hook.RQ_COMPLETE):
             code = of_bio(hook, source.layout, source.maps, Filter(1, 2, True), may_goto=False)
-            bpf.Program(code).close()
+            loaded = bpf.Program(code)
+            assert loaded.fd >= 0
+            loaded.close()

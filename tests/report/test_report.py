@@ -186,4 +186,6 @@ def test_replay_is_python_that_says_what_it_shows() -> None:
 def test_replay_survives_odd_text() -> None:
     step = replace(samples.STEPS[0], source='x = """\\N{nothing}"""')
     trace = replace(samples.TRACE, steps=(step,), moves=(Move(0),))
-    compile(replay.regression_test(trace, "d"), "test_replay.py", "exec")
+    text = replay.regression_test(trace, "d")
+    assert "N{nothing}" in text
+    compile(text, "test_replay.py", "exec")

@@ -60,6 +60,6 @@ def record(
     show(f"{tape.rows:,} events in {output}; {report.cost_to_text(cost)}")
     for each in meta.failed:
         show(f"not watched: {each}")
-    if note:
-        show(note)
+    if meta.note:
+        show(meta.note)
     return EXIT_HOLDS

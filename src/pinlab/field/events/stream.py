@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from pinlab.field.events import recording, schema
+from pinlab.field.events import names, recording, schema
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import Names
 from pinlab.field.events.normalise import Normaliser
@@ -197,10 +197,21 @@ class Stream:
             stacks=tuple(self.stacks),
             began_ns=self._began,
             ended_ns=time.monotonic_ns(),
-            note=note,
+            note="; ".join(filter(None, (self._scope(), note))),
             pinned_only=self._only.pinned,
             bios_pin=source.layout.pinned_flag >= 0,
         )
+
+    def _scope(self) -> str:
+        """What a verdict on these rows does not speak beyond; empty: all files."""
+        only = self._only
+        named = {
+            "the file system": None if only.dev is None else names.numbers(only.dev),
+            "inode": only.ino,
+            "pages touched by process": self._pid,
+        }
+        told = [f"{name} {value}" for name, value in named.items() if value is not None]
+        return f"only {', '.join(told)}" if told else ""
 
     def close(self) -> None:
         """Detach, and give everything back."""
