@@ -6,6 +6,7 @@ of the whole program; targets are blocks until it numbers the nodes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pinlab.lab.language.program import Expr, Op
@@ -79,6 +80,8 @@ class Block:
     ops: list[PendingOp] = field(default_factory=list)
     next: Jump | Fork | Call | Return | None = None
     lines: set[int] = field(default_factory=set)
+    not_taken: Block | None = None
+    """Where its test would go on, had it not been decided at compile time."""
 
 
 @dataclass
@@ -98,17 +101,28 @@ class Routine:
 
     def blocks(self) -> list[Block]:
         """Every block that can be reached, in the order of a walk from the entry."""
-        order: list[Block] = []
-        seen: set[int] = set()
-        todo = [self.entry]
-        while todo:
-            block = todo.pop()
-            if id(block) in seen:
-                continue
-            seen.add(id(block))
-            order.append(block)
-            todo += reversed(successors(block))
-        return order
+        return walk(self.entry, successors)
+
+
+def walk(entry: Block, following: Callable[[Block], list[Block]]) -> list[Block]:
+    """Every block that can be reached from `entry`, depth first."""
+    order: list[Block] = []
+    seen: set[int] = set()
+    todo = [entry]
+    while todo:
+        block = todo.pop()
+        if id(block) in seen:
+            continue
+        seen.add(id(block))
+        order.append(block)
+        todo += reversed(following(block))
+    return order
+
+
+def alternatives(block: Block) -> list[Block]:
+    """`successors`, and where a test that was decided at compile time does not go."""
+    passed_over = [] if block.not_taken is None else [block.not_taken]
+    return successors(block) + passed_over
 
 
 def successors(block: Block) -> list[Block]:

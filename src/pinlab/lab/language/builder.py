@@ -33,6 +33,10 @@ from pinlab.lab.language.values import (
 MAX_WIDENINGS = 3
 
 
+class Malformed(Exception):
+    """A pass has broken what the next one takes for granted: a bug of pinlab, not of the model."""
+
+
 class Widened(Exception):
     """A local needs wider bounds than assumed: lower the function again."""
 
@@ -105,6 +109,7 @@ class Builder:
         self.loops: list[Loop] = []
         self.calls: set[str] = set()
         self.declared: dict[str, Type] = {}
+        self.began: dict[ast.stmt, Block] = {}
         self.block = Block(source.tree.lineno)
         self.awaiting = False
 
@@ -148,6 +153,8 @@ class Builder:
         return number
 
     def emit(self, op: PendingOp) -> None:
+        """Add to the block, which must be open. Raises Malformed."""
+        self.must_be_open("something is added")
         self.block.ops.append(op)
 
     def check(self, test: Value, kind: str, message: str) -> None:
@@ -159,8 +166,18 @@ class Builder:
         self.block = block
 
     def end(self, next_: Jump | Fork | Call | Return) -> None:
+        """End the block, which must be open. Raises Malformed."""
+        self.must_be_open("a second end is put")
+        self.block.next = next_
+
+    def fall(self, next_: Jump | Return) -> None:
+        """End the block behind a body, unless the body's last statement left it."""
         if self.block.next is None:
             self.block.next = next_
+
+    def must_be_open(self, what: str) -> None:
+        if self.block.next is not None:
+            raise Malformed(f"{self.source.file}:{self.block.line}: {what} to a block that ended")
 
     def primitive(self, node: ast.AST, name: str, visible: bool = True) -> Block:
         """Begin the node of a primitive."""

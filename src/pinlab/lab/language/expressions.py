@@ -125,6 +125,7 @@ class Expressions(Lowerer):
             case _:
                 decided = self.expression(test)
                 if decided.constant is not None:
+                    self.block.not_taken = no if decided.constant else yes
                     self.end(Jump(yes if decided.constant else no))
                 else:
                     self.end(Fork(decided.expr, yes, no))
@@ -394,7 +395,10 @@ class Expressions(Lowerer):
         if len(parameters) != len(node.args):
             self.source.refuse(node, f"{function.__name__} takes {len(parameters)} argument(s)")
         values = {p.arg: self.expression(a) for p, a in zip(parameters, node.args, strict=True)}
-        return _Inline(self, source, values).expression(body[0].value)
+        inner = _Inline(self, source, values)
+        value = inner.expression(body[0].value)
+        self.block = inner.block  # a condition in it has gone on elsewhere
+        return value
 
     def call_kernel(self, node: ast.Call, function: KernelFunction, dest: str | None) -> Value:
         source = source_of(function)

@@ -16,7 +16,9 @@ from pinlab.lab.language.blocks import (
     Jump,
     Return,
     Routine,
+    alternatives,
     simplify,
+    walk,
 )
 from pinlab.lab.language.builder import Loop, Unit, Widened
 from pinlab.lab.language.expressions import Expressions, is_table
@@ -83,7 +85,8 @@ class Lowerer(Expressions):
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
         self.statements(body)
-        self.end(Return())
+        self.fall(Return())
+        self.nothing_dropped(body, entry)
         routine = Routine(
             self.key,
             self.source.file,
@@ -97,12 +100,23 @@ class Lowerer(Expressions):
         simplify(routine)
         return routine
 
+    def nothing_dropped(self, body: list[ast.stmt], entry: Block) -> None:
+        """Every statement begins in a block that can be reached, but for what a test decided at
+        compile time. Raises LanguageError at the first one that does not."""
+        reached = {id(block) for block in walk(entry, alternatives)}
+        for statement in (node for top in body for node in ast.walk(top)):
+            if isinstance(statement, ast.stmt):
+                begins = self.began.get(statement)
+                if begins is None or id(begins) not in reached:
+                    self.source.refuse(statement, "nothing ever comes here: delete it")
+
     # -------------------------------------------------------------- statements
 
     def statements(self, body: list[ast.stmt]) -> None:
         for statement in body:
-            if self.block.next is not None:  # unreachable: after return, break, continue
-                self.start(Block(statement.lineno))
+            if self.block.next is not None:  # behind return, break, continue
+                self.source.refuse(statement, "nothing ever comes here: delete it")
+            self.began[statement] = self.block
             self.block.lines.add(statement.lineno)
             self.statement(statement)
             self.free_temps += self.used_temps
@@ -176,11 +190,11 @@ class Lowerer(Expressions):
         self.branch(test, yes, no)
         self.start(yes)
         self.statements(then)
-        self.end(Jump(after))
+        self.fall(Jump(after))
         if other:
             self.start(no)
             self.statements(other)
-            self.end(Jump(after))
+            self.fall(Jump(after))
         self.start(after)
 
     def while_(self, test: ast.expr, body: list[ast.stmt]) -> None:
@@ -195,7 +209,7 @@ class Lowerer(Expressions):
         self.loops.append(loop)
         self.start(inside)
         self.statements(body)
-        self.end(Jump(loop.again))
+        self.fall(Jump(loop.again))
         self.loops.pop()
 
     def for_(self, statement: ast.For, name: str, iterator: ast.expr, body: list[ast.stmt]) -> None:
