@@ -110,6 +110,16 @@ class Builder:
         self.calls: set[str] = set()
         self.declared: dict[str, Type] = {}
         self.began: dict[ast.stmt, Block] = {}
+        self.assigned = frozenset(
+            node.id
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+        self.loop_variables = {
+            node.target.id
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
+        }
         self.block = Block(source.tree.lineno)
         self.awaiting = False
 

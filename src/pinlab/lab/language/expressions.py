@@ -208,11 +208,13 @@ class Expressions(Lowerer):
         return Value(Local(slot), kind)
 
     def name(self, node: ast.Name) -> Value:
+        if node.id in self.loop_variables and node.id not in self.narrowed:
+            self.source.refuse(node, f"{node.id} is a loop variable: read it in its loop only")
         if node.id in self.names:
             slot = self.names[node.id]
             return Value(Local(slot), self.narrowed.get(node.id, self.slots[slot][1]))
-        if node.id in self.types and node.id not in self.source.globals:
-            return Value(Local(self.local(node.id, self.types[node.id])), self.types[node.id])
+        if node.id in self.assigned:
+            self.source.refuse(node, f"{node.id} is read here before it is set")
         return self.constant_of(node)
 
     def constant_of(self, node: ast.expr) -> Value:
@@ -230,7 +232,7 @@ class Expressions(Lowerer):
         """The Python object a name or a dotted name stands for, or `...` if none."""
         match node:
             case ast.Name(name):
-                if name in self.names:
+                if name in self.names or name in self.assigned:
                     return ...
                 if name in self.source.globals:
                     return self.source.globals[name]
@@ -433,6 +435,7 @@ class _Inline(Expressions):
         self.source = source
         self.values = values
         self.names = {}
+        self.assigned = frozenset()
 
     def name(self, node: ast.Name) -> Value:
         return self.values[node.id] if node.id in self.values else self.constant_of(node)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pinlab.lab.language.blocks import Block, Fork, Pass, PendingOp, Take, successors
+from pinlab.lab.language.blocks import (
+    Block,
+    Fork,
+    Pass,
+    PendingOp,
+    Return,
+    Take,
+    successors,
+)
 from pinlab.lab.language.program import (
     Check,
     Emit,
@@ -21,7 +29,10 @@ NONE: Slots = frozenset()
 class Liveness:
     """Live slots on entry to each block, and slots that may hold something after it."""
 
-    def __init__(self, blocks: list[Block], parameters: tuple[int, ...]) -> None:
+    def __init__(
+        self, blocks: list[Block], parameters: tuple[int, ...], result: int | None = None
+    ) -> None:
+        self._result = NONE if result is None else frozenset([result])
         self._in: dict[int, Slots] = {id(b): NONE for b in blocks}
         self._dirty: dict[int, Slots] = {id(b): NONE for b in blocks}
         self._solve_live(blocks)
@@ -30,6 +41,10 @@ class Liveness:
     def live_in(self, block: Block) -> Slots:
         """Slots read before they are set, from the start of `block` on."""
         return self._in[id(block)]
+
+    def reads_first(self, block: Block, slot: int) -> bool:
+        """Whether `block` reads `slot` before it sets it."""
+        return slot in self._before(block, NONE)
 
     def dirty_after(self, block: Block) -> Slots:
         """Slots that may hold a value (dead or not) at the end of `block`."""
@@ -40,16 +55,24 @@ class Liveness:
         while changed:
             changed = False
             for block in reversed(blocks):
-                live = frozenset[int]().union(*(self._in[id(s)] for s in successors(block)))
-                if isinstance(block.next, Fork):
-                    live |= _reads(block.next.test)
-                for op in reversed(block.ops):
-                    live = _before(op, live)
-                if block.guard is not None:
-                    live |= _reads(block.guard)
+                after = frozenset[int]().union(*(self._in[id(s)] for s in successors(block)))
+                live = self._before(block, after)
                 if live != self._in[id(block)]:
                     self._in[id(block)] = live
                     changed = True
+
+    def _before(self, block: Block, live: Slots) -> Slots:
+        """What is live before `block`, if `live` is behind it."""
+        match block.next:
+            case Fork(test, _, _):
+                live |= _reads(test)
+            case Return():
+                live |= self._result
+            case _:
+                pass
+        for op in reversed(block.ops):
+            live = _before(op, live)
+        return live if block.guard is None else live | _reads(block.guard)
 
     def _solve_dirty(self, blocks: list[Block], parameters: Slots) -> None:
         entering: dict[int, Slots] = {id(b): NONE for b in blocks}

@@ -40,6 +40,7 @@ from pinlab.lab.language.values import (
     constant,
     type_of_hint,
 )
+from pinlab.lab.language.verify import check_locals
 
 
 def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
@@ -48,7 +49,10 @@ def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
     widened: dict[str, int] = {}
     while True:
         try:
-            return Lowerer(unit, key, source_of(function), types, widened).routine()
+            source = source_of(function)
+            routine = Lowerer(unit, key, source, types, widened).routine()
+            check_locals(routine, source)
+            return routine
         except Widened:
             continue
 
@@ -129,7 +133,7 @@ class Lowerer(Expressions):
             case ast.Expr(ast.Call() as call):
                 self.expression(call)
             case ast.Assign([ast.Name(name)], value):
-                self.assign(statement, name, self.expression(value, dest=name))
+                self.assign(statement, name, self.expression(value, dest=_unread(name, value)))
             case ast.AnnAssign(ast.Name(name), annotation, value):
                 self.annotated(statement, name, annotation, value)
             case ast.AugAssign(ast.Name(name), operator, value):
@@ -172,13 +176,14 @@ class Lowerer(Expressions):
             self.source.refuse(annotation, f"annotation: {error}; import that type")
         if kind is None:
             self.source.refuse(annotation, f"{text}: use u1..u8, bool, int or a structure")
-        self.declared[name] = kind
+        if self.declared.setdefault(name, kind) != kind:
+            self.source.refuse(statement, f"{name} is annotated twice: with one type only")
         self.types[name] = kind
         if value is not None:
-            self.assign(statement, name, self.expression(value, dest=name))
+            self.assign(statement, name, self.expression(value, dest=_unread(name, value)))
 
     def assign(self, statement: ast.stmt, name: str, value: Value) -> None:
-        if name in self.narrowed:
+        if name in self.loop_variables:
             self.source.refuse(statement, f"{name} is a loop variable: assign to another local")
         slot = self.local(name, value.type)
         if value.expr != Local(slot):
@@ -230,7 +235,7 @@ class Lowerer(Expressions):
             kind = Type(min(table), max(table))
             self.emit(SetLocal(self.local(name, kind), Lookup(table, Local(counter))))
         self.narrowed[name] = (
-            Type(first, last, struct) if table is None else Type(min(table), max(table))
+            Type(first, max(first, last), struct) if table is None else Type(min(table), max(table))
         )
         self.loop(inside, body, Loop(again, after))
         del self.narrowed[name]
@@ -249,7 +254,7 @@ class Lowerer(Expressions):
                 if all(b is not None for b in bounds):
                     start, stop = (0, *bounds) if len(bounds) == 1 else bounds
                     assert start is not None and stop is not None
-                    return start, stop - 1, None, None
+                    return start, max(stop, start) - 1, None, None
                 self.source.refuse(iterator, "range takes constants; write a `while` loop")
             case ast.Call(ast.Attribute(value, "all"), [], []):
                 struct = self.python(value)
@@ -272,3 +277,9 @@ class Lowerer(Expressions):
             assert self.result is not None
             self.emit(SetLocal(self.result, self.expression(value).expr))
         self.end(Return())
+
+
+def _unread(name: str, value: ast.expr) -> str | None:
+    """`name`, unless `value` reads it: a primitive may set its result before its last look."""
+    read = any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(value))
+    return None if read else name

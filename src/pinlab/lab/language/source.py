@@ -52,6 +52,9 @@ def source_of(function: KernelFunction) -> Source:
     ast.increment_lineno(tree, first - 1)
     if not isinstance(tree, ast.FunctionDef):
         raise LanguageError(file, first, "write a model function with a plain `def`")
+    if python.__code__.co_freevars:
+        names = ", ".join(python.__code__.co_freevars)
+        raise LanguageError(file, first, f"{names}: only names of the module can be read here")
     try:
         hints = get_type_hints(python, include_extras=True)
     except NameError as error:

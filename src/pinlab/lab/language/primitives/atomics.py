@@ -11,6 +11,7 @@ from pinlab.lab.language.primitives.effects import (
     add_to,
     keep,
     read,
+    target,
     write,
 )
 from pinlab.lab.language.program import (
@@ -24,6 +25,7 @@ from pinlab.lab.language.values import (
     Value,
     binary,
     constant,
+    logical_not,
 )
 
 
@@ -50,11 +52,14 @@ def lock_state(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
     return keep(lo, held, dest)
 
 
-def store(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place, value = lo.place(node.args[0]), lo.expression(node.args[1])
-    lo.primitive(node, ast.unparse(node.func))
-    write(lo, place, value)
-    return NOTHING
+def store(*kinds: str) -> Lowering:
+    def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+        place, value = target(lo, node, 0, *kinds), lo.expression(node.args[1])
+        lo.primitive(node, ast.unparse(node.func))
+        write(lo, place, value)
+        return NOTHING
+
+    return lower
 
 
 def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
@@ -62,7 +67,7 @@ def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
 
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
         amount = lo.expression(node.args[0]) if amount_first else constant(1)
-        place = lo.place(node.args[1 if amount_first else 0])
+        place = target(lo, node, 1 if amount_first else 0, "int", "refcount")
         lo.primitive(node, ast.unparse(node.func))
         old = add_to(lo, place, amount, sign)
         match returns:
@@ -88,31 +93,42 @@ def _unless(lo: Lowerer, place: Place, amount: Value, unless: Value, dest: str |
 
 
 def add_unless(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "int", "refcount")
     amount, unless = lo.expression(node.args[1]), lo.expression(node.args[2])
     lo.primitive(node, "atomic_add_unless")
     return _unless(lo, place, amount, unless, dest)
 
 
 def inc_not_zero(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "int", "refcount")
     lo.primitive(node, "atomic_inc_not_zero")
     return _unless(lo, place, constant(1), constant(0), dest)
 
 
 def cmpxchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "int", "refcount")
     expected, new = lo.expression(node.args[1]), lo.expression(node.args[2])
     lo.primitive(node, "cmpxchg")
     same = binary("==", read(lo, place), expected)
+    if place.kind == "refcount":
+        _never_from_zero(lo, place, same, new)
     found = lo.temp(place.type)
     lo.emit(SetLocal(found, read(lo, place).expr))
     lo.emit(If(same.expr, (SetShared(place.var, place.index, new.expr),)))
     return Value(Local(found), place.type)
 
 
+def _never_from_zero(lo: Lowerer, place: Place, same: Value, new: Value) -> None:
+    """A count that is zero belongs to nobody: it starts again by atomic_set only."""
+    was_zero = binary("==", read(lo, place), constant(0))
+    raised = binary("and", was_zero, binary(">", new, constant(0)))
+    if new.constant != 0:
+        fine = logical_not(binary("and", same, raised))
+        lo.check(fine, "use-after-free", f"{place.name} raised from zero")
+
+
 def xchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place, new = lo.place(node.args[0]), lo.expression(node.args[1])
+    place, new = target(lo, node, 0, "int"), lo.expression(node.args[1])
     lo.primitive(node, "xchg")
     found = lo.temp(place.type)
     lo.emit(SetLocal(found, read(lo, place).expr))
@@ -122,7 +138,7 @@ def xchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
 
 def bit_op(value: int, returns: bool) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        place = lo.place(node.args[0])
+        place = target(lo, node, 0, "int")
         lo.primitive(node, ast.unparse(node.func))
         result = keep(lo, read(lo, place), dest) if returns else NOTHING
         write(lo, place, constant(value))

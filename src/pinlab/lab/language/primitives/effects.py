@@ -60,6 +60,15 @@ def keep(lo: Lowerer, value: Value, dest: str | None) -> Value:
     return Value(Local(slot), value.type)
 
 
+def target(lo: Lowerer, node: ast.Call, argument: int, *kinds: str) -> Place:
+    """What a primitive changes: refused if it is none of `kinds` (see `program.Var`)."""
+    place = lo.place(node.args[argument])
+    if place.kind not in kinds:
+        wanted = " or ".join(kinds)
+        lo.refuse(node, f"{ast.unparse(node.func)} takes {wanted}: {place.name} is {place.kind}")
+    return place
+
+
 def write(lo: Lowerer, place: Place, value: Value) -> None:
     lo.emit(SetShared(place.var, place.index, value.expr))
 

@@ -23,6 +23,7 @@ from pinlab.lab.language.primitives.effects import (
     may_sleep,
     read,
     switch_irqs,
+    target,
     write,
 )
 from pinlab.lab.language.program import (
@@ -95,7 +96,7 @@ reading = _acquire(
 
 def spin_lock(irq: bool) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        place = lo.place(node.args[0])
+        place = target(lo, node, 0, "spinlock")
         if irq:
             lo.primitive(node, "local_irq_disable")
             switch_irqs(lo, 1)
@@ -108,7 +109,7 @@ def spin_lock(irq: bool) -> Lowering:
 
 def spin_unlock(irq: bool) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        place = lo.place(node.args[0])
+        place = target(lo, node, 0, "spinlock")
         _release(lo, node, place, _mine(lo, place, ME), constant(0))
         count(lo, PREEMPT, -1)
         if irq:
@@ -119,17 +120,15 @@ def spin_unlock(irq: bool) -> Lowering:
     return lower
 
 
-def trylock(
-    taken: Callable[[Value], Value], free: Callable[[Value], Value], spin: bool
-) -> Lowering:
+def trylock(kind: str, taken: Callable[[Value], Value], free: Callable[[Value], Value]) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        place = lo.place(node.args[0])
+        place = target(lo, node, 0, kind)
         lo.primitive(node, ast.unparse(node.func))
         result = keep(lo, free(read(lo, place)), dest)
         one = Value(result.expr, BOOL)
         ops = [SetShared(place.var, place.index, taken(read(lo, place)).expr)]
         lo.emit(If(result.expr, tuple(ops)))
-        for slot in (LOCKS, PREEMPT) if spin else (LOCKS,):
+        for slot in (LOCKS, PREEMPT) if kind == "spinlock" else (LOCKS,):
             more = binary("+", Value(builtin(slot), Type(0, 7)), one)
             lo.emit(SetLocal(-slot, more.expr))
         return result
@@ -137,22 +136,22 @@ def trylock(
     return lower
 
 
-def sleeping(acquire: Callable[[Lowerer, ast.Call, Place, bool], None]) -> Lowering:
+def sleeping(kind: str, acquire: Callable[[Lowerer, ast.Call, Place, bool], None]) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        acquire(lo, node, lo.place(node.args[0]), True)
+        acquire(lo, node, target(lo, node, 0, kind), True)
         return NOTHING
 
     return lower
 
 
 def mutex_unlock(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "mutex")
     _release(lo, node, place, _mine(lo, place, ME), constant(0))
     return NOTHING
 
 
 def up_read(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "rwsem")
     old = read(lo, place)
     by_readers = binary("and", binary(">", old, constant(0)), binary("<", old, constant(WRITER)))
     _release(lo, node, place, by_readers, binary("-", old, constant(1)))
@@ -160,13 +159,13 @@ def up_read(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
 
 
 def up_write(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "rwsem")
     _release(lo, node, place, _mine(lo, place, WRITING), constant(0))
     return NOTHING
 
 
 def downgrade(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    place = lo.place(node.args[0])
+    place = target(lo, node, 0, "rwsem")
     lo.primitive(node, "downgrade_write")
     lo.check(_mine(lo, place, WRITING), "unlock", f"{place.name} is not held for writing")
     write(lo, place, constant(1))
