@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from pinlab.lab.explore import native, reference
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.language import kernel as language
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
     WRITE_ONCE,
+    Struct,
     array,
     atomic_add_unless,
     atomic_inc_not_zero,
@@ -18,8 +23,10 @@ from pinlab.lab.language.kernel import (
     bounded,
     cmpxchg,
     kernel,
+    pointer,
     refcount,
     u3,
+    wait_event,
 )
 from pinlab.lab.language.source import LanguageError
 from tests.lab.language.files import module_of
@@ -136,6 +143,128 @@ def test_9_only_atomic_set_raises_a_reference_count_from_zero() -> None:
     assert failures(system((starts_a_count_by_cmpxchg, 1), count=2)) == set()
     assert failures(system((starts_a_count_by_cmpxchg, 0))) == set()
     assert outcomes(system(starts_a_count), "count") == {1}
+
+
+# ------------------------------------------------------------------ 6: conditions that are awaited
+
+
+class Node(Struct, count=2):
+    x = bounded(0, 7)
+    elements = array(2, 0, 7)
+
+
+p = pointer(Node)
+where = bounded(0, 7)
+TABLE = (5, 6, 7)
+ALWAYS, NEVER = True, False
+
+
+@kernel
+def waits_for_null_or_one() -> None:
+    wait_event(READ_ONCE(p) is NULL or READ_ONCE(READ_ONCE(p).x) == 1)
+    WRITE_ONCE(out, 1)
+
+
+@kernel
+def waits_at_an_index() -> None:
+    wait_event(READ_ONCE(cast(Node, 1).elements[READ_ONCE(where)]) == 1)
+    WRITE_ONCE(out, 1)
+
+
+@kernel
+def waits_at_a_table() -> None:
+    wait_event(TABLE[READ_ONCE(where)] == 6)
+    WRITE_ONCE(out, 1)
+
+
+@kernel
+def waits_for_a_quotient() -> None:
+    wait_event(READ_ONCE(c) != 0 and 6 // READ_ONCE(c) == 3)
+    WRITE_ONCE(out, 1)
+
+
+@kernel
+def moves_the_index() -> None:
+    WRITE_ONCE(where, 5)
+
+
+def test_6_what_an_awaited_condition_reads_is_checked_when_it_is_read() -> None:
+    assert failures(system(waits_for_null_or_one)) == set()
+    assert outcomes(system(waits_for_null_or_one), "out") == {1}
+    assert outcomes(system(waits_for_null_or_one, p=2, Node__x=(0, 1)), "out") == {1}
+    assert failures(system(waits_for_null_or_one, p=2, Node__x=(1, 0))) == {"deadlock"}
+    assert failures(system(waits_for_a_quotient)) == {"deadlock"}
+    assert outcomes(system(waits_for_a_quotient, c=2), "out") == {1}
+
+
+@pytest.mark.parametrize("waits", [waits_at_an_index, waits_at_a_table])
+def test_6_an_index_that_changes_while_it_is_awaited_is_checked_again(waits: object) -> None:
+    assert failures(system(waits)) == {"deadlock"}
+    for explored in (reference, native):
+        found = explored.explore(system(waits, moves_the_index))
+        assert set(found.hits) == {"failure:null"}
+
+
+# -------------------------------------------------------------- 7: only what is asked is evaluated
+
+
+@kernel
+def asks_before_it_looks() -> None:
+    i: u3 = READ_ONCE(c)
+    seen = i < 3 and TABLE[i] == 5
+    other: u3 = TABLE[i] if i < 3 else 0
+    WRITE_ONCE(out, other + seen)
+
+
+@kernel
+def has_pythons_values() -> None:
+    a: u3 = READ_ONCE(c)
+    x: u3 = a or 5
+    y: u3 = x and 6
+    z: u3 = READ_ONCE(c) or 5
+    WRITE_ONCE(out, x * 4 + (y == 6) + (z == x))
+
+
+@kernel
+def decides_at_once() -> None:
+    WRITE_ONCE(out, (ALWAYS or READ_ONCE(c)) + (NEVER or READ_ONCE(c)))
+
+
+@kernel
+def divides() -> None:
+    WRITE_ONCE(out, 6 // READ_ONCE(c))
+
+
+@kernel
+def divides_in_place() -> None:
+    x: u3 = 6
+    x %= READ_ONCE(c)
+    WRITE_ONCE(out, x)
+
+
+@kernel
+def shifts() -> None:
+    WRITE_ONCE(out, 1 << (READ_ONCE(c) - 1))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 6), (1, 6), (5, 0)])
+def test_7_what_is_not_wanted_is_not_looked_at(before: int, after: int) -> None:
+    it = system(asks_before_it_looks, c=before)
+    assert failures(it) == set()
+    assert outcomes(it, "out") == {after}
+
+
+def test_7_and_or_give_the_operand_that_decided() -> None:
+    assert outcomes(system(has_pythons_values), "out") == {5 * 4 + 2}
+    assert outcomes(system(has_pythons_values, c=2), "out") == {2 * 4 + 2}
+    assert outcomes(system(decides_at_once, c=3), "out") == {4}
+
+
+@pytest.mark.parametrize("function", [divides, divides_in_place, shifts])
+def test_7_where_python_raises_an_exception_the_model_fails(function: object) -> None:
+    for explored in (reference, native):
+        assert set(explored.explore(system(function)).hits) == {"failure:bug"}
+        assert set(explored.explore(system(function, c=2)).hits) == set()
 
 
 # --------------------------------------------------------------------------- 10: false alarms

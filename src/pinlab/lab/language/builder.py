@@ -27,6 +27,8 @@ from pinlab.lab.language.values import (
     PLAIN,
     Type,
     Value,
+    constant,
+    select,
     type_of_hint,
 )
 
@@ -122,6 +124,10 @@ class Builder:
         }
         self.block = Block(source.tree.lineno)
         self.awaiting = False
+        self.awaited: list[tuple[Value, Failure]] = []
+        """What the awaited condition takes for granted where it has come to."""
+        self.asked = constant(1)
+        """Whether the part of an awaited condition that is being compiled is looked at."""
 
     # -------------------------------------------------------------- blocks and slots
 
@@ -168,8 +174,14 @@ class Builder:
         self.block.ops.append(op)
 
     def check(self, test: Value, kind: str, message: str) -> None:
-        if test.constant is None or not test.constant:
-            self.emit(Check(test.expr, Failure(kind, message)))
+        """Fail unless `test` is true; in an awaited condition, as soon as that is looked at."""
+        if test.constant is not None and test.constant:
+            return
+        failure = Failure(kind, message)
+        if self.awaiting:
+            self.awaited.append((select(self.asked, test, constant(1)), failure))
+        else:
+            self.emit(Check(test.expr, failure))
 
     def start(self, block: Block) -> None:
         """Go on in `block`, which the caller has linked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pinlab.lab.language import primitives
@@ -26,6 +27,7 @@ from pinlab.lab.language.kernel import (
     Struct,
 )
 from pinlab.lab.language.lowerer import Lowerer
+from pinlab.lab.language.operators import DIVISIONS, SHIFTS
 from pinlab.lab.language.program import (
     Const,
     Local,
@@ -102,6 +104,17 @@ INSTEAD: Mapping[type[ast.AST], str] = {
 }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A value that a condition may have, and where it is known; `more`: where the next operand
+    is evaluated, if this one does not decide."""
+
+    block: Block
+    value: Value
+    more: Block | None = None
+    goes_on_if_true: bool = False
+
+
 class Expressions(Lowerer):
     """Compiles expressions; what they do is added to the blocks."""
 
@@ -148,8 +161,9 @@ class Expressions(Lowerer):
             case ast.UnaryOp(ast.Not(), operand):
                 return logical_not(self.expression(operand))
             case ast.BinOp(left, operator, right):
-                name = self.operator(node, operator)
-                return binary(name, self.expression(left), self.expression(right))
+                return self.arithmetic(
+                    node, operator, self.expression(left), self.expression(right)
+                )
             case ast.Compare(left, [operator], [right]):
                 name = self.operator(node, operator)
                 return binary(name, self.expression(left), self.expression(right))
@@ -157,14 +171,15 @@ class Expressions(Lowerer):
                 self.source.refuse(node, "write `a < b and b < c`")
             case ast.BoolOp() | ast.IfExp() if not self.awaiting and self.has_effects(node):
                 return self.lazily(node, dest)
-            case ast.BoolOp(operator, values):
-                name = "and" if isinstance(operator, ast.And) else "or"
-                result = self.expression(values[0])
-                for operand in values[1:]:
-                    result = binary(name, result, self.expression(operand))
+            case ast.BoolOp(operator, [first, *more]):
+                result = self.expression(first)
+                for operand in more:
+                    result = self.joined(operator, result, operand)
                 return result
             case ast.IfExp(test, then, other):
-                return select(self.expression(test), self.expression(then), self.expression(other))
+                decides = self.expression(test)
+                yes, no = self.when(decides, then), self.when(logical_not(decides), other)
+                return select(decides, yes, no)
             case ast.Subscript(value, index):
                 return self.element(node, value, index)
             case ast.Call():
@@ -175,37 +190,88 @@ class Expressions(Lowerer):
     def truth(self, value: Value) -> Value:
         return logical_not(logical_not(value))
 
-    def has_effects(self, node: ast.expr) -> bool:
-        return any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+    def arithmetic(self, node: ast.AST, operator: ast.AST, left: Value, right: Value) -> Value:
+        """`left operator right`; where Python raises an exception, the model fails."""
+        name, text = self.operator(node, operator), ast.unparse(node)
+        if name in DIVISIONS and right.type.lo <= 0 <= right.type.hi:
+            self.check(binary("!=", right, constant(0)), "bug", f"{text}: division by zero")
+        if name in SHIFTS and right.type.lo < 0:
+            self.check(binary(">=", right, constant(0)), "bug", f"{text}: negative shift")
+        return binary(name, left, right)
 
-    def lazily(self, node: ast.expr, dest: str | None) -> Value:
-        """A condition with primitives in it, as a value."""
-        if isinstance(node, ast.IfExp):
-            yes, no, after = (Block(node.lineno) for _ in range(3))
-            self.branch(node.test, yes, no)
-            self.start(yes)
-            then = self.expression(node.body)
-            yes_end = self.block
-            self.start(no)
-            other = self.expression(node.orelse)
-            kind = then.type.union(other.type)
-            slot = self.local(dest, kind) if dest else self.temp(kind)
-            self.emit(SetLocal(slot, other.expr))
-            self.end(Jump(after))
-            self.start(yes_end)
-            self.emit(SetLocal(slot, then.expr))
-            self.end(Jump(after))
-        else:
-            yes, no, after = (Block(node.lineno) for _ in range(3))
-            self.branch(node, yes, no)
-            kind = BOOL
-            slot = self.local(dest, kind) if dest else self.temp(kind)
-            for block, number in ((yes, 1), (no, 0)):
-                self.start(block)
-                self.emit(SetLocal(slot, Const(number)))
+    def joined(self, operator: ast.boolop, left: Value, node: ast.expr) -> Value:
+        """`left and node` or `left or node`, with Python's value: that of the operand which
+        decided."""
+        both = isinstance(operator, ast.And)
+        right = self.when(left if both else logical_not(left), node)
+        if BOOL.holds(left.type) and BOOL.holds(right.type) and not self.awaiting:
+            return binary("and" if both else "or", left, right)
+        return select(left, right, left) if both else select(left, left, right)
+
+    def when(self, condition: Value, node: ast.expr) -> Value:
+        """The value of `node`, which is looked at only if `condition` is true."""
+        before = self.asked
+        self.asked = select(before, condition, constant(0))
+        value = self.expression(node)
+        self.asked = before
+        return value
+
+    def has_effects(self, node: ast.expr) -> bool:
+        """Whether evaluating it does something, or may fail."""
+        partial = ast.FloorDiv | ast.Mod | ast.LShift | ast.RShift
+        return any(
+            isinstance(inner, ast.Call | ast.Subscript)
+            or (isinstance(inner, ast.BinOp) and isinstance(inner.op, partial))
+            for inner in ast.walk(node)
+        )
+
+    def lazily(self, node: ast.BoolOp | ast.IfExp, dest: str | None) -> Value:
+        """A condition with primitives in it, or one that may fail, as a value: each part is
+        evaluated where it is wanted, in blocks of its own."""
+        after = Block(node.lineno)
+        parts = self.alternatives(node) if isinstance(node, ast.IfExp) else self.operands(node)
+        kind = parts[0].value.type
+        for part in parts[1:]:
+            kind = kind.union(part.value.type)
+        slot = self.local(dest, kind) if dest else self.temp(kind)
+        for part in parts:
+            self.start(part.block)
+            self.emit(SetLocal(slot, part.value.expr))
+            if part.more is None:
                 self.end(Jump(after))
+            elif part.goes_on_if_true:
+                self.end(Fork(Local(slot), part.more, after))
+            else:
+                self.end(Fork(Local(slot), after, part.more))
         self.start(after)
         return Value(Local(slot), kind)
+
+    def alternatives(self, node: ast.IfExp) -> list[_Part]:
+        """The two values of a conditional expression, behind its test."""
+        yes, no = Block(node.lineno), Block(node.lineno)
+        self.branch(node.test, yes, no)
+        parts = []
+        for block, inner in ((no, node.orelse), (yes, node.body)):
+            self.start(block)
+            value = self.expression(inner)
+            parts.append(_Part(self.block, value))
+        return parts
+
+    def operands(self, node: ast.BoolOp) -> list[_Part]:
+        """The operands of `and` or `or`, up to the first one that is known to decide."""
+        both = isinstance(node.op, ast.And)
+        parts: list[_Part] = []
+        for operand in node.values:
+            value = self.expression(operand)
+            known = value.constant
+            if operand is node.values[-1] or (known is not None and bool(known) != both):
+                parts.append(_Part(self.block, value))
+                return parts
+            if known is None:
+                more = Block(operand.lineno)
+                parts.append(_Part(self.block, value, more, both))
+                self.start(more)
+        return parts
 
     def name(self, node: ast.Name) -> Value:
         if node.id in self.loop_variables and node.id not in self.narrowed:

@@ -138,7 +138,7 @@ class Lowerer(Expressions):
                 self.annotated(statement, name, annotation, value)
             case ast.AugAssign(ast.Name(name), operator, value):
                 old = self.name(ast.Name(name, lineno=statement.lineno))
-                new = binary(self.operator(statement, operator), old, self.expression(value))
+                new = self.arithmetic(statement, operator, old, self.expression(value))
                 self.assign(statement, name, new)
             case ast.If(test, then, other):
                 self.if_(test, then, other)

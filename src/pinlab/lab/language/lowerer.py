@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pinlab.lab.language.builder import Builder
-from pinlab.lab.language.values import Place, Type, Value, binary, constant
+from pinlab.lab.language.program import Check
+from pinlab.lab.language.values import Place, Type, Value, binary, constant, select
 
 
 class Lowerer(Builder, ABC):
@@ -40,13 +41,17 @@ class Lowerer(Builder, ABC):
             self.check(binary("and", low, high), "null", message)
 
     def wait(self, node: ast.Call, name: str, condition: Callable[[], Value]) -> None:
-        """An atomic await of `condition`."""
-        self.awaiting = True
+        """An atomic await of `condition`. What is amiss in it ends the wait, and is a failure."""
+        self.awaiting, self.awaited, self.asked = True, [], constant(1)
         value = condition()
         self.awaiting = False
+        for fine, _ in reversed(self.awaited):
+            value = select(fine, value, constant(1))
         block = self.primitive(node, name)
         if value.constant is None or not value.constant:
             block.guard = value.expr
+        for fine, failure in self.awaited:
+            self.emit(Check(fine.expr, failure))
 
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
         """Raise LanguageError at `node`."""

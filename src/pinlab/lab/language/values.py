@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pinlab.lab.language.kernel import INT, Range, Struct
+from pinlab.lab.language.operators import DIVISIONS, OPERATORS, SHIFTS
 from pinlab.lab.language.program import Binary, Const, Expr, Select, Unary
 
 
@@ -78,78 +79,19 @@ def type_of_hint(hint: object) -> Type | None:
     return None
 
 
-COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-
-
-def _fold(op: str, a: int, b: int) -> int:
-    match op:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "//":
-            return a // b
-        case "%":
-            return a % b
-        case "<<":
-            return a << b
-        case ">>":
-            return a >> b
-        case "&":
-            return a & b
-        case "|":
-            return a | b
-        case "^":
-            return a ^ b
-        case "==":
-            return int(a == b)
-        case "!=":
-            return int(a != b)
-        case "<":
-            return int(a < b)
-        case "<=":
-            return int(a <= b)
-        case ">":
-            return int(a > b)
-        case ">=":
-            return int(a >= b)
-        case "and":
-            return int(bool(a) and bool(b))
-        case _:
-            return int(bool(a) or bool(b))
-
-
-def _bounds(op: str, a: Type, b: Type) -> Type:
-    if op in COMPARISONS or op in ("and", "or"):
-        return BOOL
-    if op in ("+", "-", "*"):
-        corners = [_fold(op, x, y) for x in (a.lo, a.hi) for y in (b.lo, b.hi)]
-        return Type(min(corners), max(corners))
-    if op in ("//", "%", "<<", ">>", "&", "|", "^") and a.lo >= 0 and b.lo >= 0:
-        match op:
-            case "//":
-                return Type(0, a.hi)
-            case "%":
-                return Type(0, min(a.hi, max(b.hi - 1, 0)))
-            case "<<":
-                return Type(0, a.hi << min(b.hi, 16))
-            case ">>":
-                return Type(0, a.hi >> b.lo)
-            case "&":
-                return Type(0, min(a.hi, b.hi))
-            case _:
-                return Type(0, (1 << max(a.hi.bit_length(), b.hi.bit_length())) - 1)
-    return PLAIN
-
-
 def binary(op: str, left: Value, right: Value) -> Value:
-    """`left op right`, folded if both are constants."""
+    """`left op right`, folded if both are constants that it is defined for."""
+    operator = OPERATORS[op]
     a, b = left.constant, right.constant
-    if a is not None and b is not None and not (op in ("//", "%") and b == 0):
-        return constant(_fold(op, a, b))
-    return Value(Binary(op, left.expr, right.expr), _bounds(op, left.type, right.type))
+    if a is not None and b is not None and defined(op, b):
+        return constant(operator.meaning(a, b))
+    lo, hi = operator.bounds((left.type.lo, left.type.hi), (right.type.lo, right.type.hi))
+    return Value(Binary(op, left.expr, right.expr), Type(lo, hi))
+
+
+def defined(op: str, right: int) -> bool:
+    """Whether `op` has a value for this right operand."""
+    return right != 0 if op in DIVISIONS else right >= 0 if op in SHIFTS else True
 
 
 def negate(value: Value) -> Value:
