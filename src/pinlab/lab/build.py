@@ -6,18 +6,23 @@ differ only in actors and initial values, so they share the program and its mach
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+import pinlab.lab.linux
 from pinlab import objectives
+from pinlab.errors import UsageError
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.language.compile import compile_program
-from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.kernel import Cell, Cells, KernelFunction, Pointer, Struct
 from pinlab.lab.language.program import Actor, Program, System
 from pinlab.lab.linux.types import Page
 from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
+from pinlab.nearest import nearest
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.build import sequence
 from pinlab.objectives.progress import Progress
@@ -70,7 +75,10 @@ def system(
     judged: Iterable[str] | None = None,
 ) -> System:
     """The scenario played by the design. `keys` are static keys set for this run; `judged` are
-    the objectives to watch (None: all that the scenario judges)."""
+    the objectives to watch (None: all that the scenario judges). Raises UsageError if the
+    scenario does not fit the model."""
+    if scenario.fault:
+        raise UsageError(f"scenario {scenario.name}: {scenario.fault}")
     code = program(design)
     number = {task.name: i for i, task in enumerate(scenario.tasks)}
     actors = tuple(
@@ -83,12 +91,36 @@ def system(
         )
         for task in scenario.tasks
     )
-    known = {var.name: var for var in code.vars}
+    known = {var.name for var in code.vars}
+    for name in scenario.initial:
+        if name not in known | declared():
+            hint = nearest(name, known | declared())
+            raise UsageError(f"scenario {scenario.name}: there is no variable {name!r}: {hint}")
     values = {**scenario.initial, **{name: (value,) for name, value in keys.items()}}
     initial = {name: value for name, value in values.items() if name in known}
     watch = {a.name for a in automata()} & set(scenario.judges if judged is None else judged)
     watch |= {goal.name for goal in scenario.reach if isinstance(goal, ReachEvents)}
-    return System(code, actors, initial, tuple(sorted(watch)))
+    try:
+        return System(code, actors, initial, tuple(sorted(watch)))
+    except ValueError as error:
+        raise UsageError(f"scenario {scenario.name}: {error}") from error
+
+
+@cache
+def declared() -> frozenset[str]:
+    """Every variable of the model by name. A design's program has those that it uses."""
+    found: set[str] = set()
+    for info in pkgutil.iter_modules(pinlab.lab.linux.__path__):
+        module = importlib.import_module(f"{pinlab.lab.linux.__name__}.{info.name}")
+        for name, value in vars(module).items():
+            if isinstance(value, Cell | Cells | Pointer):
+                found.add(name)
+            elif isinstance(value, type) and issubclass(value, Struct):
+                fields = vars(value).items()
+                found |= {
+                    f"{name}.{f}" for f, it in fields if isinstance(it, Cell | Cells | Pointer)
+                }
+    return frozenset(found)
 
 
 def progress(scenario: Scenario, judged: Iterable[str] | None = None) -> tuple[AlwaysPossible, ...]:

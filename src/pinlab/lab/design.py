@@ -8,6 +8,7 @@ any other file will do as well. A policy names the detector it builds on in `BAS
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import importlib.util
@@ -17,12 +18,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pinlab.lab.designs
 import pinlab.lab.linux.design
 from pinlab.errors import UsageError
 from pinlab.lab.language.kernel import Cells, KernelFunction
+from pinlab.nearest import nearest
+
+ALIKE = 0.8
+"""How near the name of a plain function may come to a hook's (see difflib) before it is refused."""
 
 PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 """A design that replaces one of these counts pins in a way of its own: it is a detector."""
@@ -41,6 +46,8 @@ class Design:
     hooks: Mapping[str, KernelFunction]
     own: Mapping[str, KernelFunction]
     struct_page_bytes: int
+    lineage: frozenset[str]
+    """Its own name, and those of all designs that it builds on or combines."""
 
 
 @cache
@@ -78,10 +85,7 @@ def load(name_or_path: str) -> Design:
     if not module.isidentifier() or (
         importlib.util.find_spec(f"{pinlab.lab.designs.__name__}.{module}") is None
     ):
-        known = _names()
-        close = difflib.get_close_matches(name_or_path, known, 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}."
-        raise UsageError(f"there is no design {name_or_path!r}: {hint}")
+        raise UsageError(f"there is no design {name_or_path!r}: {nearest(name_or_path, _names())}")
     return _from_module(importlib.import_module(f"{pinlab.lab.designs.__name__}.{module}"), module)
 
 
@@ -94,6 +98,7 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         and value.__module__ == module.__name__
         and name in hook_names()
     }
+    _refuse_unmarked(module)
     _refuse_strays(module)
     base = getattr(module, "BASE", None)
     if not own and base is None and not module.__name__.startswith(pinlab.lab.designs.__name__):
@@ -102,9 +107,13 @@ def _from_module(module: ModuleType, stem: str) -> Design:
             f"{', '.join(sorted(hook_names()))}"
         )
     below: Mapping[str, KernelFunction] = {}
+    lineage = frozenset([stem.replace("_", "-")])
     if base is not None:
-        detector = base if isinstance(base, str) else base.__name__.rsplit(".", 1)[-1]
-        below = load(detector.replace("_", "-")).hooks
+        name = base if isinstance(base, str) else base.__name__.rsplit(".", 1)[-1]
+        detector = load(name.replace("_", "-"))
+        below = detector.hooks
+        lineage |= detector.lineage
+    _refuse_imported(module, below)
     doc = (module.__doc__ or "").strip().splitlines()
     return _design(
         stem.replace("_", "-"),
@@ -113,7 +122,35 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         str(module.__file__),
         {**below, **own},
         own,
+        lineage,
     )
+
+
+def _refuse_unmarked(module: ModuleType) -> None:
+    """Without @kernel the model's own hook would be judged, and nobody would notice."""
+    for name, value in vars(module).items():
+        plain = isinstance(value, FunctionType) and value.__module__ == module.__name__
+        if plain and difflib.get_close_matches(name, hook_names(), 1, ALIKE):
+            line = value.__code__.co_firstlineno
+            raise UsageError(
+                f"{module.__file__}:{line}: {name} is a plain function: mark it @kernel"
+            )
+        own = isinstance(value, KernelFunction) and value.__module__ == module.__name__
+        if own and name in hook_names() and value.role != "kernel":
+            line = value.function.__code__.co_firstlineno
+            raise UsageError(f"{module.__file__}:{line}: {name} replaces a hook: mark it @kernel")
+
+
+def _refuse_imported(module: ModuleType, below: Mapping[str, KernelFunction]) -> None:
+    """Of an imported function it is not clear whether it is to be called or to replace a hook."""
+    for name in hook_names() & vars(module).keys():
+        value = vars(module)[name]
+        known = (vars(pinlab.lab.linux.design)[name], below.get(name))
+        if getattr(value, "__module__", None) != module.__name__ and value not in known:
+            raise UsageError(
+                f"{module.__file__}: {name} is imported from elsewhere under a hook's name: define "
+                "it in this file, or import it under another name"
+            )
 
 
 def _refuse_strays(module: ModuleType) -> None:
@@ -123,11 +160,31 @@ def _refuse_strays(module: ModuleType) -> None:
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction) and value.__module__ == module.__name__
     }
-    for name in functions.keys() - hook_names():
-        if not any(name in f.__code__.co_names for n, f in functions.items() if n != name):
-            close = difflib.get_close_matches(name, sorted(hook_names()), 1)
-            hint = f"did you mean {close[0]}?" if close else f"hooks: {', '.join(hook_names())}"
-            raise UsageError(f"{module.__file__}: {name} is no hook and nothing calls it; {hint}")
+    used = functions.keys() & hook_names()
+    todo = list(used)
+    while todo:
+        called = functions.keys() & set(functions[todo.pop()].__code__.co_names)
+        todo += called - used
+        used |= called
+    for name in sorted(functions.keys() - used):
+        line = functions[name].__code__.co_firstlineno
+        raise UsageError(
+            f"{module.__file__}:{line}: {name} is no hook and nothing calls it; "
+            f"{nearest(name, hook_names())}"
+        )
+
+
+def _refuse_twice(path: Path, text: str) -> None:
+    """Of two functions of one name Python keeps the last, in silence. `text` is that of `path`."""
+    lines: dict[str, int] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            if node.name in lines:
+                raise UsageError(
+                    f"{path}:{node.lineno}: {node.name} is defined in line {lines[node.name]} "
+                    "already: delete or rename one of them"
+                )
+            lines[node.name] = node.lineno
 
 
 def _combined(name: str, parts: list[Design]) -> Design:
@@ -136,7 +193,8 @@ def _combined(name: str, parts: list[Design]) -> Design:
     for part in parts[1:]:
         hooks |= part.own
     summary = "; ".join(part.summary for part in parts)
-    return _design(name, summary, parts[-1].kind, parts[-1].path, hooks, hooks)
+    lineage = frozenset([name]).union(*(part.lineage for part in parts))
+    return _design(name, summary, parts[-1].kind, parts[-1].path, hooks, hooks, lineage)
 
 
 def _design(
@@ -146,8 +204,10 @@ def _design(
     path: str,
     hooks: Mapping[str, KernelFunction],
     own: Mapping[str, KernelFunction],
+    lineage: frozenset[str],
 ) -> Design:
-    return Design(name, summary, kind, path, hooks, own, sum(f.bytes for f in _fields(hooks)))
+    added = sum(field.bytes for field in _fields(hooks))
+    return Design(name, summary, kind, path, hooks, own, added, lineage)
 
 
 def _fields(hooks: Mapping[str, KernelFunction]) -> list[Cells]:
@@ -170,7 +230,10 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
+        _refuse_twice(path, path.read_text())
         spec.loader.exec_module(module)
+    except UsageError:
+        raise
     except SyntaxError as error:
         raise UsageError(f"{path}:{error.lineno}: {error.msg}; correct the syntax") from error
     except Exception as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pinlab.errors import UsageError
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
 from pinlab.lab.explore.transition import Failed, Listener, Transition
@@ -70,8 +71,18 @@ class Interpreter:
                     transition.run()
                 except Failed:  # the actor's first move will say so
                     continue
+                if transition.events:
+                    raise self._too_early(i, transition)
                 values = transition.values
         return tuple(values)
+
+    def _too_early(self, actor: int, transition: Transition) -> UsageError:
+        node = self.program.nodes[transition.nodes[0]]
+        who, (event, _) = self.system.actors[actor].name, transition.events[0]
+        return UsageError(
+            f"{node.file}:{node.line}: {who} says {event} before its first step, where nobody "
+            "listens: put the primitive that it belongs to before trace()"
+        )
 
     def pc(self, state: Sequence[int], actor: int) -> int:
         """Where `actor` stands."""

@@ -61,6 +61,7 @@ from pinlab.lab.language.program import (
     Unary,
 )
 from pinlab.lab.language.source import LanguageError, source_of
+from pinlab.lab.language.verify import check_static
 from pinlab.objectives.automaton import Automaton
 
 WORD = 64
@@ -87,9 +88,11 @@ def compile_program(
             routines[key] = lower(unit, key, unit.wanted[key])
     linker = _Linker(unit, routines, root_keys)
     automaton_vars = tuple(
-        unit.declarations.add(f"automaton:{a.name}", 0, len(a.states) - 1, pages) for a in automata
+        unit.declarations.add(f"automaton:{a.name}", 0, len(a.states) - 1, pages, owner=a)
+        for a in automata
     )
     nodes = linker.nodes()
+    check_static(nodes, unit.declarations)
     slots, bits, size = linker.layout(len(nodes))
     return Program(
         vars=tuple(unit.declarations.vars),

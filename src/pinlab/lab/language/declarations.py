@@ -7,41 +7,46 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pinlab.lab.language.kernel import Cell, Cells, Pointer, Struct
-from pinlab.lab.language.program import Var
-
-MAX_ACTORS = 7
-"""Lock cells name their holder by number, and have room for this many."""
+from pinlab.lab.language.program import MAX_ACTORS, Var
 
 IRQS_OFF = "irqs_off"
 
 
+class Clash(Exception):
+    """Two declarations have one name."""
+
+
 @dataclass
 class Declarations:
-    """The shared variables met so far, by the identity of their declaration."""
+    """The shared variables met so far, by name; `owners` says by which declaration."""
 
     vars: list[Var] = field(default_factory=list)
     by_name: dict[str, int] = field(default_factory=dict)
+    owners: dict[str, object] = field(default_factory=dict)
     globals: dict[int, str] = field(default_factory=dict)
-    keep: list[object] = field(default_factory=list)
+    static: dict[int, str] = field(default_factory=dict)
+    """Where static_branch reads a variable, as file:line."""
 
     def __post_init__(self) -> None:
-        self.add(IRQS_OFF, 0, 3, MAX_ACTORS)
+        self.add(IRQS_OFF, 0, 3, MAX_ACTORS, owner=self)
 
-    def add(self, name: str, lo: int, hi: int, length: int, kind: str = "int") -> int:
-        """The number of variable `name`, declared now if it is new."""
+    def add(
+        self, name: str, lo: int, hi: int, length: int, kind: str = "int", *, owner: object
+    ) -> int:
+        """The number of variable `name`, declared now if it is new. Raises Clash if another
+        declaration than `owner` has the name."""
         if name not in self.by_name:
             self.by_name[name] = len(self.vars)
             self.vars.append(Var(name, lo, hi, length, kind))
+            self.owners[name] = owner
+        if self.owners[name] is not owner:
+            raise Clash(name)
         return self.by_name[name]
 
     def global_name(self, declaration: object, name: str) -> str:
-        """The one name of a global: the first it is met by."""
-        if id(declaration) not in self.globals:
-            if name in self.globals.values():
-                name = f"{name}'"
-            self.globals[id(declaration)] = name
-            self.keep.append(declaration)
-        return self.globals[id(declaration)]
+        """The one name of a global: the first it is met by. (`owners` keeps the declaration, so
+        that no other object gets its id.)"""
+        return self.globals.setdefault(id(declaration), name)
 
 
 def structs_of(namespace: Any) -> dict[str, type[Struct]]:

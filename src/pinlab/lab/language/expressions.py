@@ -17,7 +17,7 @@ from pinlab.lab.language.blocks import (
     Pass,
     Take,
 )
-from pinlab.lab.language.declarations import field_shape, structs_of
+from pinlab.lab.language.declarations import Clash, field_shape, structs_of
 from pinlab.lab.language.kernel import (
     NULL,
     Cell,
@@ -372,7 +372,8 @@ class Expressions(Lowerer):
         structs = structs_of(self.source.globals) | structs_of(vars(_module(struct)))
         lo, hi, elements, kind = field_shape(declaration, structs)
         name = f"{struct.__name__}.{attribute}"
-        var = self.unit.declarations.add(name, lo, hi, elements * struct.count, kind)
+        length = elements * struct.count
+        var = self.declare(node, name, lo, hi, length, kind, owner=declaration)
         self.inside(base, 1, struct.count, ast.unparse(value))
         where = binary("-", base, constant(1))
         if index is not None:
@@ -399,17 +400,37 @@ class Expressions(Lowerer):
             self.inside(i, 0, length - 1, text)
         name = self.unit.declarations.global_name(declaration, _last(array))
         if struct is not None:
+            if hasattr(struct, name):
+                self.source.refuse(node, f"{struct.__name__} has a field {name}: call it otherwise")
             name = f"{struct.__name__}.{name}"
-        var = self.unit.declarations.add(name, declaration.lo, declaration.hi, length)
+        lo, hi = declaration.lo, declaration.hi
+        var = self.declare(node, name, lo, hi, length, owner=declaration)
         return Place(var, i.expr, Type(declaration.lo, declaration.hi), "int", name)
 
     def global_cell(self, node: ast.expr, declaration: Cell | Pointer[Any]) -> Place:
         structs = structs_of(self.source.globals)
         lo, hi, _, kind = field_shape(declaration, structs)
         name = self.unit.declarations.global_name(declaration, _last(node))
-        var = self.unit.declarations.add(name, lo, hi, 1, kind)
+        var = self.declare(node, name, lo, hi, 1, kind, owner=declaration)
         pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
         return Place(var, Const(0), Type(lo, hi, pointed), kind, name)
+
+    def declare(
+        self,
+        node: ast.AST,
+        name: str,
+        lo: int,
+        hi: int,
+        length: int,
+        kind: str = "int",
+        *,
+        owner: object,
+    ) -> int:
+        """The number of a shared variable. Raises LanguageError if two share the name."""
+        try:
+            return self.unit.declarations.add(name, lo, hi, length, kind, owner=owner)
+        except Clash:
+            self.source.refuse(node, f"something else is called {name} too: rename one of them")
 
     # -------------------------------------------------------------- calls
 

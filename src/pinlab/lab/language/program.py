@@ -25,9 +25,10 @@ Values
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pinlab.nearest import nearest
 from pinlab.objectives.automaton import Automaton
 
 HALTED = 0
@@ -35,6 +36,9 @@ HALTED = 0
 
 PC = 0
 """The slot that holds the program counter in every frame."""
+
+MAX_ACTORS = 7
+"""Lock cells name their holder by number, and have room for this many."""
 
 IN_IRQ = 3
 """The slot that is 1 in the frame of an interrupt handler (1 and 2: see `primitives`)."""
@@ -319,7 +323,8 @@ class System:
 
     `initial` gives shared values that are not 0 (or `lo` where 0 is out of range), by variable
     name: one tuple of `length` values. `watch` names the automata that run; the others stay in
-    their initial state and judge nothing.
+    their initial state and judge nothing. Raises ValueError for whatever the program does not
+    have or its bounds do not hold.
     """
 
     program: Program
@@ -327,10 +332,51 @@ class System:
     initial: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     watch: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if len(self.actors) > MAX_ACTORS:
+            raise ValueError(f"{len(self.actors)} actors: there may be {MAX_ACTORS} at most")
+        for actor in self.actors:
+            self._check_actor(actor)
+        variables = {var.name: var for var in self.program.vars}
+        for name, values in self.initial.items():
+            if name not in variables:
+                raise ValueError(f"{name}: there is no such variable, {nearest(name, variables)}")
+            _check_values(variables[name], values)
+        automata = [automaton.name for automaton in self.program.automata]
+        for name in self.watch:
+            if name not in automata:
+                raise ValueError(f"{name}: there is no such automaton, {nearest(name, automata)}")
+
+    def _check_actor(self, actor: Actor) -> None:
+        entry = self.program.entries.get(actor.entry)
+        if entry is None:
+            hint = nearest(actor.entry, self.program.entries)
+            raise ValueError(f"{actor.name}: no actor can start in {actor.entry}, {hint}")
+        wanted, given = len(entry.parameters), len(actor.arguments)
+        if wanted != given:
+            raise ValueError(f"{actor.name}: {actor.entry} takes {wanted} argument(s), not {given}")
+        for slot, value in zip(entry.parameters, actor.arguments, strict=True):
+            it = self.program.slots[slot]
+            if not it.lo <= value <= it.hi:
+                bounds = f"[{it.lo}, {it.hi}]"
+                raise ValueError(f"{actor.name}: {it.name} = {value} is outside {bounds}")
+        if actor.irq_of is not None and not (
+            0 <= actor.irq_of < len(self.actors) and self.actors[actor.irq_of].irq_of is None
+        ):
+            raise ValueError(f"{actor.name} interrupts actor {actor.irq_of}, which has no CPU")
+
     def cpu(self, actor: int) -> int:
         """The CPU an actor runs on: its own, or the interrupted actor's."""
         host = self.actors[actor].irq_of
         return actor if host is None else host
+
+
+def _check_values(var: Var, values: tuple[int, ...]) -> None:
+    if len(values) != var.length:
+        raise ValueError(f"{var.name} has {var.length} element(s), not {len(values)}")
+    for value in values:
+        if not var.lo <= value <= var.hi:
+            raise ValueError(f"{var.name} = {value} is outside [{var.lo}, {var.hi}]")
 
 
 def subexpressions(expr: Expr) -> Iterator[Expr]:
@@ -350,3 +396,12 @@ def subexpressions(expr: Expr) -> Iterator[Expr]:
                 todo += (other, then, test)
             case _:
                 pass
+
+
+def flat(ops: Iterable[Op]) -> Iterator[Op]:
+    """`ops` and those inside their conditions."""
+    for op in ops:
+        yield op
+        if isinstance(op, If):
+            yield from flat(op.then)
+            yield from flat(op.other)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from pinlab.lab.language.blocks import RESULT, Block, Routine
 from pinlab.lab.language.builder import Malformed
+from pinlab.lab.language.declarations import Declarations
 from pinlab.lab.language.liveness import Liveness
-from pinlab.lab.language.source import Source
+from pinlab.lab.language.program import Node, SetShared, flat
+from pinlab.lab.language.source import LanguageError, Source
 
 
 def check_locals(routine: Routine, source: Source) -> None:
@@ -29,6 +32,20 @@ def check_locals(routine: Routine, source: Source) -> None:
             ast.Pass(lineno=_line(reader)),
             f"{name} may be read here before it is set: set it on every path",
         )
+
+
+def check_static(nodes: Iterable[Node], declarations: Declarations) -> None:
+    """What static_branch reads, without a step of its own, no step writes. Raises LanguageError."""
+    for node in nodes:
+        for op in flat(node.ops):
+            if isinstance(op, SetShared) and op.var in declarations.static:
+                name, read_at = declarations.vars[op.var].name, declarations.static[op.var]
+                raise LanguageError(
+                    node.file,
+                    node.line,
+                    f"{name} is written here, and static_branch reads it at {read_at}, which takes "
+                    f"no step: read it with READ_ONCE there",
+                )
 
 
 def _line(block: Block) -> int:

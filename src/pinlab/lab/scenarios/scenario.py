@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from pinlab import objectives
 from pinlab.lab.language.kernel import KernelFunction, model_function
+from pinlab.nearest import nearest
 from pinlab.objectives.events import Event
 
 
@@ -66,16 +68,66 @@ class Scenario:
     reach: tuple[Reach, ...] = ()
     unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probes: str = ""
+    fault: str = ""
+    """Why it cannot be used: its file cannot be loaded."""
+
+    def __post_init__(self) -> None:
+        tasks = [task.name for task in self.tasks]
+        if twice := [name for name in tasks if tasks.count(name) > 1]:
+            raise ValueError(f"two tasks are called {twice[0]}: rename one of them")
+        for task in self.tasks:
+            task.kernel_function()
+            if task.irq_of is not None and task.irq_of not in tasks:
+                hint = nearest(task.irq_of, tasks)
+                raise ValueError(f"{task.name}: there is no task {task.irq_of!r}: {hint}")
+        known = objectives.load()
+        for name in self.judges:
+            if name not in known:
+                raise ValueError(f"judges: there is no objective {name!r}: {nearest(name, known)}")
+        goals = [goal.name for goal in self.reach]
+        if taken := sorted(set(goals) & known.keys()):
+            raise ValueError(f"reach: {taken[0]} is an objective: give the goal another name")
+        for name in self.unless:
+            if name not in goals:
+                raise ValueError(f"unless: there is no goal {name!r}: {nearest(name, goals)}")
 
 
 @cache
 def load() -> Mapping[str, Scenario]:
-    """Every scenario of the package by name: each module here may define `SCENARIO`."""
+    """Every scenario of the package by name: each module here may define `SCENARIO`.
+
+    A module that cannot be loaded becomes a scenario with a `fault`, so that it breaks nothing
+    but its own use.
+    """
     package = importlib.import_module(__package__ or "")
     found: dict[str, Scenario] = {}
     for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{__package__}.{info.name}")
-        scenario = getattr(module, "SCENARIO", None)
-        if isinstance(scenario, Scenario):
-            found[scenario.name] = scenario
+        scenario = _load(info.name)
+        if scenario is not None:
+            found[scenario.name] = _alone(scenario, found)
     return MappingProxyType(found)
+
+
+def _alone(scenario: Scenario, before: Mapping[str, Scenario]) -> Scenario:
+    """`scenario`, unless a name in it stands for something else in one of those before."""
+    fault = ""
+    if scenario.name in before:
+        fault = f"two scenarios are called {scenario.name}: rename one of them"
+    goals = {goal.name: goal for other in before.values() for goal in other.reach}
+    for goal in scenario.reach:
+        if goals.get(goal.name, goal) != goal:
+            fault = f"another scenario has a different goal {goal.name!r}: rename one of them"
+    if not fault:
+        return scenario
+    return replace(scenario, tasks=(), initial={}, reach=(), unless={}, fault=fault)
+
+
+def _load(stem: str) -> Scenario | None:
+    try:
+        module = importlib.import_module(f"{__package__}.{stem}")
+    except Exception as error:
+        name, judges = stem.replace("_", "-"), tuple(objectives.load())
+        fault = f"{stem}.py cannot be loaded: {type(error).__name__}: {error}; correct the file"
+        return Scenario(name, fault, (), {}, judges, "", fault=fault)
+    scenario = getattr(module, "SCENARIO", None)
+    return scenario if isinstance(scenario, Scenario) else None

@@ -41,7 +41,9 @@ def load(is_bool: bool = False) -> Lowering:
 
 
 def static_branch(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-    return read(lo, lo.place(node.args[0]))
+    place = lo.place(node.args[0])
+    lo.unit.declarations.static.setdefault(place.var, f"{lo.source.file}:{node.lineno}")
+    return read(lo, place)
 
 
 def lock_state(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:

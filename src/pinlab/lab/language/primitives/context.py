@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from pinlab.lab.language.declarations import MAX_ACTORS
 from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     NOTHING,
@@ -17,6 +16,7 @@ from pinlab.lab.language.primitives.effects import (
     switch_irqs,
 )
 from pinlab.lab.language.program import (
+    MAX_ACTORS,
     Chosen,
     Cpu,
     Emit,

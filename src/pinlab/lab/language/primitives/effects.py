@@ -6,10 +6,11 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pinlab.lab.language.declarations import IRQS_OFF, MAX_ACTORS
+from pinlab.lab.language.declarations import IRQS_OFF
 from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.program import (
     IN_IRQ,
+    MAX_ACTORS,
     Check,
     Cpu,
     Expr,

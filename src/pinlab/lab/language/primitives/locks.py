@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from pinlab.lab.language.declarations import MAX_ACTORS
 from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     LOCKS,
@@ -27,6 +26,7 @@ from pinlab.lab.language.primitives.effects import (
     write,
 )
 from pinlab.lab.language.program import (
+    MAX_ACTORS,
     If,
     Self,
     SetLocal,
