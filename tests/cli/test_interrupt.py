@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 WORDS = [sys.executable, "-c", "import sys; from pinlab.cli import main; sys.exit(main())"]
 
@@ -19,7 +20,9 @@ def test_ctrl_c_ends_a_comparison_and_all_its_workers() -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(2)  # long enough to be exploring, far too short to be done
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not children.read_text():  # until it has workers, which takes longer on a busy machine
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert "Stopped early: interrupted" in out
