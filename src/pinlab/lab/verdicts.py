@@ -1,0 +1,96 @@
+"""From an exploration to verdicts: one for every objective that the scenario judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pinlab.lab.design import Design
+from pinlab.lab.explore.result import Exploration, Path
+from pinlab.lab.language.program import System
+from pinlab.lab.results import Row
+from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario
+from pinlab.objectives.failures import FAILURES, failures_of
+from pinlab.objectives.verdict import Verdict
+
+FAILURE = "failure:"
+
+FINAL = frozenset({"deadlock", "bug"})
+"""Failures after which nothing follows in the kernel either: there is no step left to take, or
+BUG_ON has stopped it. After any other one a kernel would go on, and the lab cannot say how."""
+
+
+def judge(
+    design: Design,
+    scenario: Scenario,
+    judged: Iterable[str],
+    it: System,
+    found: Exploration,
+    wanted: tuple[str, ...] | None,
+) -> Iterator[tuple[Row, Path | None]]:
+    """The verdicts of one exploration, each with its counterexample if violated.
+
+    A failure that the lab noticed by itself adds a row for the objective that it violates.
+    """
+    broken = [FAILURES[hit.removeprefix(FAILURE)] for hit in found.hits if FAILURE in hit]
+    also = [o for o in broken if wanted is None or o in wanted]
+    for objective in dict.fromkeys((*judged, *also)):
+        verdict, path = _verdict(design, objective, scenario, it, found)
+        row = Row(
+            design.name,
+            objective,
+            scenario.name,
+            verdict,
+            found.states,
+            found.transitions,
+            found.seconds,
+        )
+        yield row, path
+
+
+def _verdict(
+    design: Design, objective: str, scenario: Scenario, it: System, found: Exploration
+) -> tuple[Verdict, Path | None]:
+    bounds = _bounds(scenario, it, found)
+    candidates: list[tuple[Path, str]] = []
+    if objective in found.hits:
+        candidates.append((found.hits[objective], ""))
+    if objective in found.stuck:
+        candidates.append((found.stuck[objective], "from there on it can never come true"))
+    for kind in failures_of(objective):
+        if (hit := FAILURE + kind) in found.hits:
+            candidates.append((found.hits[hit], f"{kind}: {found.messages[hit]}"))
+    if candidates:
+        path, reason = min(candidates, key=lambda c: len(c[0]))
+        return Verdict.violated(len(path), bounds, reason=reason), path
+    if not found.complete:
+        return Verdict.unknown(f"stopped: {found.stopped}", bounds), None
+    cut = [h.removeprefix(FAILURE) for h in found.hits if h.startswith(FAILURE)]
+    cut = [kind for kind in cut if kind not in FINAL]
+    if cut:
+        why = f"some runs end early with {', '.join(cut)} (violates {FAILURES[cut[0]]})"
+        return Verdict.unknown(why, bounds), None
+    missing = [
+        goal.name
+        for goal in scenario.reach
+        if not design.lineage & set(scenario.unless.get(goal.name, ()))
+        and not reached(goal, it, found)
+    ]
+    if missing:
+        return Verdict.unknown(f"never reached: {', '.join(missing)}", bounds), None
+    return Verdict.holds(bounds), None
+
+
+def reached(goal: Reach, it: System, found: Exploration) -> bool:
+    """Whether the exploration came to the goal."""
+    if isinstance(goal, ReachFunction):
+        return any(it.program.nodes[pc].function == goal.function for pc in found.covered)
+    return goal.name in found.hits
+
+
+def _bounds(scenario: Scenario, it: System, found: Exploration) -> str:
+    how = "all" if found.complete else "the first"
+    text = f"{scenario.bounds}; " if scenario.bounds else ""
+    return (
+        f"{text}{len(it.actors)} actors, sequential consistency, "
+        f"{how} {found.states:,} states, depth {found.depth}"
+    )
