@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from pinlab.lab.build import called
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import Exploration, Path
-from pinlab.lab.language.program import System
+from pinlab.lab.language.program import Emit, Program, System, flat
 from pinlab.lab.results import Row
 from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario
+from pinlab.objectives.events import Event
 from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
@@ -55,7 +57,9 @@ def _verdict(
     if objective in found.hits:
         candidates.append((found.hits[objective], ""))
     if objective in found.stuck:
-        candidates.append((found.stuck[objective], "from there on it can never come true"))
+        lost = found.stuck[objective]
+        when = "from there on" if lost else "lost from the first state:"
+        candidates.append((lost, f"{when} it can never come true"))
     for kind in failures_of(objective):
         if (hit := FAILURE + kind) in found.hits:
             candidates.append((found.hits[hit], f"{kind}: {found.messages[hit]}"))
@@ -69,6 +73,8 @@ def _verdict(
     if cut:
         why = f"some runs end early with {', '.join(cut)} (violates {FAILURES[cut[0]]})"
         return Verdict.unknown(why, bounds), None
+    if reason := untouched(objective, scenario, it.program):
+        return Verdict.unknown(reason, bounds), None
     missing = [
         goal.name
         for goal in scenario.reach
@@ -78,6 +84,38 @@ def _verdict(
     if missing:
         return Verdict.unknown(f"never reached: {', '.join(missing)}", bounds), None
     return Verdict.holds(bounds), None
+
+
+def untouched(objective: str, scenario: Scenario, program: Program) -> str:
+    """Why an objective that no run violates has not been judged: no line that the scenario can
+    come to says an event that would violate it. Empty if one does."""
+    automaton = next((a for a in program.automata if a.name == objective), None)
+    if automaton is None or failures_of(objective):
+        return ""
+    said = emitted(program, called(program, [scenario]))
+    states, todo = {automaton.states[0]}, [automaton.states[0]]
+    while todo:
+        state = todo.pop()
+        for event in said:
+            if (state, event) in automaton.bad:
+                return ""
+            after = automaton.step.get((state, event), state)
+            if after not in states:
+                states.add(after)
+                todo.append(after)
+    bad = sorted({event for _, event in automaton.bad})
+    return f"nothing here can violate it: no line leads to {' or '.join(bad)}"
+
+
+def emitted(program: Program, functions: Collection[str]) -> frozenset[Event]:
+    """The events that some line of `functions` says."""
+    return frozenset(
+        Event(op.event)
+        for node in program.nodes
+        if node.function in functions
+        for op in flat(node.ops)
+        if isinstance(op, Emit)
+    )
 
 
 def reached(goal: Reach, it: System, found: Exploration) -> bool:

@@ -25,8 +25,10 @@ _TEXT = 40  # columns that a step's text has at least, if there are not too many
 
 def headline(trace: Trace) -> str:
     """One line: what breaks, where, in how many steps."""
-    steps = f"{len(trace.steps)} step" + ("" if len(trace.steps) == 1 else "s")
     verb = "breaks" if trace.outcome is Outcome.VIOLATED else "did not break, on replay,"
+    if not trace.steps:
+        return f"{trace.design} {verb} {trace.objective} from the first state of {trace.scenario}"
+    steps = f"{len(trace.steps)} step" + ("" if len(trace.steps) == 1 else "s")
     return f"{trace.design} {verb} {trace.objective} in {steps} of {trace.scenario}"
 
 

@@ -30,7 +30,7 @@ UNITS = {
 
 LEGEND = (
     "holds: no violation in any state of any scenario, within the bounds below. "
-    "✗ N: violated, the shortest counterexample takes N steps. "
+    "✗ N: violated, the shortest counterexample takes N steps (0: lost from the first state). "
     "?: unknown, not everything was explored. -: no scenario asks."
 )
 

@@ -25,6 +25,7 @@ MUTANTS = [
     ("D10", "d10_get_unpin.py", "refcount-bias", "direct-io-fsync", "I10"),
     ("D11", "block", "bounce", "two-pages-fsync", "I12"),
     ("D12", "never-clean", "refcount-bias", "longterm-invalidate", "I4"),
+    ("I11", "longterm_dax_allowed.py", "untracked", "longterm-dax", "I11"),
     ("D13", "d13_copy_before_mkclean.py", "bounce-2023", "store-fsync", "I4"),
 ]
 

@@ -22,6 +22,7 @@ from pinlab.lab.language.kernel import (
     u3,
     wait_event,
 )
+from pinlab.lab.linux.keys import dax
 from pinlab.lab.linux.page_alloc import free_unref_page
 from pinlab.lab.linux.types import DEVICE_DATA, AddressSpace, Page, Vma
 from pinlab.objectives.events import Event
@@ -229,6 +230,12 @@ def dax_wait_idle(page: Page) -> None:
 
 
 # --------------------------------------------------------------------- devices and revoking
+
+
+@hook
+def vma_is_fsdax(vma: Vma) -> bool:
+    """include/linux/fs.h: whether get_user_pages_longterm() must give back what it pinned."""
+    return static_branch(dax)
 
 
 @hook

@@ -10,14 +10,17 @@ from pinlab.lab.language.kernel import (
     flag,
     kernel,
     static_branch,
+    trace,
     u1,
     wait_event,
 )
+from pinlab.lab.linux.design import vma_is_fsdax
 from pinlab.lab.linux.device import start_dma, stop_dma
 from pinlab.lab.linux.gup import get_user_pages_unlocked
 from pinlab.lab.linux.keys import dax
 from pinlab.lab.linux.swap import put_user_page, put_user_pages_dirty_lock
 from pinlab.lab.linux.types import Mm, Page, Vma
+from pinlab.objectives.events import Event
 
 lease_break = flag()
 """A design asks the holder to let go. Nobody sets it in 4.20."""
@@ -29,9 +32,11 @@ def get_user_pages_longterm(mm: Mm, vma: Vma, index: u1) -> Page:
     page = get_user_pages_unlocked(mm, vma, index, 1)
     if page == NULL:
         return page
-    if static_branch(dax):
+    if vma_is_fsdax(vma):
         put_user_page(page)
         return cast(Page, NULL)
+    if static_branch(dax):
+        trace(Event.PIN_LONGTERM_DAX, page)
     return page
 
 
