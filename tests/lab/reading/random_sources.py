@@ -6,10 +6,12 @@ annotated, or hold what is masked: bounds that the compiler infers are no busine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import ModuleType
+from typing import Any
 
 ROW_5 = False
 """A local set by the primitive that reads it: `i = test_and_set_bit(bits[i])`."""
@@ -125,7 +127,7 @@ class Maker:
     @property
     def may_fault(self) -> bool:
         """Whether an expression may fail here: rarely, else nothing else is ever seen."""
-        return (ROW_6 or not self.lazy) and self.rarely(12)
+        return (ROW_6 or not self.lazy) and self.rarely(40)
 
     # ------------------------------------------------------------- values without steps
 
@@ -226,7 +228,10 @@ class Maker:
     # ----------------------------------------------------------------------- places
 
     def node(self) -> str:
-        if self.pointers and (self.may_fault or self.rarely(4)) and not self.lazy:
+        here = [it for it in self.pointers if it.startswith("i")]  # loop variables: never NULL
+        if here and self.rarely(2):
+            return self.r.choice(here)
+        if self.pointers and self.may_fault and self.rarely(2):
             return self.r.choice(self.pointers)
         return f"cast(Node, {self.value(0)} % 2 + 1)"
 
@@ -451,7 +456,7 @@ class Maker:
         self.loops += 1
         name = f"i{self.loops}"
         kind = self.r.randrange(3)
-        over = ("range(%d, 3)" % self.r.randrange(-1, 2), "Node.all()", "T")[kind]
+        over = (f"range({self.r.randrange(-1, 2)}, 3)", "Node.all()", "T")[kind]
         outer = replace(self, names=list(self.names), pointers=list(self.pointers))
         (self.pointers if kind == 1 else self.names).append(name)
         return self.looped(f"for {name} in {over}:", [], depth, outer)
@@ -500,7 +505,7 @@ class Maker:
             return self.assign()
         cell, e = self.number(), self.fitting(self.mixed(), "u3")
         self.budget -= 1
-        match self.r.randrange(24):
+        match self.r.randrange(25):
             case 0:
                 return f"{self.one_of('atomic_inc', 'atomic_dec')}({self.one_of('at', cell)})"
             case 1:
@@ -521,7 +526,7 @@ class Maker:
                 if self.rarely(3):
                     return f"assert {self.question(1)}"
                 return f"assert {self.question(1)} or True"
-            case 7 | 8:
+            case 7 | 8 | 16 | 17:
                 page = self.r.choice([*self.pointers, self.node(), "NULL"])
                 return f"trace(Event.{self.one_of(*EVENTS)}, {page})"
             case 9:
@@ -664,27 +669,31 @@ def locals_of(m: Maker) -> list[str]:
 class RandomSource:
     """The text of a module, what its threads run, and what is in memory at first."""
 
-    text: str
-    tasks: tuple[tuple[str, tuple[int, ...]], ...]
-    initial: dict[str, tuple[int, ...]]
+    functions: str
+    calls: tuple[tuple[str, tuple[int, ...]], ...]
+    initial: Mapping[str, tuple[int, ...]]
+    head: str = HEAD
+
+    def tasks(self, module: ModuleType) -> tuple[tuple[Any, ...], ...]:
+        """Each thread's function and its arguments."""
+        return tuple((getattr(module, name), *arguments) for name, arguments in self.calls)
 
 
 def random_source(r: Random, threads: int) -> RandomSource:
     m = Maker(r)
-    parts = [HEAD]
-    parts += [pure_function(m, i) for i in range(r.randrange(1, 4))]
-    budget = 4 if threads == 2 else 7
+    parts = [pure_function(m, i) for i in range(r.randrange(1, 4))]
+    budget = 5 if threads == 2 else 12
     for i in range(r.randrange(3)):
         role, result = m.one_of("kernel", "kernel", "hook"), r.choice(("u3", "int", "bool", None))
-        parts.append(kernel_function(m, f"h{i}", role, budget // 2, result))
+        parts.append(kernel_function(m, f"h{i}", role, budget // 3 + 1, result))
     helpers = list(m.kernels)
-    tasks = []
+    calls = []
     for i in range(threads):
         m.kernels = list(helpers)
-        parts.append(kernel_function(m, f"f{i}", "kernel", budget if threads == 2 else 12, None))
+        parts.append(kernel_function(m, f"f{i}", "kernel", budget, None))
         arguments = tuple(r.randrange(3) for _ in m.kernels[-1].parameters)
-        tasks.append((f"f{i}", arguments))
-    return RandomSource("\n\n".join(parts), tuple(tasks), initial_values(r))
+        calls.append((f"f{i}", arguments))
+    return RandomSource("\n\n".join(parts), tuple(calls), initial_values(r))
 
 
 def initial_values(r: Random) -> dict[str, tuple[int, ...]]:

@@ -5,9 +5,11 @@ Generators cannot be copied: a state is reached again by running its schedule fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from types import GeneratorType
+from typing import Any, NoReturn
 
 from tests.lab.reading.source import Reading
 from tests.lab.reading.state import Failed, Request, Thread, fail
@@ -34,6 +36,11 @@ class Outcome:
     states: int = 0
 
 
+def fails(kind: str, chosen: int) -> NoReturn:
+    """A step that does nothing but fail."""
+    fail(kind)
+
+
 class TooMany(Exception):
     """More states than the test wants to look at."""
 
@@ -50,7 +57,7 @@ class Run:
             try:
                 self.resume(thread, None)
             except Failed as failed:  # the thread's first step will say so
-                thread.request = Request(lambda chosen, kind=str(failed): fail(kind))
+                thread.request = Request(partial(fails, str(failed)))
         machine.events = []
 
     def moves(self) -> list[Move]:
@@ -90,10 +97,10 @@ class Run:
         return (*self.machine.values, *threads)
 
 
-def position(run: Generator[Any, Any, Any] | None) -> tuple[Any, ...]:
+def position(run: object) -> tuple[Any, ...]:
     """Where a generator stands, and all that it has called."""
     found: list[Any] = []
-    while run is not None and run.gi_frame is not None:
+    while isinstance(run, GeneratorType) and run.gi_frame is not None:
         frame = run.gi_frame
         found += (frame.f_lasti, *frame.f_locals.items())
         run = run.gi_yieldfrom

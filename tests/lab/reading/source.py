@@ -15,7 +15,8 @@ import ast
 import builtins
 import linecache
 from collections.abc import Callable, Mapping
-from functools import partial
+from copy import deepcopy
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import Any, get_type_hints
 
@@ -49,15 +50,14 @@ def bounds_of(hint: object) -> Bounds:
     return only.lo, only.hi, None
 
 
-def definition(function: FunctionType) -> ast.FunctionDef:
-    """The tree of `function`, out of its file."""
-    code = function.__code__
-    for node in ast.parse("".join(linecache.getlines(code.co_filename))).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function.__name__:
-            first = min([node.lineno, *(it.lineno for it in node.decorator_list)])
-            if first == code.co_firstlineno:
-                return node
-    raise LookupError(f"{code.co_filename}:{code.co_firstlineno}: no {function.__name__}")
+@lru_cache(maxsize=8)
+def definitions(file: str, text: str) -> dict[int, ast.FunctionDef]:
+    """The functions of a file by their first line, as code objects have it."""
+    return {
+        min([node.lineno, *(it.lineno for it in node.decorator_list)]): node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 class Reading:
@@ -81,7 +81,9 @@ class Reading:
     def translated(self, marked: KernelFunction) -> Callable[..., Any]:
         function = marked.function
         assert isinstance(function, FunctionType)
-        tree = definition(function)
+        code = function.__code__
+        text = "".join(linecache.getlines(code.co_filename))
+        tree = deepcopy(definitions(code.co_filename, text)[code.co_firstlineno])
         rewriter = Rewriter(self, function, pure=marked.role == "pure")
         module = ast.Module([rewriter.whole(tree)], [])
         space = {**function.__globals__, **rewriter.space}

@@ -13,4 +13,4 @@ from tests.lab.reading.random_sources import random_source
 @pytest.mark.parametrize("threads", [1, 2])
 def test_python_reads_what_the_compiler_reads(threads: int) -> None:
     source = random_source(Random(threads), threads)
-    check(source.text, source.tasks, source.initial)
+    check(source)
