@@ -13,16 +13,6 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-ROW_5 = False
-"""A local set by the primitive that reads it: `i = test_and_set_bit(bits[i])`."""
-
-ROW_6 = False
-"""`x = a or 5` is a value of Python's; what `and`, `or`, `if else` do not need is not looked at;
-a division by zero and a negative shift count are a "bug"."""
-
-ROW_7 = False
-"""In an awaited condition `and`, `or` and checks are as elsewhere."""
-
 HEAD = '''\
 from __future__ import annotations
 
@@ -105,9 +95,6 @@ class Maker:
     in_loop: bool = False
     budget: int = 12
     """How many primitives may still be drawn, about."""
-    lazy: int = 0
-    """How deep in what Python may leave out."""
-    avoided: str = ""
     awaiting: bool = False
 
     # -------------------------------------------------------------------------- drawing
@@ -118,22 +105,15 @@ class Maker:
     def rarely(self, one_in: int) -> bool:
         return self.r.randrange(one_in) == 0
 
-    @contextmanager
-    def lazily(self) -> Iterator[None]:
-        self.lazy += 1
-        yield
-        self.lazy -= 1
-
     @property
     def may_fault(self) -> bool:
         """Whether an expression may fail here: rarely, else nothing else is ever seen."""
-        return (ROW_6 or not self.lazy) and self.rarely(40)
+        return self.rarely(10 if self.awaiting else 40)
 
     # ------------------------------------------------------------- values without steps
 
     def local(self) -> str:
-        names = [name for name in self.names if name != self.avoided]
-        return self.r.choice(names) if names else str(self.r.randrange(6))
+        return self.r.choice(self.names) if self.names else str(self.r.randrange(6))
 
     def leaf(self) -> str:
         match self.r.randrange(8):
@@ -158,23 +138,21 @@ class Maker:
             case 3:
                 return f"({a} & {self.one_of('1', '7', '31')})"
             case 4:
-                divisor = f"({b} & 3)" if ROW_6 and self.may_fault else self.one_of("2", "3", "-3")
+                divisor = f"({b} & 3)" if self.may_fault else self.one_of("2", "3", "-3")
                 return f"(({a} & 31) {self.one_of('//', '%')} {divisor})"
             case 5:
-                count = f"(({b} & 3) - 1)" if ROW_6 and self.may_fault else f"({b} & 3)"
+                count = f"(({b} & 3) - 1)" if self.may_fault else f"({b} & 3)"
                 return f"(({a} & 3) {self.one_of('<<', '>>')} {count})"
             case 6 | 7:
-                with self.lazily():
-                    return f"({self.value(1)} if {self.condition(1)} else {self.value(1)})"
+                return f"({self.value(1)} if {self.condition(1)} else {self.value(1)})"
             case 8:
                 return f"T[{self.index(4, a)}]"
             case 9:
                 return f"-{a}"
             case 10:
                 return f"{self.one_of('bool', 'int')}({a})"
-            case 11 if ROW_6:
-                with self.lazily():
-                    return f"({self.value(1)} {self.one_of('and', 'or')} {self.value(1)})"
+            case 11:
+                return f"({self.value(1)} {self.one_of('and', 'or')} {self.value(1)})"
             case 12 if self.pures:
                 return self.pure_call("int")
             case _:
@@ -184,18 +162,19 @@ class Maker:
         """Something true or false of locals and constants."""
         if depth == 0:
             return self.comparison(self.value(0), self.value(0))
-        match self.r.randrange(9):
+        match self.r.randrange(10):
+            case 9:
+                at = self.local()
+                return f"({self.guarded(f'({at} & 7)', f'T[{at} & 7]', '4')} != 0)"
             case 0 | 1:
-                with self.lazily():
-                    both = self.condition(depth - 1), self.condition(depth - 1)
+                both = self.condition(depth - 1), self.condition(depth - 1)
                 return f"({both[0]} {self.one_of('and', 'or')} {both[1]})"
             case 2:
                 return f"(not {self.condition(depth - 1)})"
             case 3 | 4 if self.pures:
                 return self.pure_call("bool")
             case 5:
-                with self.lazily():
-                    three = [self.condition(0) for _ in range(3)]
+                three = [self.condition(0) for _ in range(3)]
                 return f"({three[0]} if {three[1]} else {three[2]})"
             case 6 if self.pointers:
                 return self.null_test()
@@ -204,6 +183,20 @@ class Maker:
 
     def comparison(self, a: str, b: str) -> str:
         return f"({a} {self.one_of('==', '!=', '<', '<=', '>', '>=')} {b})"
+
+    def guarded(self, at: str, value: str, bound: str) -> str:
+        """A look at what may not exist, behind a question whether it does; mostly."""
+        there = f"{at} {'!=' if bound == '0' else '<'} {bound}"
+        test = self.comparison(value, self.value(0))
+        match self.r.randrange(4):
+            case 0:
+                return test
+            case 1:
+                return f"({value} if {there} else {self.r.randrange(2)})"
+            case 2:
+                return f"(not ({there}) or {test})"
+            case _:
+                return f"({there} and {test})"
 
     def null_test(self) -> str:
         p = self.r.choice(self.pointers)
@@ -278,6 +271,8 @@ class Maker:
             case 5:
                 return f"atomic_sub_and_test({self.value(0)} % 3, {self.one_of('ref', 'at')})"
             case 6:
+                if self.rarely(3):
+                    return f"cmpxchg({self.counter()}, {self.leaf()}, {self.value(0)} % 3)"
                 return f"cmpxchg({cell}, {e}, {self.fitting(self.value(1), 'u3')})"
             case 7:
                 return f"xchg({cell}, {e})"
@@ -298,12 +293,14 @@ class Maker:
 
     def tried(self) -> str:
         """A primitive that says whether it did something."""
-        match self.r.randrange(4):
+        match self.r.randrange(5):
             case 0:
                 amount, unless = self.value(0), self.value(0)
                 return f"atomic_add_unless({self.number()}, {amount} % 3, {unless} % 8)"
             case 1:
-                return f"atomic_inc_not_zero({self.counter()})"
+                return f"atomic_inc_not_zero({self.one_of(self.counter(), self.number())})"
+            case 2:
+                return self.one_of("mutex_is_locked(mtx)", "READ_ONCE(fl)", "choose(2)")
             case _:
                 return f"{self.one_of('test_and_set_bit', 'test_and_clear_bit')}({self.bit()})"
 
@@ -332,8 +329,7 @@ class Maker:
             case 2:
                 return f"({self.loaded()} + {self.loaded()})"
             case 3 | 4:
-                with self.lazily():
-                    three = self.mixed(), self.question(1), self.mixed()
+                three = self.mixed(), self.question(1), self.mixed()
                 return f"({three[0]} if {three[1]} else {three[2]})"
             case 5 if self.pures:
                 return self.pure_of_steps()
@@ -348,10 +344,13 @@ class Maker:
         """A condition with steps in it."""
         if self.budget <= 0 or self.rarely(4):
             return self.condition()
-        match self.r.randrange(8):
+        match self.r.randrange(9):
+            case 8 if self.pointers:
+                at = self.r.choice(self.pointers)
+                self.budget -= 1
+                return self.guarded(at, f"READ_ONCE({at}.{self.one_of('val', 'arr[1]')})", "0")
             case 0 | 1 | 2 if depth:
-                with self.lazily():
-                    both = self.question(depth - 1), self.question(depth - 1)
+                both = self.question(depth - 1), self.question(depth - 1)
                 return f"({both[0]} {self.one_of('and', 'or')} {both[1]})"
             case 3 if depth:
                 return f"(not {self.question(depth - 1)})"
@@ -370,12 +369,18 @@ class Maker:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        self.awaiting, self.lazy = True, self.lazy + (not ROW_7)
+        self.awaiting = True
         yield
-        self.awaiting, self.lazy = False, self.lazy - (not ROW_7)
+        self.awaiting = False
 
     def awaited_part(self) -> str:
-        match self.r.randrange(7):
+        match self.r.randrange(9):
+            case 7:
+                at = self.one_of("READ_ONCE(c0)", "READ_ONCE(at)", self.local())
+                return self.guarded(at, f"READ_ONCE(cells[{at}])", "4")
+            case 8:
+                at = self.r.choice(["READ_ONCE(head)", *self.pointers])
+                return self.guarded(at, f"READ_ONCE({at}.val)", "0")
             case 0:
                 return f"(not test_bit({self.bit()}))"
             case 1:
@@ -564,15 +569,11 @@ class Maker:
                 return f"p0 = {self.pointing()}"
             case 3 | 4 | 5:
                 self.budget -= 1
-                self.avoided = "" if ROW_5 else name
-                tried = self.tried()
-                self.avoided = ""
-                return f"{name} = {tried}"
+                return f"{name} = {self.tried()}"
             case 6 | 7 if kind:
                 return f"{name} = {self.loaded_small()}"
             case 8 | 9:
-                with self.lazily():
-                    three = self.fitted(name), self.question(1), self.fitted(name)
+                three = self.fitted(name), self.question(1), self.fitted(name)
                 return f"{name} = {three[0]} if {three[1]} else {three[2]}"
             case _:
                 return f"{name} = {self.fitted(name)}"
@@ -598,8 +599,7 @@ class Maker:
     def pointing(self) -> str:
         self.budget -= 1
         others = [it for it in self.pointers if it.startswith("p")]
-        with self.lazily():
-            chosen = f"{self.r.choice(others)} if {self.condition(1)} else {self.r.choice(others)}"
+        chosen = f"{self.r.choice(others)} if {self.condition(1)} else {self.r.choice(others)}"
         return self.one_of(
             "READ_ONCE(head)",
             f"READ_ONCE({self.node()}.next)",
@@ -618,7 +618,7 @@ def pure_function(m: Maker, number: int) -> str:
     """One that may call those before it."""
     result = m.one_of("bool", "int")
     m.names, m.kinds, m.pointers = ["a", "b"], {}, []
-    with m.waiting(), m.lazily():  # who runs it is none of its arguments
+    with m.waiting():  # who runs it is none of its arguments
         body = m.condition(3) if result == "bool" else m.value(3)
     m.pures.append(Function(f"q{number}", ("int", "int"), result))
     return f"@pure\ndef q{number}(a: int, b: int) -> {result}:\n    return {body}\n"

@@ -15,8 +15,7 @@ import ast
 import builtins
 import linecache
 from collections.abc import Callable, Mapping
-from copy import deepcopy
-from functools import lru_cache, partial
+from functools import partial
 from types import FunctionType
 from typing import Any, get_type_hints
 
@@ -50,12 +49,11 @@ def bounds_of(hint: object) -> Bounds:
     return only.lo, only.hi, None
 
 
-@lru_cache(maxsize=8)
-def definitions(file: str, text: str) -> dict[int, ast.FunctionDef]:
+def definitions(file: str) -> dict[int, ast.FunctionDef]:
     """The functions of a file by their first line, as code objects have it."""
     return {
         min([node.lineno, *(it.lineno for it in node.decorator_list)]): node
-        for node in ast.parse(text).body
+        for node in ast.parse("".join(linecache.getlines(file))).body
         if isinstance(node, ast.FunctionDef)
     }
 
@@ -68,6 +66,7 @@ class Reading:
     ) -> None:
         self.machine = Machine(Layout(namespace))
         self.hooks = hooks or {}
+        self.files: dict[str, dict[int, ast.FunctionDef]] = {}
         self.read: dict[KernelFunction, Callable[..., Any]] = {}
 
     def function(self, marked: KernelFunction) -> Callable[..., Any]:
@@ -82,8 +81,9 @@ class Reading:
         function = marked.function
         assert isinstance(function, FunctionType)
         code = function.__code__
-        text = "".join(linecache.getlines(code.co_filename))
-        tree = deepcopy(definitions(code.co_filename, text)[code.co_firstlineno])
+        if code.co_filename not in self.files:
+            self.files[code.co_filename] = definitions(code.co_filename)
+        tree = self.files[code.co_filename][code.co_firstlineno]
         rewriter = Rewriter(self, function, pure=marked.role == "pure")
         module = ast.Module([rewriter.whole(tree)], [])
         space = {**function.__globals__, **rewriter.space}

@@ -230,6 +230,8 @@ class Machine:
     def compare_exchange(self, place: Place, old: int, new: int) -> int:
         found = self.load(place)
         if found == old:
+            starts_again = place.kind == "refcount" and found == 0 and new > 0
+            require(not starts_again, "use-after-free")
             self.store(place, new)
         return found
 
