@@ -140,7 +140,8 @@ class Expressions:
 
     def null_test(self) -> str:
         p = self.r.choice(self.pointers)
-        return f"({self.one_of(f'{p} == NULL', f'{p} is not None', f'not {p}', f'{p} != NULL')})"
+        tests = (f"{p} == NULL", f"{p} is not None", f"{p} is NULL", f"not {p}", f"{p} != NULL")
+        return f"({self.one_of(*tests)})"
 
     def pure_call(self, result: str) -> str:
         fitting = [it for it in self.pures if it.result == result]
