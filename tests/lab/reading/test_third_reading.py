@@ -1,0 +1,182 @@
+"""The compiler keeps what Python itself reads in a source."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pinlab.lab.language import kernel, lower
+from pinlab.lab.language.blocks import Call, Fork, Jump, Return
+from pinlab.lab.language.builder import Builder
+from pinlab.lab.language.expressions import Expressions
+from pinlab.lab.language.program import Check, Failure
+from pinlab.lab.language.source import LanguageError
+from pinlab.lab.language.values import Value
+from tests.lab.reading import compare, primitives, source, state
+from tests.lab.reading.random_sources import RandomSource, random_source
+from tests.lab.reading.schedules import TooMany
+from tests.lab.wrong_answers.test_dropped import _inline_as_it_was
+
+FAST, CHUNK, CHUNKS = 300, 1_000, 100
+"""Sources: of the fast tests; of one slow test; and how many slow tests."""
+
+NATIVE_EVERY = 40
+"""One source in so many is given to the native explorer too: a new program takes it 50 ms."""
+
+
+def compared(drawn: RandomSource, label: str = "") -> bool:
+    """Compare one source; False if it was refused or is too large. Raises AssertionError."""
+    try:
+        compare.check(drawn, label)
+    except (LanguageError, TooMany):
+        return False
+    return True
+
+
+def drawn_from(seed: int) -> RandomSource:
+    return random_source(Random(seed), 1 + seed % 2)
+
+
+# ---------------------------------------------------------------------------- the comparison
+
+
+def test_the_compiler_keeps_what_python_reads() -> None:
+    count = sum(compared(drawn_from(seed), f"seed {seed}") for seed in range(FAST))
+    assert count >= FAST * 0.98, "too many sources are refused"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
+    first = seed = chunk * 1_000_000
+    count = 0
+    while count < CHUNK:
+        count += compared(drawn_from(seed), f"seed {seed}")
+        if seed % NATIVE_EVERY == 0:
+            compare.check_explorers(drawn_from(seed))
+        seed += 1
+    print(f"seeds {first} .. {seed - 1}: {count} sources compared")
+    assert seed - first <= CHUNK * 1.02, "too many sources are refused"
+
+
+def test_both_explorers_find_the_same() -> None:
+    for seed in range(0, FAST, NATIVE_EVERY):
+        compare.check_explorers(drawn_from(seed))
+
+
+# ------------------------------------------------------------------- what the sources contain
+
+PRIMITIVES = {
+    name
+    for name, it in vars(kernel).items()
+    if inspect.isfunction(it) and "_primitive(" in inspect.getsource(it) and name != "_primitive"
+}
+
+
+def test_the_reading_knows_every_primitive() -> None:
+    known = [primitives.AT_ONCE, primitives.STEPS, primitives.WAITS]
+    known += [primitives.REQUESTS, primitives.TWO_STEPS]
+    assert {name for table in known for name in table} == PRIMITIVES
+
+
+def test_random_sources_have_every_construct() -> None:
+    seen: set[str] = set()
+    for seed in range(FAST):
+        for node in ast.walk(ast.parse(drawn_from(seed).functions)):
+            name = node.func if isinstance(node, ast.Call) else None
+            seen.add(name.id if isinstance(name, ast.Name) else type(node).__name__)
+    assert seen >= PRIMITIVES | {"cast", "bool", "int"} | {it.__name__ for it in CONSTRUCTS}
+
+
+CONSTRUCTS = (
+    *(ast.If, ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.USub, ast.Compare, ast.Pass),
+    *(ast.For, ast.While, ast.Break, ast.Continue, ast.Return, ast.Assert),
+    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Subscript, ast.Attribute),
+    *(ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift),
+    *(ast.BitAnd, ast.BitOr, ast.BitXor, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE),
+    *(ast.Is, ast.IsNot),
+)
+
+
+# ------------------------------------------------------------------------- its independence
+
+ALLOWED = {"pinlab.lab.language.kernel", "pinlab.lab.language.functions"}
+
+
+@pytest.mark.parametrize("module", [source, state, primitives])
+def test_the_reading_shares_the_declarations_with_the_compiler_and_nothing_else(
+    module: object,
+) -> None:
+    file = Path(inspect.getfile(module))  # type: ignore[arg-type]
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    ours = {name for name in imported if name.startswith(("pinlab", "tests"))}
+    here = {it.__name__ for it in (source, state, primitives)}
+    assert ours <= ALLOWED | here
+
+
+# -------------------------------------------------------------------- what it would have found
+
+
+def first_difference(seeds: int) -> str:
+    """What the comparison says of the first source with a difference; "" if there is none."""
+    for seed in range(seeds):
+        try:
+            compared(drawn_from(seed), f"seed {seed}")
+        except AssertionError as different:
+            return str(different)
+    return ""
+
+
+def nothing(*arguments: object) -> None:
+    """In the place of a check."""
+
+
+def end_as_it_was(self: Builder, next_: Jump | Fork | Call | Return) -> None:
+    if self.block.next is None:
+        self.block.next = next_
+
+
+def check_as_it_was(self: Builder, test: Value, kind: str, message: str) -> None:
+    if test.constant is None or not test.constant:
+        self.emit(Check(test.expr, Failure(kind, message)))
+
+
+def with_calls(self: Expressions, node: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+
+
+ROW_1 = (
+    (Expressions, "inline", _inline_as_it_was),
+    (Builder, "must_be_open", nothing),
+    (Builder, "end", end_as_it_was),
+    (lower.Lowerer, "nothing_dropped", nothing),
+    (lower, "check_locals", nothing),
+)
+"""A condition in a @pure function cuts off what follows its call."""
+
+ROW_5 = ((lower, "_unread", lambda name, value: name),)
+"""A local set by the primitive that reads it is set before it is read."""
+
+ROW_6 = ((Expressions, "has_effects", with_calls),)
+"""What a condition without calls need not look at is looked at."""
+
+ROW_7 = ((Builder, "check", check_as_it_was),)
+"""What is amiss in an awaited condition is looked for before the wait."""
+
+
+@pytest.mark.parametrize("damage", [ROW_1, ROW_5, ROW_6, ROW_7], ids=["1", "5", "6", "7"])
+def test_what_was_once_compiled_wrong_is_found(
+    monkeypatch: pytest.MonkeyPatch, damage: tuple[tuple[object, str, object], ...]
+) -> None:
+    for where, name, damaged in damage:
+        monkeypatch.setattr(where, name, damaged)
+    assert "the compiler and Python disagree: seed" in first_difference(4 * FAST)
