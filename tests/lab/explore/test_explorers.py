@@ -237,6 +237,18 @@ def test_progress(explore: Explore) -> None:
     assert found.stuck == {"finish": (Move(0, 0),), "pin": (Move(0, 0),), "dirty": ()}
 
 
+@pytest.mark.parametrize("moves", [65_535, 65_536, 65_537])
+def test_progress_from_a_state_of_many_moves(explore: Explore, moves: int) -> None:
+    """The last choice of all pins; the others lead to where nobody ever does."""
+    nodes = [
+        node(to=Branch(equals(Chosen(), moves - 1), 2, 3), choices=moves),
+        node(Emit("pin", ONE), to=Halt()),
+        node(to=3),
+    ]
+    found = explore(System(program(nodes), actors(1)), None, (AlwaysPossible("pin", "pin"),))
+    assert found.stuck == {"pin": (Move(0, 0),)}
+
+
 def test_a_limit_of_states(explore: Explore) -> None:
     found = explore(filter_lock(3), Limits(max_states=100))
     assert (found.complete, found.stopped) == (False, "more than 100 states")

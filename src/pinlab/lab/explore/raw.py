@@ -49,7 +49,6 @@ def _view(kind: Any) -> Any:
 
 
 u8 = _view(types.uint8)
-u16 = _view(types.uint16)
 u32 = _view(types.uint32)
 u64 = _view(types.uint64)
 i64 = _view(types.int64)

@@ -33,7 +33,7 @@ from pinlab.lab.explore.assembly import (
     FAILED,
     VIOLATED,
 )
-from pinlab.lab.explore.raw import call_node, i64, njit, prefetch, u8, u16, u32, u64
+from pinlab.lab.explore.raw import call_node, i64, njit, prefetch, u8, u32, u64
 from pinlab.lab.explore.squeeze import (
     FROM_SHIFT,
     FROM_WORD,
@@ -331,7 +331,7 @@ def enter(m: Model, work: Work, store: Store, n: int) -> None:
         if m.goals:
             u32(store.edges)[counters[EDGES]] = np.uint32(state)
             counters[EDGES] += 1
-            u16(store.degrees)[I(u32(work.parents)[k])] += np.uint16(1)
+            u32(store.degrees)[I(u32(work.parents)[k])] += np.uint32(1)
 
 
 @njit
@@ -401,7 +401,7 @@ def spread_goals(store: Store, states: int, edges: int) -> None:
         e = edges
         for s in range(states - 1, -1, -1):
             goals = reach[s]
-            for _ in range(u16(store.degrees)[s]):
+            for _ in range(u32(store.degrees)[s]):
                 e -= 1
                 goals = np.uint32(goals | reach[I(u32(store.edges)[e])])
             if goals != reach[s]:

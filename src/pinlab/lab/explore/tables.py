@@ -82,5 +82,5 @@ class Store(NamedTuple):
     table: int  # uint32[size]: 0, or bits of the hash above 1 + number of the state
     edge_capacity: int
     edges: int  # uint32[edge_capacity]: successors, state by state
-    degrees: int  # uint16[capacity]: how many
+    degrees: int  # uint32[capacity]: how many
     goals: int  # uint32[capacity]: goals fulfilled by a move from here
