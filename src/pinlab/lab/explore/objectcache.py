@@ -1,8 +1,9 @@
 """Files that only save time: made code, kept under the user's cache folder.
 
 Every entry can be deleted at any moment. It is written to a temporary file and renamed, so
-that a reader never sees half of it, and carries its own checksum, so that a damaged one is
-ignored: LLVM would crash on it.
+that a reader never sees half of it, and carries a checksum of its name and content, so that
+one that is damaged, or another program's, is ignored: LLVM would crash on the one, and the
+other would give a wrong verdict.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def load(name: str) -> bytes | None:
     except OSError:
         return None
     checksum, content = data[:32], data[32:]
-    return content if hashlib.sha256(content).digest() == checksum else None
+    return content if _checksum(name, content) == checksum else None
 
 
 def store(name: str, content: bytes) -> None:
@@ -52,7 +53,7 @@ def store(name: str, content: bytes) -> None:
         return
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
+            file.write(_checksum(name, content) + content)
         os.replace(temporary, folder / (name + SUFFIX))
     except OSError:
         Path(temporary).unlink(missing_ok=True)
@@ -61,3 +62,7 @@ def store(name: str, content: bytes) -> None:
 def holds(name: str) -> bool:
     """Whether there is an entry called `name`, whole or not."""
     return (cache_folder() / (name + SUFFIX)).exists()
+
+
+def _checksum(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
