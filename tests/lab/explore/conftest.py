@@ -11,7 +11,7 @@ from pinlab.lab.explore import native, objectcache
 @pytest.fixture(autouse=True, scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An object cache of its own for each module, so that tests leave nothing behind."""
-    assert native  # numba has its folder, which tests share, before it changes
+    assert native  # the search has its folder, which tests share, before it changes
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objectcache, "cache_folder", lambda: folder)
