@@ -12,7 +12,21 @@ from dataclasses import dataclass
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
 from pinlab.lab.explore.transition import Failed, Listener, Transition
-from pinlab.lab.language.program import HALTED, IN_IRQ, PC, Expr, Failure, System
+from pinlab.lab.language.program import (
+    HALTED,
+    IN_IRQ,
+    PC,
+    Check,
+    Expr,
+    Failure,
+    If,
+    Node,
+    SetLocal,
+    SetShared,
+    Shared,
+    System,
+    subexpressions,
+)
 
 __all__ = ["Interpreter", "State", "Step"]
 
@@ -125,6 +139,19 @@ class Interpreter:
             failure = failed.failure
         return Step(reached, failure, tuple(run.violated), tuple(run.events), tuple(run.nodes))
 
+    def read(self, state: State, move: Move) -> dict[tuple[int, int], int]:
+        """What the step of `move` looks at: the value of each (variable, element), in order."""
+        transition = self._transition(state, move)
+        found: dict[tuple[int, int], int] = {}
+        for outer in _looks_at(self.program.nodes[self.pc(state, move.actor)]):
+            for inner in subexpressions(outer):
+                if isinstance(inner, Shared):
+                    try:
+                        found[inner.var, transition.value(inner.index)] = transition.value(inner)
+                    except Failed:  # evaluated for the side of an `or` that does not count
+                        continue
+        return found
+
     def _transition(self, state: Sequence[int], move: Move) -> Transition:
         return Transition(self.places, self.listening, list(state), move)
 
@@ -146,3 +173,20 @@ class Interpreter:
             step = self.step(state, move)
             state = step.state or state
         return state, step
+
+
+def _looks_at(node: Node) -> list[Expr]:
+    """The expressions by which a primitive reads: its guard and its first operation.
+
+    What comes behind the first is computed from it. A check that holds is of no interest, and one
+    that fails has a message.
+    """
+    found = [] if node.guard is None else [node.guard]
+    match next((op for op in node.ops if not isinstance(op, Check)), None):
+        case SetLocal(_, value) | SetShared(_, _, value):
+            found.append(value)
+        case If(test, _, _):
+            found.append(test)
+        case _:
+            pass
+    return found
