@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pinlab.lab.explore import native, objectcache
+from pinlab.lab.explore import native, objectcache, reference
+from pinlab.lab.explore.result import Exploration
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -16,3 +17,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objectcache, "cache_folder", lambda: folder)
         yield folder
+
+
+@pytest.fixture(params=[reference.explore, native.explore], ids=["interpreter", "native"])
+def explore(request: pytest.FixtureRequest) -> Callable[..., Exploration]:
+    """Each explorer in turn."""
+    function: Callable[..., Exploration] = request.param
+    return function

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
+from pinlab.lab.explore.result import Exploration
 from pinlab.lab.language.program import (
     Actor,
     Binary,
@@ -31,6 +32,8 @@ from pinlab.lab.language.program import (
     Var,
 )
 from pinlab.objectives.automaton import Automaton
+
+Explore = Callable[..., Exploration]
 
 ZERO, ONE = Const(0), Const(1)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pinlab.lab.explore import choose, native, reference
+from pinlab.lab.explore import choose, native
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
-    Exploration,
     Limits,
     Move,
     Progress,
@@ -41,15 +39,7 @@ from pinlab.lab.language.program import (
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 
-from .programs import ONE, OWN, ZERO, actors, add, equals, filter_lock, node, program
-
-Explore = Callable[..., Exploration]
-
-
-@pytest.fixture(params=[reference.explore, native.explore], ids=["interpreter", "native"])
-def explore(request: pytest.FixtureRequest) -> Explore:
-    function: Explore = request.param
-    return function
+from .programs import ONE, OWN, ZERO, Explore, actors, add, equals, filter_lock, node, program
 
 
 def lock(number: int) -> SetShared:
@@ -137,11 +127,6 @@ def test_a_guard_that_fails_is_a_move_that_fails(explore: Explore) -> None:
     assert found.hits == {"failure:null": (Move(0),)}
     assert found.messages == {"failure:null": "a[5] does not exist"}
     assert found.covered == {1}
-
-
-def test_livelock(explore: Explore) -> None:
-    nodes = [node(to=2), node(to=2, visible=False)]
-    assert explore(System(program(nodes), actors(1))).hits == {"failure:livelock": (Move(0),)}
 
 
 @pytest.mark.parametrize("index", [4, -1])

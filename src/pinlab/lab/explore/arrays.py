@@ -11,7 +11,7 @@ from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import Layout, layout
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
-from pinlab.lab.explore.transition import LOCAL_STEPS
+from pinlab.lab.explore.transition import LOOK_AGAIN
 from pinlab.lab.language.program import PC, Program
 
 Tables = tuple[npt.NDArray[np.generic], ...]
@@ -57,7 +57,7 @@ def model(
         goal_of_finish=_bits([p.event is None for p in progress]),
         livelock=code.assembly.kinds.index("livelock"),
         deadlock=code.assembly.kinds.index("deadlock"),
-        local_steps=LOCAL_STEPS,
+        look_again=LOOK_AGAIN,
     )
     owners = (goal_of_event, actors, visible, choices, keep, code.nodes)
     return made, (*owners, stored.runs, stored.constant)

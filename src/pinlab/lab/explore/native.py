@@ -122,6 +122,7 @@ class _Search:
         self.batch = (
             first,
             np.zeros(len(first), np.uint64),
+            np.zeros(len(first) + 1, np.uint64),
             np.zeros((self.room, stored.words), np.uint64),
             np.zeros(self.room, np.uint64),
             np.zeros(self.room, np.uint32),

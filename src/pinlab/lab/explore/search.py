@@ -169,6 +169,16 @@ def may_run(m: Model, state: int, actor: int, pc: int, cpus: int, handlers: int)
 
 
 @njit
+def closed(m: Model, work: Work, state: int, pc: int, nodes: int) -> bool:
+    """As Circle.closed; `nodes` have been run."""
+    if nodes & (nodes - 1) == 0:
+        copy(work.kept, state, m.wide)
+        u64(work.kept)[m.wide] = U(pc)
+        return False
+    return u64(work.kept)[m.wide] == U(pc) and equal(work.kept, state, m.wide)
+
+
+@njit
 def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) -> int:
     """Run a move of `actor`, who stands at `pc`, on the state at address `state`, in place.
 
@@ -182,7 +192,8 @@ def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) 
     context[CHOICE] = choice
     context[VIOLATED] = 0
     context[EVENTS] = 0
-    for _ in range(m.local_steps):
+    nodes = 0
+    while True:
         after: int = call_node(i64(m.nodes)[pc], state, frame, work.context)
         if after == DISABLED:
             return DISABLED
@@ -195,7 +206,9 @@ def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) 
                 u64(frame)[i] &= u64(m.keep)[pc * m.frame_words + i]
             u64(frame)[m.pc_word] |= U(pc) << U(m.pc_shift)
             return 0
-    return LIVELOCK
+        nodes += 1
+        if nodes >= m.look_again and closed(m, work, state, pc, nodes):
+            return LIVELOCK
 
 
 @njit

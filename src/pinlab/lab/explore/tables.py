@@ -53,7 +53,7 @@ class Model(NamedTuple):
     goal_of_finish: int  # the goals that all actors finishing fulfils
     livelock: int  # kind of failure
     deadlock: int
-    local_steps: int
+    look_again: int  # see transition.py
 
 
 class Work(NamedTuple):
@@ -63,6 +63,7 @@ class Work(NamedTuple):
     moves: int  # the most that one state can have
     before: int  # uint64[wide], the state being expanded
     state: int  # uint64[wide], a successor in the making
+    kept: int  # uint64[wide + 1], the same some nodes before, and the node
     states: int  # uint64[room, words], the successors
     hashes: int  # uint64[room]
     parents: int  # uint32[room]
