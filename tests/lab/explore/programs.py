@@ -7,6 +7,7 @@ from functools import reduce
 
 from pinlab.lab.explore.result import Exploration
 from pinlab.lab.language.program import (
+    RUNS,
     Actor,
     Binary,
     Branch,
@@ -70,7 +71,7 @@ def program(
     Variable 0 is that of interrupts; those of the automata come last. Slots from `OWN` on.
     """
     own = (Slot("pc", 0, len(nodes)), Slot("preempt", 0, 3), Slot("locks", 0, 3))
-    everything = (*own, Slot("in_irq", 0, 1), *slots)
+    everything = (*own, Slot("in_irq", 0, RUNS), *slots)
     bits, offset = [], 0
     for slot in everything:
         width = (slot.hi - slot.lo).bit_length()

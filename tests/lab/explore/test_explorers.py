@@ -165,6 +165,25 @@ def test_an_interrupted_task_waits(explore: Explore) -> None:
     assert found.transitions < own.transitions
 
 
+@pytest.mark.parametrize("off", [0, 1])
+def test_a_handler_may_come_back_to_where_it_began(explore: Explore, off: int) -> None:
+    """It takes its first step twice, also with interrupts `off`, then another: four places of its
+    own, times two of the task, which moves only before the first and behind the last."""
+    count = Shared(1, ZERO)
+    nodes = [
+        node(to=Halt()),
+        node(
+            SetShared(1, ZERO, add(count, 1)),
+            SetShared(0, Cpu(), Const(off)),
+            to=Branch(equals(count, 2), 3, 2),
+        ),
+        node(SetShared(0, Cpu(), ZERO), to=Halt()),
+    ]
+    made = program(nodes, shared=[Var("n", 0, 2)], entries={"f": Entry(1, ()), "irq": Entry(2, ())})
+    found = explore(System(made, (Actor("task", "f"), Actor("irq", "irq", irq_of=0))))
+    assert (found.states, found.transitions) == (8, 8)
+
+
 WATCHER = Automaton(
     "twice",
     "no page is pinned twice",

@@ -16,6 +16,8 @@ from pinlab.lab.language.program import (
     HALTED,
     IN_IRQ,
     PC,
+    RUNS,
+    WAITS,
     Check,
     Expr,
     Failure,
@@ -58,7 +60,6 @@ class Interpreter:
         }
         self.listeners: dict[str, tuple[Listener, ...]] = {}
         self.first = self._first()
-        self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
 
     def initial(self) -> State:
         """The state before the first move: every actor stands before its first visible node."""
@@ -74,7 +75,7 @@ class Interpreter:
             frame = {slot: self.program.slots[slot].lo for slot in slots}
             frame[PC] = entry.pc
             if actor.irq_of is not None:
-                frame[IN_IRQ] = 1
+                frame[IN_IRQ] = WAITS
             frame |= zip(entry.parameters, actor.arguments, strict=True)
             values += frame.values()
         for i in range(len(self.system.actors)):
@@ -102,16 +103,20 @@ class Interpreter:
         """Whether interrupts let `actor` take a step: see `Actor.irq_of`."""
         if self.pc(state, actor) == HALTED:
             return False
-        for i, other in enumerate(self.system.actors):
-            running = self.pc(state, i) not in (HALTED, self.start[i])
-            same_cpu = i != actor and self.system.cpu(i) == self.system.cpu(actor)
-            if other.irq_of is not None and running and same_cpu:
+        if self._interrupts(state, actor):
+            return True
+        cpu = self.system.cpu(actor)
+        for i in range(len(self.system.actors)):
+            if self._interrupts(state, i) and self.system.cpu(i) == cpu:
                 return False
-        me = self.system.actors[actor]
-        if me.irq_of is not None and self.pc(state, actor) == self.start[actor]:
-            irqs_off = self.places.vars[self.program.irqs_off] + self.system.cpu(actor)
-            return state[irqs_off] == 0
-        return True
+        if self.system.actors[actor].irq_of is None:
+            return True
+        return state[self.places.vars[self.program.irqs_off] + cpu] == 0
+
+    def _interrupts(self, state: Sequence[int], actor: int) -> bool:
+        """Whether `actor` is a handler that runs."""
+        handler = self.system.actors[actor].irq_of is not None
+        return handler and state[self.places.slots[actor][IN_IRQ]] == RUNS
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every enabled move, by actor, then by choice."""
@@ -131,9 +136,12 @@ class Interpreter:
     def step(self, state: State, move: Move) -> Step:
         """Execute `move`, which must be enabled in `state`."""
         run = self._transition(state, move)
+        handler = self.system.actors[move.actor].irq_of is not None
         reached, failure = None, None
         try:
             run.run()
+            if handler and run.values[run.slots[PC]] != HALTED:
+                run.values[run.slots[IN_IRQ]] = RUNS
             reached = tuple(run.values)
         except Failed as failed:
             failure = failed.failure

@@ -48,7 +48,6 @@ from pinlab.lab.explore.tables import (
     AUTOMATA,
     BROKE,
     EDGES,
-    ENTRY,
     EVERY_GOAL,
     FINISHED,
     FRAME,
@@ -56,13 +55,13 @@ from pinlab.lab.explore.tables import (
     IRQS_MASK,
     IRQS_ON,
     IRQS_WORD,
-    IS_IRQ,
     LEVEL,
     LEVEL_END,
     LIVELOCK,
     MUST_FINISH,
     NEXT,
     ON_CPU,
+    RUNNING,
     STATES,
     TOO_MANY,
     TRANSITIONS,
@@ -146,9 +145,8 @@ def interrupted(m: Model, state: int) -> tuple[int, int]:
     if m.irqs != 0:
         for actor in range(m.actors):
             if (m.irqs >> actor) & 1:
-                pc = counter_of(m, state, actor)
                 row = i64(m.actor + 8 * ACTOR_COLUMNS * actor)
-                if pc != 0 and pc != row[ENTRY]:
+                if u64(state)[row[FRAME] + m.irq_word] & U(row[RUNNING]) != 0:
                     cpus |= 1 << row[ON_CPU]
                     handlers |= 1 << actor
     return cpus, handlers
@@ -159,10 +157,12 @@ def may_run(m: Model, state: int, actor: int, pc: int, cpus: int, handlers: int)
     """As Interpreter.may_run; `cpus` and `handlers` from `interrupted`."""
     if pc == 0:
         return False
+    if (handlers >> actor) & 1:
+        return True
     row = i64(m.actor + 8 * ACTOR_COLUMNS * actor)
-    if (cpus >> row[ON_CPU]) & 1 and not (handlers >> actor) & 1:
+    if (cpus >> row[ON_CPU]) & 1:
         return False
-    if row[IS_IRQ] and pc == row[ENTRY]:
+    if row[RUNNING]:
         on: bool = I(u64(state)[row[IRQS_WORD]]) & row[IRQS_MASK] == row[IRQS_ON]
         return on
     return True
@@ -205,6 +205,8 @@ def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) 
             for i in range(m.frame_words):
                 u64(frame)[i] &= u64(m.keep)[pc * m.frame_words + i]
             u64(frame)[m.pc_word] |= U(pc) << U(m.pc_shift)
+            if pc != 0:
+                u64(frame)[m.irq_word] |= U(row[RUNNING])
             return 0
         nodes += 1
         if nodes >= m.look_again and closed(m, work, state, pc, nodes):
