@@ -71,6 +71,7 @@ STEPS = (
         "answer(page, mapped != atomic_read(page._mapcount))",
         (),
         (("answer_unpinned", 1),),
+        (("Page[1]._mapcount", "2"),),
     ),
 )
 

@@ -78,6 +78,7 @@ def test_chart_has_a_column_for_each_actor() -> None:
     zap = next(line for line in text.splitlines() if "zap_pte_range" in line)
     assert zap.index("zap_pte_range") == at["zap"]
     assert "Page[1]._mapcount: 1 -> 2" in text
+    assert "reads Page[1]._mapcount = 2" in text
     assert "* answer_unpinned, page 1" in text
 
 
@@ -99,6 +100,7 @@ def test_mail() -> None:
     assert text.startswith(MAIL)
     assert "\n  2    atomic_inc(page._mapcount)\n" in text
     assert "\n  5  |         answer(page," in text
+    assert "reads Page[1]._mapcount = 2\n" in text
     assert "* answer_unpinned, page 1" in text
     assert "\\u201ccleared\\u201d" in text
 
@@ -112,8 +114,9 @@ def test_mail_is_72_columns_of_ascii(
 ) -> None:
     columns = tuple(f"actor {i}" for i in range(actors))
     changes = tuple((name, value, value) for name, value in names)
+    reads = tuple(names)
     steps = tuple(
-        TraceStep(i + 1, actor, function, "file.py", 1, source, changes, (("pin", 1),))
+        TraceStep(i + 1, actor, function, "file.py", 1, source, changes, (("pin", 1),), reads)
         for i, actor in enumerate(columns)
     )
     trace = Trace("d", "s", "O1", source, columns, steps, message=source)
@@ -152,6 +155,7 @@ SHAPES: list[type[Any]] = [
     schema.LineJson,
     schema.CheckJson,
     schema.ChangeJson,
+    schema.ReadJson,
     schema.EventJson,
     schema.StepJson,
     schema.MoveJson,

@@ -43,7 +43,7 @@ def explain(
     engine: options.EngineOption = options.Engine.auto,
     json: options.JsonOption = False,
 ) -> int:
-    """Show the shortest counterexample step by step: who executed which line, what it changed."""
+    """Show the shortest counterexample step by step: who read and changed what on which line."""
     limits = options.limits(max_states, timeout, memory)
     name = options.known_objective(objective)
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None

@@ -78,10 +78,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One step of a counterexample: who executed which line, and what it changed.
+    """One step of a counterexample: who executed which line, what it read, what it changed.
 
     `changes` are (name, old, new) of shared variables, `events` (event, page) with pages
-    counted from 1.
+    counted from 1, `reads` (name, value) of shared variables that the step looked at and left as
+    they were.
     """
 
     number: int
@@ -92,6 +93,7 @@ class TraceStep:
     source: str
     changes: tuple[tuple[str, str, str], ...] = ()
     events: tuple[tuple[str, int], ...] = ()
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

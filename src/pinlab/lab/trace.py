@@ -1,4 +1,4 @@
-"""A counterexample, replayed: who executed which line, and what it changed."""
+"""A counterexample, replayed: who executed which line, what it read and what it changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab.explore.interpreter import Interpreter, State, Step
-from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.explore.result import AlwaysPossible, Move
 from pinlab.lab.explore.result import Path as Moves
 from pinlab.lab.language.primitives import WRITER
 from pinlab.lab.language.program import Node, Program, System, Var
@@ -45,7 +45,7 @@ def replay(
                 f"design has changed; run `pinlab explain {design} {objective}` for a new one"
             )
         last = run.step(state, move)
-        steps.append(_step(run, state, last, number, it.actors[move.actor].name))
+        steps.append(_step(run, state, move, last, number))
         if last.state is None:
             break
         state = last.state
@@ -63,25 +63,37 @@ def replay(
     )
 
 
-def _step(run: Interpreter, before: State, step: Step, number: int, actor: str) -> TraceStep:
+def _step(run: Interpreter, before: State, move: Move, step: Step, number: int) -> TraceStep:
     nodes = [run.program.nodes[pc] for pc in step.nodes]
     shown = _primitive(nodes)
     changes = _changes(run, before, step.state) if step.state is not None else ()
     return TraceStep(
         number=number,
-        actor=actor,
+        actor=run.system.actors[move.actor].name,
         function=shown.function,
         file=short(shown.file),
         line=shown.line,
         source=linecache.getline(shown.file, shown.line).strip(),
         changes=changes,
         events=step.events,
+        reads=_reads(run, before, move, {name for name, _, _ in changes}),
     )
 
 
 def _primitive(nodes: list[Node]) -> Node:
     """The node that a reader should see: the one with the primitive."""
     return next((node for node in nodes if node.visible), nodes[0])
+
+
+def _reads(
+    run: Interpreter, before: State, move: Move, changed: set[str]
+) -> tuple[tuple[str, str], ...]:
+    """What the step read; what it changed as well is seen there."""
+    found = [
+        (element(run.program, var, i), _shown(run.system, run.program.vars[var], value))
+        for (var, i), value in run.read(before, move).items()
+    ]
+    return tuple((name, value) for name, value in found if name not in changed)
 
 
 def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, str, str], ...]:

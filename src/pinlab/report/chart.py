@@ -57,6 +57,8 @@ def _cell(step: TraceStep, entered: bool) -> Text:
     if entered:
         text.append(f"{step.function}  {_where(step)}\n", style="cyan")
     text.append(step.source.strip())
+    for read in _reads(step):
+        text.append(f"\n  {read}", style="green")
     for change in _changes(step):
         text.append(f"\n  {change}", style="yellow")
     for event in _events(step):
@@ -81,10 +83,8 @@ def mail(trace: Trace) -> str:
         if entered:
             text += _wrap(f"{step.function}()  {_where(step)}", start)
         text += _wrap(step.source.strip(), start + 2)
-        for change in _changes(step):
-            text += _wrap(change, start + 4, hang=2)
-        for event in _events(step):
-            text += _wrap(event, start + 4, hang=2)
+        for line in (*_reads(step), *_changes(step), *_events(step)):
+            text += _wrap(line, start + 4, hang=2)
         for i, line in enumerate(text):
             lanes = _lanes(number if i == 0 else " " * _NUMBER, lane, stride)
             lines.append(lanes + line[start:])
@@ -128,6 +128,10 @@ def _steps(trace: Trace) -> Iterator[tuple[TraceStep, bool]]:
 
 def _where(step: TraceStep) -> str:
     return f"{step.file.rpartition('/')[2]}:{step.line}"
+
+
+def _reads(step: TraceStep) -> list[str]:
+    return [f"reads {name} = {value}" for name, value in step.reads]
 
 
 def _changes(step: TraceStep) -> list[str]:

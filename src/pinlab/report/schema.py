@@ -75,6 +75,13 @@ class ChangeJson(TypedDict):
     new: str
 
 
+class ReadJson(TypedDict):
+    """A shared variable that a step read and did not change."""
+
+    name: str
+    value: str
+
+
 class EventJson(TypedDict):
     """An event of a page (pages count from 1)."""
 
@@ -93,6 +100,7 @@ class StepJson(TypedDict):
     source: str
     changes: list[ChangeJson]
     events: list[EventJson]
+    reads: list[ReadJson]
 
 
 class MoveJson(TypedDict):
@@ -178,6 +186,7 @@ def explain(trace: Trace) -> ExplainJson:
                 "source": step.source,
                 "changes": [{"name": n, "old": old, "new": new} for n, old, new in step.changes],
                 "events": [{"event": event, "page": page} for event, page in step.events],
+                "reads": [{"name": name, "value": value} for name, value in step.reads],
             }
             for step in trace.steps
         ],

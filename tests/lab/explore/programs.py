@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
+from pinlab.lab.explore.result import Exploration
 from pinlab.lab.language.program import (
+    RUNS,
     Actor,
     Binary,
     Branch,
@@ -31,6 +33,8 @@ from pinlab.lab.language.program import (
     Var,
 )
 from pinlab.objectives.automaton import Automaton
+
+Explore = Callable[..., Exploration]
 
 ZERO, ONE = Const(0), Const(1)
 
@@ -67,7 +71,7 @@ def program(
     Variable 0 is that of interrupts; those of the automata come last. Slots from `OWN` on.
     """
     own = (Slot("pc", 0, len(nodes)), Slot("preempt", 0, 3), Slot("locks", 0, 3))
-    everything = (*own, Slot("in_irq", 0, 1), *slots)
+    everything = (*own, Slot("in_irq", 0, RUNS), *slots)
     bits, offset = [], 0
     for slot in everything:
         width = (slot.hi - slot.lo).bit_length()

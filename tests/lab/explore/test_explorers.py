@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pinlab.lab.explore import choose, native, reference
+from pinlab.lab.explore import choose, native
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
-    Exploration,
     Limits,
     Move,
     Progress,
@@ -41,15 +39,7 @@ from pinlab.lab.language.program import (
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 
-from .programs import ONE, OWN, ZERO, actors, add, equals, filter_lock, node, program
-
-Explore = Callable[..., Exploration]
-
-
-@pytest.fixture(params=[reference.explore, native.explore], ids=["interpreter", "native"])
-def explore(request: pytest.FixtureRequest) -> Explore:
-    function: Explore = request.param
-    return function
+from .programs import ONE, OWN, ZERO, Explore, actors, add, equals, filter_lock, node, program
 
 
 def lock(number: int) -> SetShared:
@@ -139,11 +129,6 @@ def test_a_guard_that_fails_is_a_move_that_fails(explore: Explore) -> None:
     assert found.covered == {1}
 
 
-def test_livelock(explore: Explore) -> None:
-    nodes = [node(to=2), node(to=2, visible=False)]
-    assert explore(System(program(nodes), actors(1))).hits == {"failure:livelock": (Move(0),)}
-
-
 @pytest.mark.parametrize("index", [4, -1])
 def test_a_broken_promise_is_an_error_not_a_verdict(explore: Explore, index: int) -> None:
     table = Lookup((0, 1, 2), add(Shared(1, ZERO), index))
@@ -178,6 +163,25 @@ def test_an_interrupted_task_waits(explore: Explore) -> None:
     own = explore(replace(it, actors=(it.actors[0], Actor("task", "irq"))))
     assert found.states == own.states
     assert found.transitions < own.transitions
+
+
+@pytest.mark.parametrize("off", [0, 1])
+def test_a_handler_may_come_back_to_where_it_began(explore: Explore, off: int) -> None:
+    """It takes its first step twice, also with interrupts `off`, then another: four places of its
+    own, times two of the task, which moves only before the first and behind the last."""
+    count = Shared(1, ZERO)
+    nodes = [
+        node(to=Halt()),
+        node(
+            SetShared(1, ZERO, add(count, 1)),
+            SetShared(0, Cpu(), Const(off)),
+            to=Branch(equals(count, 2), 3, 2),
+        ),
+        node(SetShared(0, Cpu(), ZERO), to=Halt()),
+    ]
+    made = program(nodes, shared=[Var("n", 0, 2)], entries={"f": Entry(1, ()), "irq": Entry(2, ())})
+    found = explore(System(made, (Actor("task", "f"), Actor("irq", "irq", irq_of=0))))
+    assert (found.states, found.transitions) == (8, 8)
 
 
 WATCHER = Automaton(
@@ -235,6 +239,18 @@ def test_progress(explore: Explore) -> None:
     found = explore(System(program(nodes), actors(1)), None, goals)
     assert found.hits == {}
     assert found.stuck == {"finish": (Move(0, 0),), "pin": (Move(0, 0),), "dirty": ()}
+
+
+@pytest.mark.parametrize("moves", [65_535, 65_536, 65_537])
+def test_progress_from_a_state_of_many_moves(explore: Explore, moves: int) -> None:
+    """The last choice of all pins; the others lead to where nobody ever does."""
+    nodes = [
+        node(to=Branch(equals(Chosen(), moves - 1), 2, 3), choices=moves),
+        node(Emit("pin", ONE), to=Halt()),
+        node(to=3),
+    ]
+    found = explore(System(program(nodes), actors(1)), None, (AlwaysPossible("pin", "pin"),))
+    assert found.stuck == {"pin": (Move(0, 0),)}
 
 
 def test_a_limit_of_states(explore: Explore) -> None:

@@ -42,6 +42,19 @@ def test_a_damaged_entry_is_ignored_and_replaced(cache: Path, damage: bytes | No
     assert objectcache.load(entry.stem) is not None
 
 
+def test_an_entry_of_another_program_is_ignored_and_replaced(cache: Path) -> None:
+    """Whole, but not what its name says."""
+    explore()
+    (entry,) = entries(cache)
+    assert native.explore(filter_lock(2)).states == 34
+    (other,) = set(entries(cache)) - {entry}
+    entry.write_bytes(other.read_bytes())
+    other.unlink()
+    assert objectcache.load(entry.stem) is None
+    assert explore() == COUNTS
+    assert objectcache.load(entry.stem) is not None
+
+
 def test_safe_to_delete(cache: Path) -> None:
     explore()
     for entry in entries(cache):

@@ -268,6 +268,23 @@ def test_an_interrupt_that_takes_a_lock_its_cpu_holds_deadlocks() -> None:
 
 
 @kernel
+def is_interrupted() -> None:
+    k.schedule()
+    assert READ_ONCE(n) != 1
+
+
+@kernel
+def irq_counts_to_two() -> None:
+    for _ in range(2):
+        atomic_inc(n)
+
+
+def test_an_interrupt_that_begins_with_a_loop_ends_before_its_cpu_goes_on() -> None:
+    assert failures(system(is_interrupted, irq_counts_to_two, irq_of={1: 0})) == set()
+    assert failures(system(is_interrupted, irq_counts_to_two)) == {"bug"}
+
+
+@kernel
 def ipi() -> None:
     spin_until(irqs_enabled(1))
     WRITE_ONCE(seen, READ_ONCE(n))

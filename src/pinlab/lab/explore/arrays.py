@@ -11,8 +11,8 @@ from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import Layout, layout
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
-from pinlab.lab.explore.transition import LOCAL_STEPS
-from pinlab.lab.language.program import PC, Program
+from pinlab.lab.explore.transition import LOOK_AGAIN
+from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program
 
 Tables = tuple[npt.NDArray[np.generic], ...]
 
@@ -51,13 +51,14 @@ def model(
         pc_word=pc.word,
         pc_shift=pc.shift,
         pc_mask=pc.mask,
+        irq_word=place.slots[IN_IRQ].word,
         irqs=_bits([actor.irq_of is not None for actor in system.actors]),
         goals=int(bool(progress)),
         goal_of_event=goal_of_event.ctypes.data,
         goal_of_finish=_bits([p.event is None for p in progress]),
         livelock=code.assembly.kinds.index("livelock"),
         deadlock=code.assembly.kinds.index("deadlock"),
-        local_steps=LOCAL_STEPS,
+        look_again=LOOK_AGAIN,
     )
     owners = (goal_of_event, actors, visible, choices, keep, code.nodes)
     return made, (*owners, stored.runs, stored.constant)
@@ -71,14 +72,13 @@ def _actors(run: Interpreter, place: Layout) -> npt.NDArray[np.int64]:
     for a, (row, actor) in enumerate(zip(rows, system.actors, strict=True)):
         row[tables.FRAME] = place.frame(a)
         row[tables.ON_CPU] = system.cpu(a)
-        row[tables.ENTRY] = run.start[a]
         if actor.irq_of is None:
             row[tables.MUST_FINISH] = not actor.daemon
             continue
         if not irqs.lo <= 0 <= irqs.hi:
             raise ValueError("the variable that says whether interrupts are off is never 0")
         word, shift = irqs.at(system.cpu(a))
-        row[tables.IS_IRQ] = True
+        row[tables.RUNNING] = RUNS << place.slots[IN_IRQ].shift
         row[tables.IRQS_WORD] = word
         row[tables.IRQS_MASK] = irqs.mask << shift
         row[tables.IRQS_ON] = -irqs.lo << shift
@@ -91,11 +91,14 @@ def _bits(flags: list[bool]) -> int:
 
 @per_program
 def _kept_bits(program: Program) -> npt.NDArray[np.uint64]:
-    """Per node, the bits of a frame that survive before it: those of its live slots."""
+    """Per node, the bits of a frame that survive before it: those of its live slots.
+
+    A move writes anew where the actor stands and that a handler runs.
+    """
     place = layout(program)
     kept = np.zeros((len(program.nodes), place.frame_words), np.uint64)
     for node in program.nodes[1:]:
-        for slot in node.live - {PC}:
+        for slot in node.live - {PC, IN_IRQ}:
             field = place.slots[slot]
             if field.width:
                 kept[node.pc, field.word] |= np.uint64(field.mask << field.shift)

@@ -13,7 +13,23 @@ from pinlab.errors import UsageError
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
 from pinlab.lab.explore.transition import Failed, Listener, Transition
-from pinlab.lab.language.program import HALTED, IN_IRQ, PC, Expr, Failure, System
+from pinlab.lab.language.program import (
+    HALTED,
+    IN_IRQ,
+    PC,
+    RUNS,
+    WAITS,
+    Check,
+    Expr,
+    Failure,
+    If,
+    Node,
+    SetLocal,
+    SetShared,
+    Shared,
+    System,
+    subexpressions,
+)
 
 __all__ = ["Interpreter", "State", "Step"]
 
@@ -45,7 +61,6 @@ class Interpreter:
         }
         self.listeners: dict[str, tuple[Listener, ...]] = {}
         self.first = self._first()
-        self.start = tuple(self.pc(self.first, i) for i in range(len(system.actors)))
 
     def initial(self) -> State:
         """The state before the first move: every actor stands before its first visible node."""
@@ -61,7 +76,7 @@ class Interpreter:
             frame = {slot: self.program.slots[slot].lo for slot in slots}
             frame[PC] = entry.pc
             if actor.irq_of is not None:
-                frame[IN_IRQ] = 1
+                frame[IN_IRQ] = WAITS
             frame |= zip(entry.parameters, actor.arguments, strict=True)
             values += frame.values()
         for i in range(len(self.system.actors)):
@@ -99,16 +114,20 @@ class Interpreter:
         """Whether interrupts let `actor` take a step: see `Actor.irq_of`."""
         if self.pc(state, actor) == HALTED:
             return False
-        for i, other in enumerate(self.system.actors):
-            running = self.pc(state, i) not in (HALTED, self.start[i])
-            same_cpu = i != actor and self.system.cpu(i) == self.system.cpu(actor)
-            if other.irq_of is not None and running and same_cpu:
+        if self._interrupts(state, actor):
+            return True
+        cpu = self.system.cpu(actor)
+        for i in range(len(self.system.actors)):
+            if self._interrupts(state, i) and self.system.cpu(i) == cpu:
                 return False
-        me = self.system.actors[actor]
-        if me.irq_of is not None and self.pc(state, actor) == self.start[actor]:
-            irqs_off = self.places.vars[self.program.irqs_off] + self.system.cpu(actor)
-            return state[irqs_off] == 0
-        return True
+        if self.system.actors[actor].irq_of is None:
+            return True
+        return state[self.places.vars[self.program.irqs_off] + cpu] == 0
+
+    def _interrupts(self, state: Sequence[int], actor: int) -> bool:
+        """Whether `actor` is a handler that runs."""
+        handler = self.system.actors[actor].irq_of is not None
+        return handler and state[self.places.slots[actor][IN_IRQ]] == RUNS
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every enabled move, by actor, then by choice."""
@@ -128,13 +147,29 @@ class Interpreter:
     def step(self, state: State, move: Move) -> Step:
         """Execute `move`, which must be enabled in `state`."""
         run = self._transition(state, move)
+        handler = self.system.actors[move.actor].irq_of is not None
         reached, failure = None, None
         try:
             run.run()
+            if handler and run.values[run.slots[PC]] != HALTED:
+                run.values[run.slots[IN_IRQ]] = RUNS
             reached = tuple(run.values)
         except Failed as failed:
             failure = failed.failure
         return Step(reached, failure, tuple(run.violated), tuple(run.events), tuple(run.nodes))
+
+    def read(self, state: State, move: Move) -> dict[tuple[int, int], int]:
+        """What the step of `move` looks at: the value of each (variable, element), in order."""
+        transition = self._transition(state, move)
+        found: dict[tuple[int, int], int] = {}
+        for outer in _looks_at(self.program.nodes[self.pc(state, move.actor)]):
+            for inner in subexpressions(outer):
+                if isinstance(inner, Shared):
+                    try:
+                        found[inner.var, transition.value(inner.index)] = transition.value(inner)
+                    except Failed:  # evaluated for the side of an `or` that does not count
+                        continue
+        return found
 
     def _transition(self, state: Sequence[int], move: Move) -> Transition:
         return Transition(self.places, self.listening, list(state), move)
@@ -157,3 +192,20 @@ class Interpreter:
             step = self.step(state, move)
             state = step.state or state
         return state, step
+
+
+def _looks_at(node: Node) -> list[Expr]:
+    """The expressions by which a primitive reads: its guard and its first operation.
+
+    What comes behind the first is computed from it. A check that holds is of no interest, and one
+    that fails has a message.
+    """
+    found = [] if node.guard is None else [node.guard]
+    match next((op for op in node.ops if not isinstance(op, Check)), None):
+        case SetLocal(_, value) | SetShared(_, _, value):
+            found.append(value)
+        case If(test, _, _):
+            found.append(test)
+        case _:
+            pass
+    return found

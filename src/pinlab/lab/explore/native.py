@@ -122,6 +122,7 @@ class _Search:
         self.batch = (
             first,
             np.zeros(len(first), np.uint64),
+            np.zeros(len(first) + 1, np.uint64),
             np.zeros((self.room, stored.words), np.uint64),
             np.zeros(self.room, np.uint64),
             np.zeros(self.room, np.uint32),
@@ -134,7 +135,7 @@ class _Search:
         self.state_words = Column(np.uint64, stored.words)
         self.parents = Column(np.uint32)
         self.edges = Column(np.uint32)
-        self.degrees = Column(np.uint16)
+        self.degrees = Column(np.uint32)
         self.goals = Column(np.uint32)
         self.table = np.zeros(1 << (4 * self.room).bit_length(), np.uint32)
         search.squeeze(self.model, first.ctypes.data, self.state_words.address)

@@ -1,8 +1,9 @@
 """Files that only save time: made code, kept under the user's cache folder.
 
 Every entry can be deleted at any moment. It is written to a temporary file and renamed, so
-that a reader never sees half of it, and carries its own checksum, so that a damaged one is
-ignored: LLVM would crash on it.
+that a reader never sees half of it, and carries a checksum of its name and content, so that
+one that is damaged, or another program's, is ignored: LLVM would crash on the one, and the
+other would give a wrong verdict.
 """
 
 from __future__ import annotations
@@ -32,32 +33,43 @@ def key(*parts: str) -> str:
     return digest.hexdigest()[:40]
 
 
-def load(name: str) -> bytes | None:
-    """The entry called `name`, or None if there is none that is whole."""
+def load(name: str, folder: Path | None = None) -> bytes | None:
+    """The entry called `name`, or None if there is none that is whole.
+
+    `folder` is `cache_folder()` unless given, here and below.
+    """
     try:
-        data = (cache_folder() / (name + SUFFIX)).read_bytes()
+        data = _file(name, folder).read_bytes()
     except OSError:
         return None
     checksum, content = data[:32], data[32:]
-    return content if hashlib.sha256(content).digest() == checksum else None
+    return content if _checksum(name, content) == checksum else None
 
 
-def store(name: str, content: bytes) -> None:
+def store(name: str, content: bytes, folder: Path | None = None) -> None:
     """Keep `content` as `name`; does nothing where the folder cannot be written."""
-    folder = cache_folder()
+    entry = _file(name, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=name[:8], suffix=".tmp")
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=name[:8], suffix=".tmp")
     except OSError:
         return
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        os.replace(temporary, folder / (name + SUFFIX))
+            file.write(_checksum(name, content) + content)
+        os.replace(temporary, entry)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
 
 
 def holds(name: str) -> bool:
     """Whether there is an entry called `name`, whole or not."""
-    return (cache_folder() / (name + SUFFIX)).exists()
+    return _file(name).exists()
+
+
+def _file(name: str, folder: Path | None = None) -> Path:
+    return (folder or cache_folder()) / (name + SUFFIX)
+
+
+def _checksum(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()

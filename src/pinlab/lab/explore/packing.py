@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_program
-from pinlab.lab.language.program import PC, Program, System
+from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program, System
 
 WORD = 64
 
@@ -110,6 +110,8 @@ def layout(program: Program) -> Layout:
             raise ValueError(f"a slot at bit {slot.shift} of {slot.width} bits straddles a word")
     if slots[PC].lo != 0 or slots[PC].hi < len(program.nodes) - 1:
         raise ValueError("the slot of the program counter must hold 0 .. the last node")
+    if (slots[IN_IRQ].lo, slots[IN_IRQ].hi) != (0, RUNS):
+        raise ValueError(f"the slot of interrupt handlers must hold 0 .. {RUNS}")
     return Layout(shared, slots, shared_words, max(1, -(-program.frame_bits // WORD)))
 
 

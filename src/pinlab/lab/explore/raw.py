@@ -1,38 +1,84 @@
 """Memory by address, for functions that numba compiles: `u64(address)[3] = ...`.
 
-Also the import of numba itself, which must know its cache folder before it is imported.
+Also how their code is kept between runs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from pinlab.lab.explore.objectcache import cache_folder
+import llvmlite
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, serialize
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.extending import intrinsic
 
-# numba looks only at the file of the compiled function itself: the name covers the others
-_names = ("raw.py", "search.py", "tables.py", "assembly.py", "squeeze.py")
-_sources = (Path(__file__).with_name(name) for name in _names)
-_version = hashlib.sha256(b"".join(path.read_bytes() for path in _sources)).hexdigest()[:12]
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / f"numba-{_version}"))
-
-import numba  # noqa: E402
-from llvmlite import ir  # noqa: E402
-from numba import types  # noqa: E402
-from numba.core import cgutils  # noqa: E402
-from numba.extending import intrinsic  # noqa: E402
+from pinlab.lab.explore import objectcache
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FOLDER = objectcache.cache_folder() / "search"
+
+SOURCES = ("raw.py", "search.py", "tables.py", "assembly.py", "squeeze.py")
+"""What the code of the search is made from: itself, and the files that it imports."""
+
+
+def made_from() -> str:
+    """The sources, and the versions of all that compiles them or reads what is kept."""
+    sources = (Path(__file__).with_name(name).read_bytes() for name in SOURCES)
+    digests = (hashlib.sha256(source).hexdigest() for source in sources)
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
+    return objectcache.key(*digests, *versions)
+
+
+MADE_FROM = made_from()
+
+
+class Kept(NullCache):
+    """The code of one function, kept as `objectcache` keeps things.
+
+    numba's own cache compares nothing but the file of the function itself, lies where the user's
+    NUMBA_CACHE_DIR says, and believes what it reads: an index cut short ends the program, and code
+    with a wrong bit is run.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = f"{function.__module__}.{function.__qualname__}"
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """The code for `signature`; None if there is none that is whole."""
+        target.refresh()
+        data = objectcache.load(self._name(signature, target.codegen()), FOLDER)
+        rebuild: Any = CompileResult._rebuild
+        return None if data is None else rebuild(target, *pickle.loads(data))
+
+    def save_overload(self, signature: Any, code: Any) -> None:
+        """Keep the code for `signature`, unless it has addresses of this process in it."""
+        if not code.library.has_dynamic_globals:
+            dumps: Any = serialize.dumps
+            objectcache.store(self._name(signature, code.codegen), dumps(code._reduce()), FOLDER)
+
+    def _name(self, signature: Any, codegen: Any) -> str:
+        processor = map(str, codegen.magic_tuple())
+        return objectcache.key(MADE_FROM, self.function, str(signature), *processor)
+
 
 def njit(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` when it is first called, and keep the code on disk."""
-    compiled: Callable[P, R] = numba.njit(cache=True, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(error_model="numpy")(function)
+    compiled._cache = Kept(function)
+    result: Callable[P, R] = compiled
+    return result
 
 
 def _view(kind: Any) -> Any:
@@ -49,7 +95,6 @@ def _view(kind: Any) -> Any:
 
 
 u8 = _view(types.uint8)
-u16 = _view(types.uint16)
 u32 = _view(types.uint32)
 u64 = _view(types.uint64)
 i64 = _view(types.int64)

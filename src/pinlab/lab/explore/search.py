@@ -33,7 +33,7 @@ from pinlab.lab.explore.assembly import (
     FAILED,
     VIOLATED,
 )
-from pinlab.lab.explore.raw import call_node, i64, njit, prefetch, u8, u16, u32, u64
+from pinlab.lab.explore.raw import call_node, i64, njit, prefetch, u8, u32, u64
 from pinlab.lab.explore.squeeze import (
     FROM_SHIFT,
     FROM_WORD,
@@ -48,7 +48,6 @@ from pinlab.lab.explore.tables import (
     AUTOMATA,
     BROKE,
     EDGES,
-    ENTRY,
     EVERY_GOAL,
     FINISHED,
     FRAME,
@@ -56,13 +55,13 @@ from pinlab.lab.explore.tables import (
     IRQS_MASK,
     IRQS_ON,
     IRQS_WORD,
-    IS_IRQ,
     LEVEL,
     LEVEL_END,
     LIVELOCK,
     MUST_FINISH,
     NEXT,
     ON_CPU,
+    RUNNING,
     STATES,
     TOO_MANY,
     TRANSITIONS,
@@ -146,9 +145,8 @@ def interrupted(m: Model, state: int) -> tuple[int, int]:
     if m.irqs != 0:
         for actor in range(m.actors):
             if (m.irqs >> actor) & 1:
-                pc = counter_of(m, state, actor)
                 row = i64(m.actor + 8 * ACTOR_COLUMNS * actor)
-                if pc != 0 and pc != row[ENTRY]:
+                if u64(state)[row[FRAME] + m.irq_word] & U(row[RUNNING]) != 0:
                     cpus |= 1 << row[ON_CPU]
                     handlers |= 1 << actor
     return cpus, handlers
@@ -159,13 +157,25 @@ def may_run(m: Model, state: int, actor: int, pc: int, cpus: int, handlers: int)
     """As Interpreter.may_run; `cpus` and `handlers` from `interrupted`."""
     if pc == 0:
         return False
+    if (handlers >> actor) & 1:
+        return True
     row = i64(m.actor + 8 * ACTOR_COLUMNS * actor)
-    if (cpus >> row[ON_CPU]) & 1 and not (handlers >> actor) & 1:
+    if (cpus >> row[ON_CPU]) & 1:
         return False
-    if row[IS_IRQ] and pc == row[ENTRY]:
+    if row[RUNNING]:
         on: bool = I(u64(state)[row[IRQS_WORD]]) & row[IRQS_MASK] == row[IRQS_ON]
         return on
     return True
+
+
+@njit
+def closed(m: Model, work: Work, state: int, pc: int, nodes: int) -> bool:
+    """As Circle.closed; `nodes` have been run."""
+    if nodes & (nodes - 1) == 0:
+        copy(work.kept, state, m.wide)
+        u64(work.kept)[m.wide] = U(pc)
+        return False
+    return u64(work.kept)[m.wide] == U(pc) and equal(work.kept, state, m.wide)
 
 
 @njit
@@ -182,7 +192,8 @@ def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) 
     context[CHOICE] = choice
     context[VIOLATED] = 0
     context[EVENTS] = 0
-    for _ in range(m.local_steps):
+    nodes = 0
+    while True:
         after: int = call_node(i64(m.nodes)[pc], state, frame, work.context)
         if after == DISABLED:
             return DISABLED
@@ -194,8 +205,12 @@ def attempt(m: Model, work: Work, state: int, actor: int, choice: int, pc: int) 
             for i in range(m.frame_words):
                 u64(frame)[i] &= u64(m.keep)[pc * m.frame_words + i]
             u64(frame)[m.pc_word] |= U(pc) << U(m.pc_shift)
+            if pc != 0:
+                u64(frame)[m.irq_word] |= U(row[RUNNING])
             return 0
-    return LIVELOCK
+        nodes += 1
+        if nodes >= m.look_again and closed(m, work, state, pc, nodes):
+            return LIVELOCK
 
 
 @njit
@@ -331,7 +346,7 @@ def enter(m: Model, work: Work, store: Store, n: int) -> None:
         if m.goals:
             u32(store.edges)[counters[EDGES]] = np.uint32(state)
             counters[EDGES] += 1
-            u16(store.degrees)[I(u32(work.parents)[k])] += np.uint16(1)
+            u32(store.degrees)[I(u32(work.parents)[k])] += np.uint32(1)
 
 
 @njit
@@ -401,7 +416,7 @@ def spread_goals(store: Store, states: int, edges: int) -> None:
         e = edges
         for s in range(states - 1, -1, -1):
             goals = reach[s]
-            for _ in range(u16(store.degrees)[s]):
+            for _ in range(u32(store.degrees)[s]):
                 e -= 1
                 goals = np.uint32(goals | reach[I(u32(store.edges)[e])])
             if goals != reach[s]:

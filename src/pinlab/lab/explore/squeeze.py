@@ -17,6 +17,7 @@ from pinlab.lab.explore.memo import per_entry
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
 from pinlab.lab.explore.reach import flat, reachable
 from pinlab.lab.language.program import (
+    IN_IRQ,
     PC,
     Emit,
     Program,
@@ -67,7 +68,10 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
         written |= writes.vars
         written |= {var for name, var in writes.automata if name in system.watch}
         base = place.frame(actor)
-        for i, mask in enumerate(writes.frame):
+        frame = list(writes.frame)
+        if who.irq_of is not None:
+            _mark(frame, place.slots[IN_IRQ])
+        for i, mask in enumerate(frame):
             masks[base + i] |= mask | int(first[base + i])
     for var in written:
         _mark(masks, place.vars[var])

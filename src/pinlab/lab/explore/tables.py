@@ -21,9 +21,10 @@ FINISHED, AGAIN, FULL, TOO_MANY, BROKE = range(5)
 """Why a call of `search` returned: nothing is left; it has done its share; the store needs
 room; there are more states than allowed; the program broke a promise of the language."""
 
-FRAME, ON_CPU, ENTRY, IS_IRQ, MUST_FINISH, IRQS_WORD, IRQS_MASK, IRQS_ON, ACTOR_COLUMNS = range(9)
-"""Columns of the table of actors: first word of the frame, CPU, program counter at the start,
-two flags, and where the CPU says that its interrupts are on: a word, a mask and its value."""
+FRAME, ON_CPU, RUNNING, MUST_FINISH, IRQS_WORD, IRQS_MASK, IRQS_ON, ACTOR_COLUMNS = range(8)
+"""Columns of the table of actors: first word of the frame, CPU, the bit of the frame that says of
+a handler that it runs (0: no handler), a flag, and where the CPU says that its interrupts are on: a
+word, a mask and its value."""
 
 
 class Model(NamedTuple):
@@ -47,13 +48,14 @@ class Model(NamedTuple):
     pc_word: int  # in the frame
     pc_shift: int
     pc_mask: int
+    irq_word: int  # in the frame, the one that `RUNNING` is of
     irqs: int  # the actors that are interrupt handlers, as bits
     goals: int  # whether there are any
     goal_of_event: int  # uint32[64], the goals that an event fulfils, as bits
     goal_of_finish: int  # the goals that all actors finishing fulfils
     livelock: int  # kind of failure
     deadlock: int
-    local_steps: int
+    look_again: int  # see transition.py
 
 
 class Work(NamedTuple):
@@ -63,6 +65,7 @@ class Work(NamedTuple):
     moves: int  # the most that one state can have
     before: int  # uint64[wide], the state being expanded
     state: int  # uint64[wide], a successor in the making
+    kept: int  # uint64[wide + 1], the same some nodes before, and the node
     states: int  # uint64[room, words], the successors
     hashes: int  # uint64[room]
     parents: int  # uint32[room]
@@ -82,5 +85,5 @@ class Store(NamedTuple):
     table: int  # uint32[size]: 0, or bits of the hash above 1 + number of the state
     edge_capacity: int
     edges: int  # uint32[edge_capacity]: successors, state by state
-    degrees: int  # uint16[capacity]: how many
+    degrees: int  # uint32[capacity]: how many
     goals: int  # uint32[capacity]: goals fulfilled by a move from here

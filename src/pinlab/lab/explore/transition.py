@@ -38,8 +38,8 @@ from pinlab.lab.language.program import (
     Unary,
 )
 
-LOCAL_STEPS = 10_000
-"""Invisible nodes that one move may run before it counts as a livelock."""
+LOOK_AGAIN = 1024
+"""Nodes that one move runs before it is asked whether they go round in a circle: a power of 2."""
 
 Listener = tuple[str, int, tuple[tuple[int, bool], ...]]
 """An automaton that an event concerns: its name, its variable, what the event does to it."""
@@ -50,6 +50,29 @@ class Failed(Exception):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
+
+
+class Circle:
+    """Finds out that a move never ends, as R. P. Brent does: the state that it works on says all of
+    where it goes, so if that comes back once, it comes back for ever.
+
+    It is compared with one that is kept, and a new one is kept at each power of 2: one of them is
+    in the circle, and further from the next than the circle is long. A long way is no circle.
+    """
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self.kept: tuple[int, list[int]] = HALTED, []
+
+    def closed(self, pc: int, values: list[int]) -> bool:
+        """Whether the move, one node further and now before `pc`, is where it was before."""
+        self.nodes += 1
+        if self.nodes < LOOK_AGAIN:
+            return False
+        if self.nodes.bit_count() == 1:
+            self.kept = pc, list(values)
+            return False
+        return (pc, values) == self.kept
 
 
 class Transition:
@@ -78,9 +101,9 @@ class Transition:
 
         Raises Failed.
         """
-        nodes, here = self.program.nodes, self.slots[PC]
+        nodes, here, circle = self.program.nodes, self.slots[PC], Circle()
         pc = self.values[here]
-        for _ in range(LOCAL_STEPS):
+        while True:
             node = nodes[pc]
             self.nodes.append(pc)
             if node.visible and node.guard is not None:
@@ -90,8 +113,8 @@ class Transition:
             pc = self.follow(node.next)
             if pc == HALTED or nodes[pc].visible:
                 break
-        else:
-            raise Failed(Failure("livelock", f"{node.function} loops without a step"))
+            if circle.closed(pc, self.values):
+                raise Failed(Failure("livelock", f"{node.function} loops without a step"))
         live = frozenset[int]() if pc == HALTED else nodes[pc].live
         for slot, where in self.slots.items():
             if slot not in live:

@@ -34,6 +34,7 @@ from pinlab.lab.language.program import (
     HALTED,
     IN_IRQ,
     PC,
+    RUNS,
     Binary,
     Branch,
     Check,
@@ -191,7 +192,7 @@ class _Linker:
             Slot("pc", 0, nodes - 1),
             Slot("preempt_count", 0, 7),
             Slot("locks", 0, 7),
-            Slot("in_irq", 0, 1),
+            Slot("in_irq", 0, RUNS),
         ]
         for key, routine in self.routines.items():
             for name, kind in routine.slots.values():

@@ -41,7 +41,11 @@ MAX_ACTORS = 7
 """Lock cells name their holder by number, and have room for this many."""
 
 IN_IRQ = 3
-"""The slot that is 1 in the frame of an interrupt handler (1 and 2: see `primitives`)."""
+"""The slot that is not 0 in the frame of an interrupt handler (1 and 2: see `primitives`)."""
+
+WAITS, RUNS = 1, 2
+"""What `IN_IRQ` says of a handler: it has taken no step yet; it has, and has not finished. Where
+it stands does not tell: a loop may bring it back to its first step. They share no bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +309,8 @@ class Actor:
     `entry` is a kernel function's name, `arguments` its parameters. What is local at its start
     (up to the first visible node) has happened before the first move. `irq_of` makes the actor
     an interrupt handler on the CPU of that actor: it can start only while that CPU has
-    interrupts on, and while it runs (its pc is neither where it
-    stands before the first move nor HALTED) the interrupted actor
-    takes no step. A `daemon` (a device, a background thread) need not finish.
+    interrupts on, and from its first step to its last the interrupted actor takes none. A
+    `daemon` (a device, a background thread) need not finish.
     """
 
     name: str

@@ -53,7 +53,8 @@ def _span(step: TraceStep, track: int) -> Span:
         "where": f"{step.function}, {step.file}:{step.line}",
     }
     changes = {name: f"{old} -> {new}" for name, old, new in step.changes}
-    return Span(track, Kind.STEP, step.function, at, at + STEP, {**args, **changes})
+    found = {**args, **dict(step.reads), **changes}
+    return Span(track, Kind.STEP, step.function, at, at + STEP, found)
 
 
 def _mark(trace: Trace, step: TraceStep, pages: int) -> Mark:
