@@ -114,6 +114,11 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         below = detector.hooks
         lineage |= detector.lineage
     _refuse_imported(module, below)
+    if "grab_page_fast" in own and "undo_grab" not in {**below, **own}:
+        raise UsageError(
+            f"{module.__file__}: grab_page_fast is replaced and undo_grab is not: define what "
+            "GUP-fast drops when its second look at the entry fails, all that was taken"
+        )
     doc = (module.__doc__ or "").strip().splitlines()
     return _design(
         stem.replace("_", "-"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import build, check, design
 from pinlab.objectives.verdict import Outcome
 
 COUNTED = '''"""counted: pins in a field of their own."""
@@ -37,6 +37,12 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def {undo}(page: Page) -> None:
+    """All that grab_page_fast() took."""
+    release_page(page)
+
+
+@kernel
 def release_page(page: Page) -> None:
     """put_user_page()."""
     atomic_dec(pin_count[page])
@@ -50,7 +56,7 @@ def page_pinned(page: Page) -> bool:
 {more}
 '''
 
-SOUND = {"mark": "@kernel", "fast": "atomic_inc(pin_count[page])", "more": ""}
+SOUND = {"mark": "@kernel", "fast": "atomic_inc(pin_count[page])", "undo": "undo_grab", "more": ""}
 
 
 def counted(folder: Path, **changes: str) -> design.Design:
@@ -95,10 +101,7 @@ def test_13_a_gup_fast_that_sleeps_is_left_out_as_before(tmp_path: Path) -> None
         ({"mark": ""}, r"counted.py:\d+: grab_page_fast is a plain function: mark it @kernel"),
         ({"mark": "@pure"}, r"counted.py:\d+: grab_page_fast replaces a hook: mark it @kernel"),
         ({"more": "\ndef page_pined(page: Page) -> bool:\n    return 1\n"}, "plain function"),
-        (
-            {"more": "\n@kernel\ndef undo_grap(page: Page) -> None:\n    put_page(page)\n"},
-            "undo_grap is no hook and nothing calls it; did you mean undo_grab",
-        ),
+        ({"undo": "undo_grap"}, "undo_grap is no hook and nothing calls it; did you mean undo_gr"),
         (
             {"more": "\n@kernel\ndef page_pinned(page: Page) -> bool:\n    return False\n"},
             r"counted.py:\d+: page_pinned is defined in line \d+ already",
@@ -115,3 +118,17 @@ def test_14_what_would_be_passed_over_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=says):
         counted(tmp_path, **changes)
+
+
+def test_17_a_grab_of_ones_own_needs_an_undo_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "half.py"
+    text = COUNTED.format(**SOUND)
+    start, end = text.index("@kernel\ndef undo_grab"), text.index("@kernel\ndef release_page")
+    path.write_text(text[:start] + text[end:])
+    with pytest.raises(UsageError, match="grab_page_fast is replaced and undo_grab is not"):
+        design.load(str(path))
+
+
+@pytest.mark.parametrize("name", ["lru-counter-july", "lru-counter-october"])
+def test_17_who_pins_after_the_second_look_drops_the_reference_only(name: str) -> None:
+    assert build.program(design.load(name)).calls["undo_grab"] == {"put_page"}

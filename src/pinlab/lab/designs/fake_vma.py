@@ -66,6 +66,12 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def undo_grab(page: Page) -> None:
+    """All that grab_page_fast() took."""
+    release_page(page)
+
+
+@kernel
 def release_page(page: Page) -> None:
     """The mapping goes, and with the call's last page its fake vma."""
     atomic_dec(page._mapcount)

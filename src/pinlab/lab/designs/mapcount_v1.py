@@ -52,6 +52,12 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def undo_grab(page: Page) -> None:
+    """All that grab_page_fast() took."""
+    release_page(page)
+
+
+@kernel
 def release_page(page: Page) -> None:
     """No lock: works in interrupts."""
     if not test_bit(page.PG_anon):

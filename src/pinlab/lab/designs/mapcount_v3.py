@@ -81,6 +81,12 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def undo_grab(page: Page) -> None:
+    """All that grab_page_fast() took."""
+    release_page(page)
+
+
+@kernel
 def release_page(page: Page) -> None:
     """P1, P2: no lock."""
     if not test_bit(page.PG_anon):

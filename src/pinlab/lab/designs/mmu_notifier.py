@@ -55,6 +55,11 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def undo_grab(page: Page) -> None:
+    """Nothing was taken."""
+
+
+@kernel
 def pin_begins(page: Page) -> None:
     """Said where the device's table changes."""
 

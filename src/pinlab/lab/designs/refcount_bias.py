@@ -43,6 +43,12 @@ def grab_page_fast(page: Page) -> bool:
 
 
 @kernel
+def undo_grab(page: Page) -> None:
+    """All that grab_page_fast() took."""
+    release_page(page)
+
+
+@kernel
 def release_page(page: Page) -> None:
     """unpin_user_page()."""
     if atomic_sub_and_test(GUP_PIN_COUNTING_BIAS, page._refcount):

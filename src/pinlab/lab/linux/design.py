@@ -87,8 +87,9 @@ def grabbed_page_fast(page: Page) -> bool:
 
 @hook
 def undo_grab(page: Page) -> None:
-    """GUP-fast saw the PTE change after the grab: drop it again. Interrupts off."""
-    release_page(page)
+    """GUP-fast saw the PTE change after the grab: drop what grab_page_fast() took, and no more.
+    Interrupts off. A design that replaces the one replaces the other."""
+    put_page(page)
 
 
 @hook
