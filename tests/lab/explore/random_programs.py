@@ -204,12 +204,14 @@ def random_system(seed: int, count: int, most_ops: int, watchers: int, crowd: in
         tuple(own_slot(r, f"l{i}") for i in range(r.randint(1, 4))),
         (True, True, *(r.randrange(4) > 0 for _ in range(count - 1))),
     )
+    # An event before an actor's first step would be refused.
+    steps = [pc for pc in range(1, count + 1) if maker.visible[pc]]
     watched = tuple(automaton(r, f"A{i}") for i in range(watchers))
     made = program(
         [maker.node(pc, most_ops) for pc in range(1, count + 1)],
         shared=maker.shared,
         slots=maker.slots,
-        entries={"f": Entry(1, ()), "g": Entry(r.randint(1, count), (OWN,))},
+        entries={"f": Entry(1, ()), "g": Entry(r.choice(steps), (OWN,))},
         automata=watched,
         pages=PAGES,
     )

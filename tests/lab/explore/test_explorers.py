@@ -313,6 +313,6 @@ def test_numbers_beyond_a_word() -> None:
 
 
 def test_a_scenario_out_of_bounds_is_refused() -> None:
-    it = System(program([node(to=Halt())], shared=[Var("a", 0, 1)]), actors(1), {"a": (2,)})
-    with pytest.raises(ValueError, match=r"initial state: a = 2 is outside \[0, 1\]"):
-        native.explore(it)
+    code = program([node(to=Halt())], shared=[Var("a", 0, 1)])
+    with pytest.raises(ValueError, match=r"a = 2 is outside \[0, 1\]"):
+        System(code, actors(1), {"a": (2,)})

@@ -74,20 +74,17 @@ def end_page_writeback(page: Page) -> None:
 
 @kernel
 def find_get_page(mapping: AddressSpace, index: u1) -> Page:
-    """The page at `index` with a reference taken, or NULL.
-
-    The kernel starts over when the page vanished under it; here entries are never filled again,
-    so starting over would find nothing.
+    """The page at `index` with a reference taken, or NULL. find_get_entry(): starts over while the
+    count is zero (reclaim has frozen it, and may unfreeze) and when the page has gone meanwhile.
     """
-    page = cast(Page, READ_ONCE(mapping.i_pages[index]))
-    if page == NULL:
-        return cast(Page, NULL)
-    if not atomic_inc_not_zero(page._refcount):
-        return cast(Page, NULL)
-    if READ_ONCE(mapping.i_pages[index]) != cast(int, page):
-        put_page(page)
-        return cast(Page, NULL)
-    return page
+    while True:
+        page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+        if page == NULL:
+            return cast(Page, NULL)
+        if atomic_inc_not_zero(page._refcount):
+            if READ_ONCE(mapping.i_pages[index]) == cast(int, page):
+                return page
+            put_page(page)
 
 
 @kernel
