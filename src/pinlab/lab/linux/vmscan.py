@@ -16,7 +16,7 @@ from pinlab.lab.language.kernel import (
     test_and_clear_bit,
     test_bit,
     trace,
-    u2,
+    u1,
     u4,
 )
 from pinlab.lab.linux.buffer import try_to_free_buffers
@@ -39,7 +39,7 @@ from pinlab.lab.linux.rmap import try_to_unmap
 from pinlab.lab.linux.types import AddressSpace, Page
 from pinlab.objectives.events import Event
 
-PAGE_KEEP, PAGE_SUCCESS, PAGE_LOST = 0, 1, 2
+PAGE_KEEP, PAGE_SUCCESS = 0, 1
 
 
 @kernel
@@ -60,11 +60,11 @@ def putback_lru_page(page: Page) -> None:
 
 
 @kernel
-def pageout(mapping: AddressSpace, page: Page) -> u2:
+def pageout(mapping: AddressSpace, page: Page) -> u1:
     """Write a page that nobody but cache and reclaim refers to (is_page_cache_freeable()).
 
-    The write is over when this returns, as with a fast block device; reclaim then takes the lock
-    again (PAGE_SUCCESS), or loses the page for now (PAGE_LOST). PAGE_KEEP: locked, not written.
+    PAGE_SUCCESS: the page lock was dropped, and the write is over when this returns, as with a
+    fast block device. PAGE_KEEP: still locked, not written.
     """
     if atomic_read(page._refcount) != 2:
         return PAGE_KEEP
@@ -74,9 +74,29 @@ def pageout(mapping: AddressSpace, page: Page) -> u2:
         return PAGE_KEEP
     image: u4 = writepage(page, False, action)
     end_page_io(mapping, page_index(page), page, image)
-    if mutex_trylock(page.PG_locked):
-        return PAGE_SUCCESS
-    return PAGE_LOST
+    return PAGE_SUCCESS
+
+
+@kernel
+def lock_after_pageout(page: Page) -> bool:
+    """The tests of shrink_page_list() behind PAGE_SUCCESS: the page lock, unless the page is dirty
+    or under writeback again or somebody else has it."""
+    if test_bit(page.PG_writeback):
+        return False
+    if test_bit(page.PG_dirty):
+        return False
+    return mutex_trylock(page.PG_locked)
+
+
+@kernel
+def lost_in_pageout(page: Page) -> bool:
+    """Those behind the second trylock_page(). While it was unlocked the page may have been dirtied,
+    or taken out of the page cache: `mapping` is read again."""
+    if test_bit(page.PG_dirty):
+        return True
+    if test_bit(page.PG_writeback):
+        return True
+    return bool(READ_ONCE(page.mapping) == NULL)
 
 
 @kernel
@@ -96,7 +116,8 @@ def __remove_mapping(mapping: AddressSpace, page: Page) -> bool:
 @kernel
 def shrink_page_list(mapping: AddressSpace, page: Page) -> None:
     """One page through reclaim: unmap, write, take its buffers, free. Left out: references by
-    access bits (every page is cold), congestion, page lists."""
+    access bits (every page is cold), congestion, page lists; the buffers of a page that has left
+    the cache with them, which are then dropped (who deletes a page takes its buffers first)."""
     if not isolate_lru_page(page):
         return
     if not mutex_trylock(page.PG_locked):
@@ -111,11 +132,13 @@ def shrink_page_list(mapping: AddressSpace, page: Page) -> None:
         try_to_unmap(page)
         keep = page_mapped(page)
     if not keep and test_bit(page.PG_dirty):
-        result = pageout(mapping, page)
-        if result == PAGE_LOST:
-            putback_lru_page(page)
-            return
-        keep = result == PAGE_KEEP
+        if pageout(mapping, page) == PAGE_SUCCESS:
+            if not lock_after_pageout(page):
+                putback_lru_page(page)
+                return
+            keep = lost_in_pageout(page)
+        else:
+            keep = True
     if not keep and test_bit(page.PagePrivate):
         if reclaim_may_release(page):
             keep = not try_to_free_buffers(mapping, page)
