@@ -14,6 +14,7 @@ from pinlab.lab.language.kernel import (
     spin_lock,
     spin_unlock,
     spinlock,
+    test_and_clear_bit,
     trace,
 )
 from pinlab.lab.linux.types import OLD, Page
@@ -26,11 +27,13 @@ zone_lock = spinlock()
 def alloc_page() -> Page:
     """alloc_page_vma(), mm/mempolicy.c: a free anonymous page with one reference, or NULL.
 
-    Left out: sleeping and reclaim inside the allocator; reclaim is an actor of its own.
+    Only what was freed: a count of zero may also be one that reclaim has frozen, or belong to a
+    page on its way back. Left out: sleeping and reclaim inside the allocator; reclaim is an actor
+    of its own.
     """
     spin_lock(zone_lock)
     for page in Page.all():
-        if atomic_read(page._refcount) == 0:
+        if test_and_clear_bit(page.PageBuddy):  # del_page_from_free_list
             atomic_set(page._refcount, 1)
             trace(Event.PAGE_ALLOC, page)
             spin_unlock(zone_lock)
@@ -43,8 +46,10 @@ def alloc_page() -> Page:
 
 @kernel
 def free_unref_page(page: Page) -> None:
-    """The page is free: the caller's last primitive dropped the last reference.
+    """Back to the allocator: the caller's last primitive dropped the last reference.
 
-    free_pages_check() reports a page that still has mappings as a bad page: a BUG here.
+    free_pages_check() reports a page that still has mappings as a bad page: a BUG here. Left out:
+    the lists of free pages and their lock, as one bit says all of it.
     """
     assert atomic_read(page._mapcount) == -1
+    set_bit(page.PageBuddy)  # __free_one_page

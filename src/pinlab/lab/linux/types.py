@@ -56,6 +56,7 @@ class Page(Struct, count=PAGES):
     PG_dirty = flag()
     PG_writeback = flag()
     PG_lru = flag()
+    PageBuddy = flag()  # free: with the allocator, nobody's
     PG_anon = flag()  # PAGE_MAPPING_ANON in page->mapping
     PagePrivate = flag()  # buffers are attached; they are dirty when the page is
     mapping: Pointer[AddressSpace] = pointer("AddressSpace")
