@@ -37,30 +37,36 @@ def explore(
     on_progress: OnProgress | None = None,
     *,
     engine: str = "auto",
+    everywhere: bool = False,
 ) -> Exploration:
-    """Visit every state of `system` breadth-first, see `Exploration`.
+    """Visit every state of `system` breadth-first, see `Exploration`; `everywhere` tells hits at
+    different nodes apart.
 
     `engine` is one of `Engine`. Raises ValueError for another, or (natively) for a malformed
     system; TooWide if `engine` is "native" and the program computes beyond 63 bits.
     """
     limits = limits or Limits()
     if engine == "interpreter":
-        return reference.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
     if engine not in ("auto", "native"):
         raise ValueError(f'no explorer is called "{engine}": auto, interpreter or native')
     start = time.perf_counter()
     if engine == "auto":
-        found = _try_interpreter(system, limits, progress, on_progress)
+        found = _try_interpreter(system, limits, progress, on_progress, everywhere)
         if found is not None:
             return found
     from pinlab.lab.explore import native  # numba takes a while to import
 
     try:
-        found = native.explore(system, _left(limits, start), progress, on_progress)
+        found = native.explore(
+            system, _left(limits, start), progress, on_progress, everywhere=everywhere
+        )
     except TooWide:
         if engine == "native":
             raise
-        found = reference.explore(system, _left(limits, start), progress, on_progress)
+        found = reference.explore(
+            system, _left(limits, start), progress, on_progress, everywhere=everywhere
+        )
     if found.stopped is not None and found.stopped.endswith("seconds"):
         found = replace(found, stopped=f"more than {limits.seconds:g} seconds")
     return replace(found, seconds=time.perf_counter() - start)
@@ -71,6 +77,7 @@ def _try_interpreter(
     limits: Limits,
     progress: tuple[AlwaysPossible, ...],
     on_progress: OnProgress | None,
+    everywhere: bool,
 ) -> Exploration | None:
     """The interpreter's result if it gets to an end within `SMALL` states."""
     from pinlab.lab.explore import machine
@@ -79,11 +86,11 @@ def _try_interpreter(
         if machine.is_quick(system.program):
             return None
     except TooWide:
-        return reference.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
     if limits.max_states is not None and limits.max_states <= SMALL:
-        return reference.explore(system, limits, progress, on_progress)
+        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
     small = replace(limits, max_states=SMALL)
-    found = reference.explore(system, small, progress, on_progress)
+    found = reference.explore(system, small, progress, on_progress, everywhere=everywhere)
     went_on = found.stopped is not None and found.stopped.endswith("states")
     return None if went_on else found
 

@@ -27,6 +27,7 @@ from pinlab.lab.explore.result import (
     OnProgress,
     Path,
     Progress,
+    Way,
 )
 from pinlab.lab.explore.squeeze import squeeze
 from pinlab.lab.language.program import System
@@ -47,6 +48,8 @@ def explore(
     limits: Limits | None = None,
     progress: tuple[AlwaysPossible, ...] = (),
     on_progress: OnProgress | None = None,
+    *,
+    everywhere: bool = False,
 ) -> Exploration:
     """Visit every state breadth-first; the same result as reference.explore.
 
@@ -57,7 +60,7 @@ def explore(
     start = time.perf_counter()
     run = Interpreter(system)
     code = machine.load(system.program)
-    found = _Search(run, code, progress)
+    found = _Search(run, code, progress, everywhere)
     stopped = None
     try:
         while (status := found.go_on(limits)) != tables.FINISHED:
@@ -77,7 +80,7 @@ def explore(
                 on_progress(found.report(seconds))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    hits, messages = found.hits()
+    hits, messages, ways = found.hits()
     return Exploration(
         states=found.states,
         transitions=int(found.counters[tables.TRANSITIONS]),
@@ -89,6 +92,7 @@ def explore(
         memory_bytes=found.bytes(),
         stopped=stopped,
         messages=messages,
+        ways=ways if everywhere else {},
         stuck=found.stuck() if stopped is None else {},
     )
 
@@ -101,6 +105,7 @@ class _Search:
         run: Interpreter,
         code: machine.Code,
         progress: tuple[AlwaysPossible, ...],
+        everywhere: bool,
     ) -> None:
         if len(progress) > 32:
             raise ValueError("more than 32 progress properties")
@@ -115,7 +120,9 @@ class _Search:
         self.room = BATCH + self.moves
         self.counters = np.zeros(tables.COUNTERS, np.int64)
         self.covered = np.zeros(len(program.nodes), np.uint8)
-        self.hit = np.full((tables.AUTOMATA + len(code.assembly.kinds), 3), -1, np.int64)
+        self.places = len(program.nodes) if everywhere else 1
+        sorts = tables.AUTOMATA + len(code.assembly.kinds)
+        self.hit = np.full((sorts * self.places, 3), -1, np.int64)
         watched = (1 << i for i, a in enumerate(program.automata) if a.name in system.watch)
         context = np.zeros(CONTEXT, np.int64)
         context[WATCHED] = np.uint64(sum(watched)).astype(np.int64)
@@ -130,7 +137,10 @@ class _Search:
         )
         found = (self.counters, self.covered, self.hit)
         self.work = tables.Work(
-            self.room, self.moves, *(array.ctypes.data for array in (*self.batch, *found))
+            self.room,
+            self.moves,
+            self.places,
+            *(array.ctypes.data for array in (*self.batch, *found)),
         )
         self.state_words = Column(np.uint64, stored.words)
         self.parents = Column(np.uint32)
@@ -229,19 +239,22 @@ class _Search:
             state = parent
         return tuple(reversed(moves))
 
-    def path(self, what: int) -> Path:
-        """The moves up to and with the one that hit row `what` of the hits."""
-        state, actor, choice = self.hit[what].tolist()
+    def path(self, row: int) -> Path:
+        """The moves up to and with the one that hit this row of the hits."""
+        state, actor, choice = self.hit[row].tolist()
         last = () if actor < 0 else (Move(actor, choice),)
         return self.path_to(state) + last
 
-    def hits(self) -> tuple[dict[str, Path], dict[str, str]]:
-        """What was hit, with the messages: each path replayed in the interpreter."""
+    def hits(self) -> tuple[dict[str, Path], dict[str, str], dict[Way, Path]]:
+        """What was hit, with the messages, and at which nodes: each path replayed in the
+        interpreter."""
         hits: dict[str, Path] = {}
         messages: dict[str, str] = {}
+        ways: dict[Way, Path] = {}
         rows = [i for i, row in enumerate(self.hit) if row[0] >= 0]
-        for what in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
-            path = self.path(what)
+        for i in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
+            what, place = divmod(i, self.places)
+            path = self.path(i)
             states, last = self.run.replay(path)
             if what < tables.AUTOMATA:
                 name = self.run.program.automata[what].name
@@ -249,7 +262,7 @@ class _Search:
             else:
                 kind = self.code.assembly.kinds[what - tables.AUTOMATA]
                 name = f"failure:{kind}"
-                if kind == "deadlock" and self.hit[what, 1] < 0:
+                if kind == "deadlock" and self.hit[i, 1] < 0:
                     agreed = not any(True for _ in self.run.moves(states))
                     message = deadlock_message(self.run, states)
                 else:
@@ -258,8 +271,10 @@ class _Search:
                     message = failure.message if failure is not None else ""
             if not agreed:
                 raise ExplorersDisagree(f"{name}: {path}")
-            hits[name], messages[name] = path, message
-        return hits, messages
+            ways[name, place] = path
+            hits.setdefault(name, path)
+            messages.setdefault(name, message)
+        return hits, messages, ways
 
     def stuck(self) -> dict[str, Path]:
         """For each progress property that can be lost, the path to the nearest such state."""

@@ -19,6 +19,7 @@ from pinlab.lab.explore.result import (
     OnProgress,
     Path,
     Progress,
+    Way,
 )
 from pinlab.lab.language.program import HALTED, System
 
@@ -31,6 +32,8 @@ def explore(
     limits: Limits | None = None,
     progress: tuple[AlwaysPossible, ...] = (),
     on_progress: OnProgress | None = None,
+    *,
+    everywhere: bool = False,
 ) -> Exploration:
     """Visit every state breadth-first; the first hit of anything is therefore a shortest one."""
     limits = limits or Limits()
@@ -42,6 +45,7 @@ def explore(
     queue = deque([first])
     hits: dict[str, Path] = {}
     messages: dict[str, str] = {}
+    ways: dict[Way, Path] = {}
     covered: set[int] = set()
     predecessors: dict[State, list[State]] = {}
     good: dict[str, set[State]] = {p.name: set() for p in progress}
@@ -56,9 +60,12 @@ def explore(
         return tuple(reversed(moves))
 
     def hit(what: str, state: State, *last: Move, message: str = "") -> None:
+        place = run.pc(state, last[0].actor) if last else 0
         if what not in hits:
             hits[what] = (*path_to(state), *last)
             messages[what] = message
+        if everywhere and (what, place) not in ways:
+            ways[what, place] = (*path_to(state), *last)
 
     def visit(state: State) -> None:
         nonlocal transitions
@@ -133,6 +140,7 @@ def explore(
         memory_bytes=memory(),
         stopped=stopped,
         messages=messages,
+        ways=ways,
         stuck=stuck,
     )
 

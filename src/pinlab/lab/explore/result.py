@@ -44,6 +44,9 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 
+Way = tuple[str, int]
+"""What was hit (as `Exploration.hits` names it), and at which node: 0 for a deadlock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
@@ -69,6 +72,9 @@ class Exploration:
     stopped: str | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
     stuck: Mapping[str, Path] = field(default_factory=dict)
+    ways: Mapping[Way, Path] = field(default_factory=dict)
+    """A shortest path for each node that hit something, if that was asked for: one bug may hide
+    another that takes longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,9 +227,9 @@ def rehash(m: Model, store: Store, count: int) -> None:
 
 
 @njit
-def record(work: Work, what: int, state: int, actor: int, choice: int) -> None:
-    """Keep the first hit of its sort."""
-    hit = i64(work.hits + 24 * what)
+def record(work: Work, what: int, pc: int, state: int, actor: int, choice: int) -> None:
+    """Keep the first hit of its sort, at this node if places are told apart."""
+    hit = i64(work.hits + 24 * (what * work.places + pc % work.places))
     if hit[0] < 0:
         hit[0] = state
         hit[1] = actor
@@ -237,21 +237,21 @@ def record(work: Work, what: int, state: int, actor: int, choice: int) -> None:
 
 
 @njit
-def judge(m: Model, work: Work, status: int, s: int, actor: int, choice: int) -> int:
+def judge(m: Model, work: Work, status: int, pc: int, s: int, actor: int, choice: int) -> int:
     """Record what the move just made violates; returns the goals it fulfils."""
     fulfilled = 0
     context = i64(work.context)
     if context[VIOLATED] != 0:
         for a in range(AUTOMATA):
             if (context[VIOLATED] >> a) & 1:
-                record(work, a, s, actor, choice)
+                record(work, a, pc, s, actor, choice)
     if m.goals and context[EVENTS] != 0:
         for e in range(64):
             if (context[EVENTS] >> e) & 1:
                 fulfilled |= I(u32(m.goal_of_event)[e])
     if status < 0:
         kind = m.livelock if status == LIVELOCK else FAILED - status
-        record(work, AUTOMATA + kind, s, actor, choice)
+        record(work, AUTOMATA + kind, pc, s, actor, choice)
         fulfilled = EVERY_GOAL  # what follows a failure is not known
     return fulfilled
 
@@ -290,7 +290,7 @@ def expand(m: Model, work: Work, store: Store, s: int, n: int) -> int:
                 i64(work.hits)[2] = choice
                 return -1
             if status < 0 or (context[VIOLATED] | context[EVENTS]) != 0:
-                fulfilled |= judge(m, work, status, s, actor, choice)
+                fulfilled |= judge(m, work, status, pc, s, actor, choice)
                 if status < 0:
                     continue
             row = work.states + 8 * m.words * n
@@ -301,7 +301,7 @@ def expand(m: Model, work: Work, store: Store, s: int, n: int) -> int:
             prefetch(store.table + 4 * (I(h) & (store.size - 1)))
             n += 1
     if not moved and not finished:
-        record(work, AUTOMATA + m.deadlock, s, -1, 0)
+        record(work, AUTOMATA + m.deadlock, 0, s, -1, 0)
     if m.goals:
         u32(store.goals)[s] = np.uint32(fulfilled | (m.goal_of_finish if finished else 0))
     return n

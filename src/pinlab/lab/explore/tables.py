@@ -63,6 +63,7 @@ class Work(NamedTuple):
 
     room: int  # successors
     moves: int  # the most that one state can have
+    places: int  # nodes, or 1 if hits at different nodes are not told apart
     before: int  # uint64[wide], the state being expanded
     state: int  # uint64[wide], a successor in the making
     kept: int  # uint64[wide + 1], the same some nodes before, and the node
@@ -72,7 +73,7 @@ class Work(NamedTuple):
     context: int  # int64[CONTEXT]
     counters: int  # int64[COUNTERS]
     covered: int  # uint8[nodes]
-    hits: int  # int64[AUTOMATA + kinds, 3]: state, actor, choice; -1: none
+    hits: int  # int64[AUTOMATA + kinds, places, 3]: state, actor, choice; -1: none
 
 
 class Store(NamedTuple):
