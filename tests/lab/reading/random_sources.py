@@ -37,6 +37,9 @@ EVENTS = ("PIN", "UNPIN", "DIRTY")
 class Maker(Expressions):
     """Draws statements, too."""
 
+    traces: bool = False
+    """Whether a trace has been drawn."""
+
     def block(self, depth: int) -> tuple[list[str], bool]:
         """Statements, and whether one comes to their end."""
         lines: list[str] = []
@@ -171,6 +174,7 @@ class Maker(Expressions):
                     return f"assert {self.question(1)}"
                 return f"assert {self.question(1)} or True"
             case 7 | 8 | 16 | 17:
+                self.traces = True
                 page = self.r.choice([*self.pointers, self.node(), "NULL"])
                 return f"trace(Event.{self.one_of(*EVENTS)}, {page})"
             case 9:
@@ -263,7 +267,9 @@ def pure_function(m: Maker, number: int) -> str:
     return f"@pure\ndef q{number}(a: int, b: int) -> {result}:\n    return {body}\n"
 
 
-def kernel_function(m: Maker, name: str, role: str, budget: int, result: str | None) -> str:
+def kernel_function(
+    m: Maker, name: str, role: str, budget: int, result: str | None, entry: bool = False
+) -> str:
     """One that may call those before it."""
     kinds = tuple(m.one_of("u3", "u5", "s6", "int") for _ in range(m.r.randrange(3)))
     kinds += ("Node",) if m.rarely(3) else ()
@@ -276,6 +282,8 @@ def kernel_function(m: Maker, name: str, role: str, budget: int, result: str | N
     while m.budget > budget // 2 and goes_on:
         more, goes_on = m.block(3)
         body += more
+    if entry and m.traces:  # what an actor does before its first step, no trace may tell of
+        body.insert(0, "READ_ONCE(c0)")
     lines += body
     if goes_on and result is not None:
         lines.append(m.return_())
@@ -329,7 +337,7 @@ def random_source(r: Random, threads: int) -> RandomSource:
     calls = []
     for i in range(threads):
         m.kernels = list(helpers)
-        parts.append(kernel_function(m, f"f{i}", "kernel", budget, None))
+        parts.append(kernel_function(m, f"f{i}", "kernel", budget, None, entry=True))
         arguments = tuple(r.randrange(3) for _ in m.kernels[-1].parameters)
         calls.append((f"f{i}", arguments))
     return RandomSource("\n\n".join(parts), tuple(calls), initial_values(r))
