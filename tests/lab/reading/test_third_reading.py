@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from pinlab.lab.language import kernel, lower
+from pinlab.lab.language import compile, kernel, lower
 from pinlab.lab.language.blocks import Call, Fork, Jump, Return
 from pinlab.lab.language.builder import Builder
 from pinlab.lab.language.expressions import Expressions
@@ -159,7 +159,7 @@ ROW_1 = (
     (Builder, "must_be_open", nothing),
     (Builder, "end", end_as_it_was),
     (lower.Lowerer, "nothing_dropped", nothing),
-    (lower, "check_locals", nothing),
+    (compile, "check_locals", nothing),
 )
 """A condition in a @pure function cuts off what follows its call."""
 

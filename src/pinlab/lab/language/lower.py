@@ -40,7 +40,6 @@ from pinlab.lab.language.values import (
     constant,
     type_of_hint,
 )
-from pinlab.lab.language.verify import check_locals
 
 
 def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
@@ -50,9 +49,7 @@ def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
     while True:
         try:
             source = source_of(function)
-            routine = Lowerer(unit, key, source, types, widened).routine()
-            check_locals(routine, source)
-            return routine
+            return Lowerer(unit, key, source, types, widened).routine()
         except Widened:
             continue
 
