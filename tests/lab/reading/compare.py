@@ -44,6 +44,11 @@ def declarations(head: str) -> ModuleType:
     return run_text(head, HOME, {})
 
 
+@cache
+def layout_of(head: str) -> Layout:
+    return Layout(vars(declarations(head)))
+
+
 def module_of(source: RandomSource) -> ModuleType:
     """The functions of `source`, over the declarations of its head, which are read once."""
     source_of.cache_clear()
@@ -92,16 +97,11 @@ def compiled(system: System) -> Outcome:
     return found
 
 
-def read(space: Mapping[str, Any], tasks: tuple[Task, ...], system: System) -> Outcome:
+def read(layout: Layout, tasks: tuple[Task, ...], system: System) -> Outcome:
     """What Python finds, with the variables in the program's order. Raises TooMany."""
-    reading = Reading(space)
-    layout = reading.machine.layout
-    found = explore_reading(reading, tasks, initial_values(layout, system.initial), MOST * 4)
-    places = [
-        first.at + i
-        for first, length in (layout.variables[var.name] for var in system.program.vars)
-        for i in range(length)
-    ]
+    values = initial_values(layout, system.initial)
+    found = explore_reading(Reading(layout), tasks, values, MOST * 4)
+    places = [place.at for var in system.program.vars for place in layout.places[var.name]]
     found.finals = {
         (tuple(values[at] for at in places), done, events) for values, done, events in found.finals
     }
@@ -110,8 +110,8 @@ def read(space: Mapping[str, Any], tasks: tuple[Task, ...], system: System) -> O
 
 def initial_values(layout: Layout, given: Initial) -> list[int]:
     values: list[int] = []
-    for name, (first, length) in layout.variables.items():
-        values += given.get(name, (0 if first.lo <= 0 <= first.hi else first.lo,) * length)
+    for name, places in layout.places.items():
+        values += given.get(name, [0 if it.lo <= 0 <= it.hi else it.lo for it in places])
     return values
 
 
@@ -131,7 +131,7 @@ def check(source: RandomSource, label: str = "") -> Outcome:
     module = module_of(source)
     tasks = source.tasks(module)
     system = system_of(tasks, source.initial)
-    ours, theirs = compiled(system), read(vars(module), tasks, system)
+    ours, theirs = compiled(system), read(layout_of(source.head), tasks, system)
     if different := differences(ours, theirs):
         raise AssertionError(report(source, system, different, label))
     return theirs

@@ -57,13 +57,7 @@ class Place(NamedTuple):
     struct: type[Struct] | None = None
 
 
-class Variable(NamedTuple):
-    first: Place
-    length: int
-
-
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A step that a thread wants to take."""
 
     act: Callable[[int], Any]
@@ -93,7 +87,7 @@ class Layout:
     """Where each declaration of a module is in the list of all shared integers."""
 
     namespace: Mapping[str, Any]
-    variables: dict[str, Variable] = field(default_factory=dict)
+    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     size: int = 0
 
@@ -133,13 +127,13 @@ class Layout:
                 return Place(0, 0, struct.count, "int", struct)
 
     def add(self, name: str, shape: Place, length: int) -> None:
-        self.variables[name] = Variable(shape._replace(at=self.size), length)
+        self.places[name] = tuple(shape._replace(at=self.size + i) for i in range(length))
         self.size += length
 
     def element(self, name: str, index: int) -> Place:
-        first, length = self.variables[name]
-        require(0 <= index < length, "null")
-        return first._replace(at=first.at + index)
+        places = self.places[name]
+        require(0 <= index < len(places), "null")
+        return places[index]
 
 
 class Machine:
