@@ -71,10 +71,22 @@ class Thread:
     """One actor: where it stands, and what the kernel counts for it."""
 
     number: int
+    irq_of: int | None = None
+    """The thread that this one, a handler, interrupts."""
     run: Generator[Request, Any, Any] | None = None
     request: Request | None = None
     preempt: int = 0
     locks: int = 0
+    stepped: bool = False
+
+    @property
+    def cpu(self) -> int:
+        return self.number if self.irq_of is None else self.irq_of
+
+    @property
+    def interrupting(self) -> bool:
+        """Whether it is a handler between its first step and its last."""
+        return self.irq_of is not None and self.stepped and self.request is not None
 
     def count(self, preempt: int, locks: int = 0) -> None:
         self.preempt += preempt
@@ -253,15 +265,24 @@ class Machine:
         return self.layout.element(IRQS_OFF, cpu)
 
     def switch_irqs(self, amount: int) -> None:
-        place = self.irqs_off(self.me.number)
+        place = self.irqs_off(self.me.cpu)
         require(amount > 0 or self.load(place) > 0, "unlock")
         self.store(place, self.load(place) + amount)
 
     def may_sleep(self) -> None:
-        irqs_off = self.load(self.irqs_off(self.me.number))
+        irqs_off = self.load(self.irqs_off(self.me.cpu))
+        require(self.me.irq_of is None, "atomic-sleep")
         require(self.me.preempt == 0 and irqs_off == 0, "atomic-sleep")
 
     def finish(self) -> None:
-        irqs_off = self.load(self.irqs_off(self.me.number))
-        idle = self.me.locks == 0 and self.me.preempt == 0 and irqs_off == 0
-        require(idle, "lock-held")
+        require(self.me.locks == 0 and self.me.preempt == 0, "lock-held")
+        irqs_on = self.load(self.irqs_off(self.me.cpu)) == 0
+        require(irqs_on or self.me.irq_of is not None, "lock-held")
+
+    def may_run(self, thread: Thread) -> bool:
+        """Whether interrupts let it take a step."""
+        if thread.interrupting:
+            return True
+        if any(it.interrupting and it.cpu == thread.cpu for it in self.threads):
+            return False
+        return thread.irq_of is None or self.load(self.irqs_off(thread.cpu)) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -19,12 +19,18 @@ from pinlab.lab.language.program import Check, Failure
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.language.values import Value
 from tests.lab.reading import compare, primitives, source, state
-from tests.lab.reading.random_sources import RandomSource, random_source
+from tests.lab.reading.random_sources import (
+    RandomSource,
+    designed_source,
+    interrupted_source,
+    random_source,
+)
 from tests.lab.reading.schedules import TooMany
 from tests.lab.wrong_answers.test_dropped import _inline_as_it_was
 
-FAST, CHUNK, CHUNKS = 300, 1_000, 100
-"""Sources: of the fast tests; of one slow test; and how many slow tests."""
+FAST, FEW, CHUNK, CHUNKS = 300, 100, 1_000, 100
+"""Sources: of the fast tests; of those with a design or a handler; of one slow test; and how many
+slow tests."""
 
 NATIVE_EVERY = 40
 """One source in so many is given to the native explorer too: a new program takes it 50 ms."""
@@ -73,6 +79,14 @@ def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
     refused = seed - first - count
     print(f"seeds {first} .. {seed - 1}: {count} sources compared, {refused} refused")
     assert seed - first <= CHUNK * 1.02, "too many sources are refused"
+
+
+@pytest.mark.parametrize("draw", [designed_source, interrupted_source])
+def test_the_compiler_keeps_what_python_reads_with(draw: Callable[[Random], RandomSource]) -> None:
+    count = sum(compared(draw(Random(seed)), f"seed {seed}") for seed in range(FEW))
+    assert count >= FEW * 0.9, "too many sources are refused"
+    for seed in range(0, FEW, NATIVE_EVERY):
+        compare.check_explorers(draw(Random(seed)))
 
 
 def test_both_explorers_find_the_same() -> None:
