@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pprint import pformat
 from types import ModuleType
@@ -17,7 +18,7 @@ from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.program import Actor, System
 from pinlab.lab.language.source import source_of
 from tests.lab.reading.random_sources import RandomSource
-from tests.lab.reading.schedules import Events, Outcome, Task, TooMany
+from tests.lab.reading.schedules import Events, Outcome, TooMany
 from tests.lab.reading.schedules import explore as explore_reading
 from tests.lab.reading.source import Reading
 from tests.lab.reading.state import Layout
@@ -44,6 +45,11 @@ def declarations(head: str) -> ModuleType:
     return run_text(head, HOME, {})
 
 
+@cache
+def layout_of(head: str) -> Layout:
+    return Layout(vars(declarations(head)))
+
+
 def module_of(source: RandomSource) -> ModuleType:
     """The functions of `source`, over the declarations of its head, which are read once."""
     source_of.cache_clear()
@@ -52,12 +58,19 @@ def module_of(source: RandomSource) -> ModuleType:
     return run_text("from __future__ import annotations\n\n" + source.functions, MODULE, names)
 
 
-def system_of(tasks: tuple[Task, ...], initial: Initial) -> System:
+def hooks_of(source: RandomSource, module: ModuleType) -> dict[str, Any]:
+    return {hook: getattr(module, name) for hook, name in source.hooks.items()}
+
+
+def system_of(source: RandomSource, module: ModuleType) -> System:
     """What the compiler makes of the tasks."""
-    program = compile_program(dict.fromkeys(task[0] for task in tasks))
-    actors = tuple(Actor(f"actor{i}", task[0].__name__, task[1:]) for i, task in enumerate(tasks))
+    tasks = source.tasks(module)
+    program = compile_program(dict.fromkeys(task[0] for task in tasks), hooks_of(source, module))
+    actors = [Actor(f"actor{i}", task[0].__name__, task[1:]) for i, task in enumerate(tasks)]
+    actors[-1] = replace(actors[-1], irq_of=source.interrupts)
     names = {var.name for var in program.vars}
-    return System(program, actors, {k: v for k, v in initial.items() if k in names})
+    initial = {k: v for k, v in source.initial.items() if k in names}
+    return System(program, tuple(actors), initial)
 
 
 def compiled(system: System) -> Outcome:
@@ -92,16 +105,13 @@ def compiled(system: System) -> Outcome:
     return found
 
 
-def read(space: Mapping[str, Any], tasks: tuple[Task, ...], system: System) -> Outcome:
+def read(source: RandomSource, module: ModuleType, system: System) -> Outcome:
     """What Python finds, with the variables in the program's order. Raises TooMany."""
-    reading = Reading(space)
-    layout = reading.machine.layout
-    found = explore_reading(reading, tasks, initial_values(layout, system.initial), MOST * 4)
-    places = [
-        first.at + i
-        for first, length in (layout.variables[var.name] for var in system.program.vars)
-        for i in range(length)
-    ]
+    layout = layout_of(source.head)
+    values = initial_values(layout, system.initial)
+    reading = Reading(layout, hooks_of(source, module))
+    found = explore_reading(reading, source.tasks(module), values, source.interrupts, MOST * 4)
+    places = [place.at for var in system.program.vars for place in layout.places[var.name]]
     found.finals = {
         (tuple(values[at] for at in places), done, events) for values, done, events in found.finals
     }
@@ -110,8 +120,8 @@ def read(space: Mapping[str, Any], tasks: tuple[Task, ...], system: System) -> O
 
 def initial_values(layout: Layout, given: Initial) -> list[int]:
     values: list[int] = []
-    for name, (first, length) in layout.variables.items():
-        values += given.get(name, (0 if first.lo <= 0 <= first.hi else first.lo,) * length)
+    for name, places in layout.places.items():
+        values += given.get(name, [0 if it.lo <= 0 <= it.hi else it.lo for it in places])
     return values
 
 
@@ -129,9 +139,8 @@ def check(source: RandomSource, label: str = "") -> Outcome:
     """Compare. Raises AssertionError with all that is needed to see the difference; LanguageError
     for a source that the compiler refuses; TooMany."""
     module = module_of(source)
-    tasks = source.tasks(module)
-    system = system_of(tasks, source.initial)
-    ours, theirs = compiled(system), read(vars(module), tasks, system)
+    system = system_of(source, module)
+    ours, theirs = compiled(system), read(source, module, system)
     if different := differences(ours, theirs):
         raise AssertionError(report(source, system, different, label))
     return theirs
@@ -148,14 +157,15 @@ def report(
     variables = ", ".join(f"{v.name}[{v.length}]" for v in system.program.vars)
     return (
         f"the compiler and Python disagree: {label}\n{source.head}\n{source.functions}\n"
-        f"calls: {source.calls}\ninitial: {dict(system.initial)}\n"
+        f"calls: {source.calls}, hooks: {source.hooks}, interrupted: {source.interrupts}\n"
+        f"initial: {dict(system.initial)}\n"
         f"finals are of: {variables}\n{told}"
     )
 
 
 def check_explorers(source: RandomSource) -> None:
     """The native explorer finds what the reference explorer finds."""
-    system = system_of(source.tasks(module_of(source)), source.initial)
+    system = system_of(source, module_of(source))
     try:
         one = native.explore(system)
     except TooWide:

@@ -19,7 +19,7 @@ AT_ONCE: Mapping[str, Callable[..., Any]] = {
     "smp_wmb": lambda m: None,
     "smp_mb__after_atomic": lambda m: None,
     "smp_mb__before_atomic": lambda m: None,
-    "smp_processor_id": lambda m: m.me.number,
+    "smp_processor_id": lambda m: m.me.cpu,
     "current": lambda m: m.me.number,
     "static_branch": lambda m, place: m.load(place),
     "trace": lambda m, event, page: m.events.append((str(event), int(page))) if page else None,

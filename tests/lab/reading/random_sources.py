@@ -7,7 +7,7 @@ Python's. About one place in forty may fail, so that most runs come to an end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import ModuleType
 from typing import Any
@@ -36,6 +36,9 @@ EVENTS = ("PIN", "UNPIN", "DIRTY")
 @dataclass
 class Maker(Expressions):
     """Draws statements, too."""
+
+    traces: bool = False
+    """Whether a trace has been drawn."""
 
     def block(self, depth: int) -> tuple[list[str], bool]:
         """Statements, and whether one comes to their end."""
@@ -171,6 +174,7 @@ class Maker(Expressions):
                     return f"assert {self.question(1)}"
                 return f"assert {self.question(1)} or True"
             case 7 | 8 | 16 | 17:
+                self.traces = True
                 page = self.r.choice([*self.pointers, self.node(), "NULL"])
                 return f"trace(Event.{self.one_of(*EVENTS)}, {page})"
             case 9:
@@ -263,10 +267,22 @@ def pure_function(m: Maker, number: int) -> str:
     return f"@pure\ndef q{number}(a: int, b: int) -> {result}:\n    return {body}\n"
 
 
-def kernel_function(m: Maker, name: str, role: str, budget: int, result: str | None) -> str:
-    """One that may call those before it."""
+def parameters(m: Maker) -> tuple[str, ...]:
     kinds = tuple(m.one_of("u3", "u5", "s6", "int") for _ in range(m.r.randrange(3)))
-    kinds += ("Node",) if m.rarely(3) else ()
+    return (*kinds, "Node") if m.rarely(3) else kinds
+
+
+def kernel_function(
+    m: Maker,
+    name: str,
+    role: str,
+    budget: int,
+    result: str | None,
+    kinds: tuple[str, ...] | None = None,
+    entry: bool = False,
+) -> str:
+    """One that may call those before it."""
+    kinds = parameters(m) if kinds is None else kinds
     names = [f"a{i}" for i in range(len(kinds))]
     m.names = [it for it, kind in zip(names, kinds, strict=True) if kind != "Node"]
     m.pointers = [it for it, kind in zip(names, kinds, strict=True) if kind == "Node"]
@@ -276,6 +292,8 @@ def kernel_function(m: Maker, name: str, role: str, budget: int, result: str | N
     while m.budget > budget // 2 and goes_on:
         more, goes_on = m.block(3)
         body += more
+    if entry and m.traces:  # what an actor does before its first step, no trace may tell of
+        body.insert(0, "READ_ONCE(c0)")
     lines += body
     if goes_on and result is not None:
         lines.append(m.return_())
@@ -311,11 +329,52 @@ class RandomSource:
     functions: str
     calls: tuple[tuple[str, tuple[int, ...]], ...]
     initial: Mapping[str, tuple[int, ...]]
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """Which function a design has in the place of a hook."""
+    interrupts: int | None = None
+    """The thread that the last one, a handler, interrupts; None if that is a thread, too."""
     head: str = HEAD
 
     def tasks(self, module: ModuleType) -> tuple[tuple[Any, ...], ...]:
         """Each thread's function and its arguments."""
         return tuple((getattr(module, name), *arguments) for name, arguments in self.calls)
+
+
+def of_a_design(m: Maker, number: int, budget: int) -> str:
+    """One to replace the last hook, which nothing else calls."""
+    hook = m.kernels.pop()
+    text = kernel_function(m, f"d{number}", "kernel", budget, hook.result, hook.parameters)
+    m.kernels[-1] = hook
+    return text
+
+
+def designed_source(r: Random) -> RandomSource:
+    """One thread, and a design that replaces the hooks it calls."""
+    m, parts = Maker(r), list[str]()
+    for i in range(2):
+        parts.append(kernel_function(m, f"h{i}", "hook", 3, m.one_of("u3", "int", "bool")))
+        parts.append(of_a_design(m, i, 3))
+    parts.append(kernel_function(m, "f0", "kernel", 8, None, (), entry=True))
+    hooks = {"h0": "d0", "h1": "d1"}
+    return RandomSource("\n\n".join(parts), (("f0", ()),), initial_values(r), hooks)
+
+
+SLEEPS = ("mutex_lock", "down_", "schedule", "wait_event", "might_sleep", "allocate")
+
+
+def interrupted_source(r: Random) -> RandomSource:
+    """Two threads, and a handler that never sleeps and interrupts one of them."""
+    m = Maker(r)
+    parts = [pure_function(m, 0)]
+    while len(parts) < 4:
+        m.kernels = []
+        name = f"f{len(parts) - 1}"
+        text = kernel_function(m, name, "kernel", 2, None, (), entry=True)
+        if name != "f2" or not any(word in text for word in SLEEPS):
+            parts.append(text)
+    text = "\n\n".join(parts)
+    calls = tuple((f"f{i}", ()) for i in range(3))
+    return RandomSource(text, calls, initial_values(r), interrupts=r.randrange(2))
 
 
 def random_source(r: Random, threads: int) -> RandomSource:
@@ -329,7 +388,7 @@ def random_source(r: Random, threads: int) -> RandomSource:
     calls = []
     for i in range(threads):
         m.kernels = list(helpers)
-        parts.append(kernel_function(m, f"f{i}", "kernel", budget, None))
+        parts.append(kernel_function(m, f"f{i}", "kernel", budget, None, entry=True))
         arguments = tuple(r.randrange(3) for _ in m.kernels[-1].parameters)
         calls.append((f"f{i}", arguments))
     return RandomSource("\n\n".join(parts), tuple(calls), initial_values(r))

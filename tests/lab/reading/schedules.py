@@ -48,11 +48,19 @@ class TooMany(Exception):
 class Run:
     """One schedule of `tasks`, step by step."""
 
-    def __init__(self, reading: Reading, tasks: tuple[Task, ...], values: list[int]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        tasks: tuple[Task, ...],
+        values: list[int],
+        interrupts: int | None = None,
+    ) -> None:
         self.machine = machine = reading.machine
         machine.reset(values)
         for number, (function, *arguments) in enumerate(tasks):
-            thread = Thread(number, reading.function(function)(*arguments))
+            last = number == len(tasks) - 1
+            thread = Thread(number, interrupts if last else None)
+            thread.run = reading.function(function)(*arguments)
             machine.threads.append(thread)
             try:
                 self.resume(thread, None)
@@ -64,8 +72,9 @@ class Run:
         found = []
         for thread in self.machine.threads:
             self.machine.me = thread
-            if thread.request is not None and thread.request.ready():
-                found += [(thread.number, choice) for choice in range(thread.request.choices)]
+            request = thread.request
+            if request is not None and self.machine.may_run(thread) and request.ready():
+                found += [(thread.number, choice) for choice in range(request.choices)]
         return found
 
     def step(self, move: Move) -> Events:
@@ -75,6 +84,7 @@ class Run:
         assert request is not None
         self.machine.events = []
         self.resume(thread, lambda: request.act(move[1]))
+        thread.stepped = True
         return tuple(self.machine.events)
 
     def resume(self, thread: Thread, act: Callable[[], Any] | None) -> None:
@@ -89,11 +99,15 @@ class Run:
             raise Failed(CPYTHON[type(error)]) from error
 
     def finished(self) -> bool:
-        return all(thread.request is None for thread in self.machine.threads)
+        """A handler need not have come."""
+        threads = self.machine.threads
+        return all(it.request is None or it.irq_of is not None for it in threads)
 
     def where(self) -> tuple[Any, ...]:
         """The state: the same again means the same future."""
-        threads = ((t.preempt, t.locks, *position(t.run)) for t in self.machine.threads)
+        threads = (
+            (t.preempt, t.locks, t.interrupting, *position(t.run)) for t in self.machine.threads
+        )
         return (*self.machine.values, *threads)
 
 
@@ -108,7 +122,11 @@ def position(run: object) -> tuple[Any, ...]:
 
 
 def explore(
-    reading: Reading, tasks: tuple[Task, ...], values: list[int], most: int = 20_000
+    reading: Reading,
+    tasks: tuple[Task, ...],
+    values: list[int],
+    interrupts: int | None = None,
+    most: int = 20_000,
 ) -> Outcome:
     """Depth first; of one thread, a state includes the events that led to it. Raises TooMany."""
     found = Outcome()
@@ -116,7 +134,7 @@ def explore(
     todo: list[tuple[Move, ...]] = [()]
     while todo:
         path = list(todo.pop())
-        run, history = Run(reading, tasks, values), list[tuple[str, int]]()
+        run, history = Run(reading, tasks, values, interrupts), list[tuple[str, int]]()
         alone = len(tasks) == 1
         for move in path[:-1]:
             events = run.step(move)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import FunctionType
 from typing import Any, get_type_hints
@@ -58,13 +58,19 @@ def definitions(file: str) -> dict[int, ast.FunctionDef]:
     }
 
 
-class Reading:
-    """The functions of one module as Python runs them on `machine`."""
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of `body` and all inside them."""
+    for statement in body:
+        yield statement
+        yield from statements(getattr(statement, "body", []))
+        yield from statements(getattr(statement, "orelse", []))
 
-    def __init__(
-        self, namespace: Mapping[str, Any], hooks: Mapping[str, KernelFunction] | None = None
-    ) -> None:
-        self.machine = Machine(Layout(namespace))
+
+class Reading:
+    """Functions over the declarations of `layout`, as Python runs them on `machine`."""
+
+    def __init__(self, layout: Layout, hooks: Mapping[str, KernelFunction] | None = None) -> None:
+        self.machine = Machine(layout)
         self.hooks = hooks or {}
         self.files: dict[str, dict[int, ast.FunctionDef]] = {}
         self.read: dict[KernelFunction, Callable[..., Any]] = {}
@@ -125,10 +131,9 @@ class Rewriter(ast.NodeTransformer):
     def declare(self, tree: ast.FunctionDef) -> None:
         for argument in tree.args.args:
             self.locals[argument.arg] = bounds_of(self.hints[argument.arg])
-        for node in ast.walk(tree):
+        for node in statements(tree.body):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                hint = eval(ast.unparse(node.annotation), dict(self.globals))
-                self.locals[node.target.id] = bounds_of(hint)
+                self.locals[node.target.id] = bounds_of(self.resolve(node.annotation))
 
     def use(self, name: str, value: Any) -> ast.expr:
         """An expression for `value` itself."""

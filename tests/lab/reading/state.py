@@ -57,13 +57,7 @@ class Place(NamedTuple):
     struct: type[Struct] | None = None
 
 
-class Variable(NamedTuple):
-    first: Place
-    length: int
-
-
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A step that a thread wants to take."""
 
     act: Callable[[int], Any]
@@ -77,10 +71,22 @@ class Thread:
     """One actor: where it stands, and what the kernel counts for it."""
 
     number: int
+    irq_of: int | None = None
+    """The thread that this one, a handler, interrupts."""
     run: Generator[Request, Any, Any] | None = None
     request: Request | None = None
     preempt: int = 0
     locks: int = 0
+    stepped: bool = False
+
+    @property
+    def cpu(self) -> int:
+        return self.number if self.irq_of is None else self.irq_of
+
+    @property
+    def interrupting(self) -> bool:
+        """Whether it is a handler between its first step and its last."""
+        return self.irq_of is not None and self.stepped and self.request is not None
 
     def count(self, preempt: int, locks: int = 0) -> None:
         self.preempt += preempt
@@ -93,7 +99,7 @@ class Layout:
     """Where each declaration of a module is in the list of all shared integers."""
 
     namespace: Mapping[str, Any]
-    variables: dict[str, Variable] = field(default_factory=dict)
+    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     size: int = 0
 
@@ -133,13 +139,13 @@ class Layout:
                 return Place(0, 0, struct.count, "int", struct)
 
     def add(self, name: str, shape: Place, length: int) -> None:
-        self.variables[name] = Variable(shape._replace(at=self.size), length)
+        self.places[name] = tuple(shape._replace(at=self.size + i) for i in range(length))
         self.size += length
 
     def element(self, name: str, index: int) -> Place:
-        first, length = self.variables[name]
-        require(0 <= index < length, "null")
-        return first._replace(at=first.at + index)
+        places = self.places[name]
+        require(0 <= index < len(places), "null")
+        return places[index]
 
 
 class Machine:
@@ -259,15 +265,24 @@ class Machine:
         return self.layout.element(IRQS_OFF, cpu)
 
     def switch_irqs(self, amount: int) -> None:
-        place = self.irqs_off(self.me.number)
+        place = self.irqs_off(self.me.cpu)
         require(amount > 0 or self.load(place) > 0, "unlock")
         self.store(place, self.load(place) + amount)
 
     def may_sleep(self) -> None:
-        irqs_off = self.load(self.irqs_off(self.me.number))
+        irqs_off = self.load(self.irqs_off(self.me.cpu))
+        require(self.me.irq_of is None, "atomic-sleep")
         require(self.me.preempt == 0 and irqs_off == 0, "atomic-sleep")
 
     def finish(self) -> None:
-        irqs_off = self.load(self.irqs_off(self.me.number))
-        idle = self.me.locks == 0 and self.me.preempt == 0 and irqs_off == 0
-        require(idle, "lock-held")
+        require(self.me.locks == 0 and self.me.preempt == 0, "lock-held")
+        irqs_on = self.load(self.irqs_off(self.me.cpu)) == 0
+        require(irqs_on or self.me.irq_of is not None, "lock-held")
+
+    def may_run(self, thread: Thread) -> bool:
+        """Whether interrupts let it take a step."""
+        if thread.interrupting:
+            return True
+        if any(it.interrupting and it.cpu == thread.cpu for it in self.threads):
+            return False
+        return thread.irq_of is None or self.load(self.irqs_off(thread.cpu)) == 0

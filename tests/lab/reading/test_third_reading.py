@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from pinlab.lab.language import kernel, lower
+from pinlab.lab.language import compile, kernel, lower
 from pinlab.lab.language.blocks import Call, Fork, Jump, Return
 from pinlab.lab.language.builder import Builder
 from pinlab.lab.language.expressions import Expressions
@@ -17,15 +19,30 @@ from pinlab.lab.language.program import Check, Failure
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.language.values import Value
 from tests.lab.reading import compare, primitives, source, state
-from tests.lab.reading.random_sources import RandomSource, random_source
+from tests.lab.reading.random_sources import (
+    RandomSource,
+    designed_source,
+    interrupted_source,
+    random_source,
+)
 from tests.lab.reading.schedules import TooMany
 from tests.lab.wrong_answers.test_dropped import _inline_as_it_was
 
-FAST, CHUNK, CHUNKS = 300, 1_000, 100
-"""Sources: of the fast tests; of one slow test; and how many slow tests."""
+FAST, FEW, CHUNK, CHUNKS = 300, 100, 1_000, 100
+"""Sources: of the fast tests; of those with a design or a handler; of one slow test; and how many
+slow tests."""
 
 NATIVE_EVERY = 40
 """One source in so many is given to the native explorer too: a new program takes it 50 ms."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected_rarely() -> Iterator[None]:
+    """Trees are many objects and hold no cycles: to look for some takes a quarter of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    yield
+    gc.set_threshold(*before)
 
 
 def compared(drawn: RandomSource, label: str = "") -> bool:
@@ -59,8 +76,17 @@ def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
         if seed % NATIVE_EVERY == 0:
             compare.check_explorers(drawn_from(seed))
         seed += 1
-    print(f"seeds {first} .. {seed - 1}: {count} sources compared")
+    refused = seed - first - count
+    print(f"seeds {first} .. {seed - 1}: {count} sources compared, {refused} refused")
     assert seed - first <= CHUNK * 1.02, "too many sources are refused"
+
+
+@pytest.mark.parametrize("draw", [designed_source, interrupted_source])
+def test_the_compiler_keeps_what_python_reads_with(draw: Callable[[Random], RandomSource]) -> None:
+    count = sum(compared(draw(Random(seed)), f"seed {seed}") for seed in range(FEW))
+    assert count >= FEW * 0.9, "too many sources are refused"
+    for seed in range(0, FEW, NATIVE_EVERY):
+        compare.check_explorers(draw(Random(seed)))
 
 
 def test_both_explorers_find_the_same() -> None:
@@ -159,7 +185,7 @@ ROW_1 = (
     (Builder, "must_be_open", nothing),
     (Builder, "end", end_as_it_was),
     (lower.Lowerer, "nothing_dropped", nothing),
-    (lower, "check_locals", nothing),
+    (compile, "check_locals", nothing),
 )
 """A condition in a @pure function cuts off what follows its call."""
 

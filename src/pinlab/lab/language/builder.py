@@ -112,16 +112,8 @@ class Builder:
         self.calls: set[str] = set()
         self.declared: dict[str, Type] = {}
         self.began: dict[ast.stmt, Block] = {}
-        self.assigned = frozenset(
-            node.id
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        )
-        self.loop_variables = {
-            node.target.id
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
-        }
+        self.assigned = source.assigned
+        self.loop_variables = source.loop_variables
         self.block = Block(source.tree.lineno)
         self.awaiting = False
         self.awaited: list[tuple[Value, Failure]] = []

@@ -62,7 +62,7 @@ from pinlab.lab.language.program import (
     Unary,
 )
 from pinlab.lab.language.source import LanguageError, source_of
-from pinlab.lab.language.verify import check_static
+from pinlab.lab.language.verify import check_locals, check_static
 from pinlab.objectives.automaton import Automaton
 
 WORD = 64
@@ -88,6 +88,8 @@ def compile_program(
         for key in missing:
             routines[key] = lower(unit, key, unit.wanted[key])
     linker = _Linker(unit, routines, root_keys)
+    for key, routine in routines.items():
+        check_locals(routine, linker.live[key], source_of(unit.wanted[key]))
     automaton_vars = tuple(
         unit.declarations.add(f"automaton:{a.name}", 0, len(a.states) - 1, pages, owner=a)
         for a in automata
@@ -122,7 +124,8 @@ class _Linker:
         self.unit = unit
         self.routines = routines
         self.roots = set(roots)
-        self.blocks = {key: routine.blocks() for key, routine in routines.items()}
+        self.live = {key: Liveness(routine) for key, routine in routines.items()}
+        self.blocks = {key: liveness.blocks for key, liveness in self.live.items()}
         self.pcs: dict[int, int] = {}
         for blocks in self.blocks.values():
             for block in blocks:
@@ -144,9 +147,6 @@ class _Linker:
             number += len(routine.slots)
         self.slot_count = number
         self.callers = self._callers()
-        self.live = {
-            key: Liveness(self.blocks[key], routine.parameters) for key, routine in routines.items()
-        }
 
     def slot(self, key: str, provisional: int) -> int:
         """The program's number of a routine's slot; negative ones are built in."""

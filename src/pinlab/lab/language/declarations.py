@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,14 +62,24 @@ def structs_of(namespace: Any) -> dict[str, type[Struct]]:
     return found
 
 
-def field_shape(declaration: object, structs: dict[str, type[Struct]]) -> tuple[int, int, int, str]:
+def pointed_by(declaration: object, *namespaces: Mapping[str, Any]) -> type[Struct] | None:
+    """The structure that a declared pointer points to; None if it is no pointer."""
+    if not isinstance(declaration, Pointer):
+        return None
+    found: dict[str, type[Struct]] = {}
+    for namespace in namespaces:
+        found |= structs_of(namespace)
+    return found[declaration.to]
+
+
+def field_shape(declaration: object, pointed: type[Struct] | None) -> tuple[int, int, int, str]:
     """(lo, hi, elements per instance, kind) of a declared field or global."""
     match declaration:
         case Cell():
             return declaration.lo, declaration.hi, 1, declaration.kind
         case Cells():
             return declaration.lo, declaration.hi, declaration.length, "int"
-        case Pointer():
-            return 0, structs[declaration.to].count, 1, "int"
+        case Pointer() if pointed is not None:
+            return 0, pointed.count, 1, "int"
         case _:
             raise TypeError(f"{declaration!r} is no shared state")

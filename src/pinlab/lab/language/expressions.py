@@ -17,7 +17,7 @@ from pinlab.lab.language.blocks import (
     Pass,
     Take,
 )
-from pinlab.lab.language.declarations import Clash, field_shape, structs_of
+from pinlab.lab.language.declarations import Clash, field_shape, pointed_by
 from pinlab.lab.language.kernel import (
     NULL,
     Cell,
@@ -35,7 +35,7 @@ from pinlab.lab.language.program import (
     SetLocal,
     Shared,
 )
-from pinlab.lab.language.source import Source, source_of
+from pinlab.lab.language.source import Source, source_of, text_of
 from pinlab.lab.language.values import (
     BOOL,
     Place,
@@ -192,11 +192,13 @@ class Expressions(Lowerer):
 
     def arithmetic(self, node: ast.AST, operator: ast.AST, left: Value, right: Value) -> Value:
         """`left operator right`; where Python raises an exception, the model fails."""
-        name, text = self.operator(node, operator), ast.unparse(node)
+        name = self.operator(node, operator)
         if name in DIVISIONS and right.type.lo <= 0 <= right.type.hi:
-            self.check(binary("!=", right, constant(0)), "bug", f"{text}: division by zero")
+            self.check(
+                binary("!=", right, constant(0)), "bug", f"{text_of(node)}: division by zero"
+            )
         if name in SHIFTS and right.type.lo < 0:
-            self.check(binary(">=", right, constant(0)), "bug", f"{text}: negative shift")
+            self.check(binary(">=", right, constant(0)), "bug", f"{text_of(node)}: negative shift")
         return binary(name, left, right)
 
     def joined(self, operator: ast.boolop, left: Value, node: ast.expr) -> Value:
@@ -319,7 +321,7 @@ class Expressions(Lowerer):
         where = self.expression(index)
         if where.constant is not None and 0 <= where.constant < len(table):
             return constant(int(table[where.constant]))
-        self.inside(where, 0, len(table) - 1, ast.unparse(node))
+        self.inside(where, 0, len(table) - 1, node)
         return Value(Lookup(tuple(int(x) for x in table), where.expr), Type(min(table), max(table)))
 
     def operator(self, node: ast.AST, operator: ast.AST) -> str:
@@ -361,43 +363,40 @@ class Expressions(Lowerer):
     ) -> Place:
         base = self.expression(value)
         struct = base.type.struct
-        text = ast.unparse(node)
         if struct is None:
             self.source.refuse(node, f"{ast.unparse(value)} is no pointer: annotate or cast it")
         declaration = getattr(struct, attribute, None)
         if not isinstance(declaration, Cell | Cells | Pointer):
             self.source.refuse(node, f"{struct.__name__} has no field {attribute}")
         if isinstance(declaration, Cells) != (index is not None):
-            self.source.refuse(node, f"{text}: an array field is used with an index")
-        structs = structs_of(self.source.globals) | structs_of(vars(_module(struct)))
-        lo, hi, elements, kind = field_shape(declaration, structs)
+            self.source.refuse(node, f"{ast.unparse(node)}: an array field is used with an index")
+        pointed = pointed_by(declaration, self.source.globals, vars(_module(struct)))
+        lo, hi, elements, kind = field_shape(declaration, pointed)
         name = f"{struct.__name__}.{attribute}"
         length = elements * struct.count
         var = self.declare(node, name, lo, hi, length, kind, owner=declaration)
-        self.inside(base, 1, struct.count, ast.unparse(value))
+        self.inside(base, 1, struct.count, value)
         where = binary("-", base, constant(1))
         if index is not None:
             i = self.expression(index)
-            self.inside(i, 0, elements - 1, text)
+            self.inside(i, 0, elements - 1, node)
             where = binary("+", binary("*", where, constant(elements)), i)
-        pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
         return Place(var, where.expr, Type(lo, hi, pointed), kind, name)
 
     def global_element(
         self, node: ast.expr, declaration: Cells, array: ast.expr, index: ast.expr
     ) -> Place:
         i = self.expression(index)
-        text = ast.unparse(node)
         length = declaration.length
         struct = i.type.struct if length < 0 else None
         if length < 0:
             if struct is None:
-                self.source.refuse(node, f"{text}: index it by the page")
+                self.source.refuse(node, f"{ast.unparse(node)}: index it by the page")
             length = struct.count
-            self.inside(i, 1, length, ast.unparse(index))
+            self.inside(i, 1, length, index)
             i = binary("-", i, constant(1))
         else:
-            self.inside(i, 0, length - 1, text)
+            self.inside(i, 0, length - 1, node)
         name = self.unit.declarations.global_name(declaration, _last(array))
         if struct is not None:
             if hasattr(struct, name):
@@ -408,11 +407,10 @@ class Expressions(Lowerer):
         return Place(var, i.expr, Type(declaration.lo, declaration.hi), "int", name)
 
     def global_cell(self, node: ast.expr, declaration: Cell | Pointer[Any]) -> Place:
-        structs = structs_of(self.source.globals)
-        lo, hi, _, kind = field_shape(declaration, structs)
+        pointed = pointed_by(declaration, self.source.globals)
+        lo, hi, _, kind = field_shape(declaration, pointed)
         name = self.unit.declarations.global_name(declaration, _last(node))
         var = self.declare(node, name, lo, hi, 1, kind, owner=declaration)
-        pointed = structs[declaration.to] if isinstance(declaration, Pointer) else None
         return Place(var, Const(0), Type(lo, hi, pointed), kind, name)
 
     def declare(
@@ -546,7 +544,7 @@ def is_table(value: object) -> bool:
 
 
 def _last(node: ast.expr) -> str:
-    return ast.unparse(node).rsplit(".", 1)[-1]
+    return text_of(node).rsplit(".", 1)[-1]
 
 
 def _module(struct: type[Struct]) -> Any:

@@ -8,6 +8,7 @@ from pinlab.lab.language.blocks import (
     Pass,
     PendingOp,
     Return,
+    Routine,
     Take,
     successors,
 )
@@ -29,14 +30,13 @@ NONE: Slots = frozenset()
 class Liveness:
     """Live slots on entry to each block, and slots that may hold something after it."""
 
-    def __init__(
-        self, blocks: list[Block], parameters: tuple[int, ...], result: int | None = None
-    ) -> None:
-        self._result = NONE if result is None else frozenset([result])
-        self._in: dict[int, Slots] = {id(b): NONE for b in blocks}
-        self._dirty: dict[int, Slots] = {id(b): NONE for b in blocks}
-        self._solve_live(blocks)
-        self._solve_dirty(blocks, frozenset(parameters))
+    def __init__(self, routine: Routine) -> None:
+        self.blocks = routine.blocks()
+        self._result = NONE if routine.result is None else frozenset([routine.result])
+        self._in: dict[int, Slots] = {id(b): NONE for b in self.blocks}
+        self._dirty: dict[int, Slots] = {id(b): NONE for b in self.blocks}
+        self._solve_live(self.blocks, frozenset(routine.slots))
+        self._solve_dirty(self.blocks, frozenset(routine.parameters))
 
     def live_in(self, block: Block) -> Slots:
         """Slots read before they are set, from the start of `block` on."""
@@ -50,15 +50,19 @@ class Liveness:
         """Slots that may hold a value (dead or not) at the end of `block`."""
         return self._dirty[id(block)]
 
-    def _solve_live(self, blocks: list[Block]) -> None:
+    def _solve_live(self, blocks: list[Block], slots: Slots) -> None:
+        """What a block reads is live before it, and so is what is live behind it and passes."""
+        reads = {id(b): self._before(b, NONE) for b in blocks}
+        passes = {id(b): self._before(b, slots) for b in blocks}
+        following = {id(b): [id(s) for s in successors(b)] for b in blocks}
         changed = True
         while changed:
             changed = False
-            for block in reversed(blocks):
-                after = frozenset[int]().union(*(self._in[id(s)] for s in successors(block)))
-                live = self._before(block, after)
-                if live != self._in[id(block)]:
-                    self._in[id(block)] = live
+            for block in reversed(list(reads)):
+                after = NONE.union(*(self._in[s] for s in following[block]))
+                live = reads[block] | (after & passes[block])
+                if live != self._in[block]:
+                    self._in[block] = live
                     changed = True
 
     def _before(self, block: Block, live: Slots) -> Slots:

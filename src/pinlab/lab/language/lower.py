@@ -32,7 +32,7 @@ from pinlab.lab.language.program import (
     Lookup,
     SetLocal,
 )
-from pinlab.lab.language.source import source_of
+from pinlab.lab.language.source import source_of, statements, text_of
 from pinlab.lab.language.values import (
     Type,
     Value,
@@ -40,7 +40,6 @@ from pinlab.lab.language.values import (
     constant,
     type_of_hint,
 )
-from pinlab.lab.language.verify import check_locals
 
 
 def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
@@ -50,9 +49,7 @@ def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
     while True:
         try:
             source = source_of(function)
-            routine = Lowerer(unit, key, source, types, widened).routine()
-            check_locals(routine, source)
-            return routine
+            return Lowerer(unit, key, source, types, widened).routine()
         except Widened:
             continue
 
@@ -108,11 +105,10 @@ class Lowerer(Expressions):
         """Every statement begins in a block that can be reached, but for what a test decided at
         compile time. Raises LanguageError at the first one that does not."""
         reached = {id(block) for block in walk(entry, alternatives)}
-        for statement in (node for top in body for node in ast.walk(top)):
-            if isinstance(statement, ast.stmt):
-                begins = self.began.get(statement)
-                if begins is None or id(begins) not in reached:
-                    self.source.refuse(statement, "nothing ever comes here: delete it")
+        for statement in (inner for top in body for inner in statements(top)):
+            begins = self.began.get(statement)
+            if begins is None or id(begins) not in reached:
+                self.source.refuse(statement, "nothing ever comes here: delete it")
 
     # -------------------------------------------------------------- statements
 
@@ -169,13 +165,17 @@ class Lowerer(Expressions):
     def annotated(
         self, statement: ast.AnnAssign, name: str, annotation: ast.expr, value: ast.expr | None
     ) -> None:
-        text = ast.unparse(annotation)
+        hint = self.python(annotation)
         try:
-            kind = type_of_hint(eval(text, dict(self.source.globals)))
+            if hint is ...:
+                hint = eval(text_of(annotation), dict(self.source.globals))
         except NameError as error:
             self.source.refuse(annotation, f"annotation: {error}; import that type")
+        kind = type_of_hint(hint)
         if kind is None:
-            self.source.refuse(annotation, f"{text}: use u1..u8, bool, int or a structure")
+            self.source.refuse(
+                annotation, f"{text_of(annotation)}: use u1..u8, bool, int or a structure"
+            )
         if self.declared.setdefault(name, kind) != kind:
             self.source.refuse(statement, f"{name} is annotated twice: with one type only")
         self.types[name] = kind

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from pinlab.lab.language.builder import Builder
 from pinlab.lab.language.program import Check
+from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import Place, Type, Value, binary, constant, select
 
 
@@ -30,11 +31,12 @@ class Lowerer(Builder, ABC):
     def python(self, node: ast.expr) -> Any:
         """The Python object a name or a dotted name stands for, or `...` if none."""
 
-    def inside(self, value: Value, lo: int, hi: int, text: str) -> None:
-        """Check that an index is in [lo, hi], unless its bounds say so."""
+    def inside(self, value: Value, lo: int, hi: int, what: str | ast.expr) -> None:
+        """Check that index `what` is in [lo, hi], unless its bounds say so."""
         if not Type(lo, hi).holds(value.type):
             low = binary("<=", constant(lo), value)
             high = binary("<=", value, constant(hi))
+            text = what if isinstance(what, str) else text_of(what)
             message = f"{text}: no such element"
             if lo == 1 and value.type.lo == 0 and value.type.hi <= hi:
                 message = f"{text}: NULL pointer"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
-from collections.abc import Callable, Mapping
+import linecache
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NoReturn, get_type_hints
 
 from pinlab.lab.language.kernel import KernelFunction
@@ -34,9 +34,52 @@ class Source:
     globals: Mapping[str, Any]
     hints: Mapping[str, Any]
 
+    @cached_property
+    def assigned(self) -> frozenset[str]:
+        """Every name that is set in it."""
+        return frozenset(
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+
+    @cached_property
+    def loop_variables(self) -> frozenset[str]:
+        return frozenset(
+            node.target.id
+            for node in statements(self.tree)
+            if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
+        )
+
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
         """Raise LanguageError at `node`."""
         raise LanguageError(self.file, getattr(node, "lineno", self.tree.lineno), message)
+
+
+def statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement in `tree`, at any depth."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        inner = ast.stmt | ast.excepthandler | ast.match_case
+        todo += (child for child in ast.iter_child_nodes(node) if isinstance(child, inner))
+
+
+def text_of(node: ast.AST) -> str:
+    """`node` as it is written."""
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)
+
+
+@lru_cache(maxsize=64)
+def _definitions(text: str) -> Mapping[int, ast.stmt]:
+    """What a file of this text defines, by the first line, which may be a decorator's."""
+    return {
+        min([node.lineno, *(it.lineno for it in node.decorator_list)]): node
+        for node in statements(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 @cache
@@ -44,12 +87,11 @@ def source_of(function: KernelFunction) -> Source:
     """Read and parse `function`. Raises LanguageError if it cannot be read or typed."""
     python: Callable[..., Any] = function.function
     file = inspect.getsourcefile(python) or "?"
-    try:
-        lines, first = inspect.getsourcelines(python)
-    except (OSError, TypeError) as error:
-        raise LanguageError(file, 1, f"the source of {function.__name__} cannot be read") from error
-    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    ast.increment_lineno(tree, first - 1)
+    lines = linecache.getlines(file, python.__globals__)
+    if not lines:
+        raise LanguageError(file, 1, f"the source of {function.__name__} cannot be read")
+    first = python.__code__.co_firstlineno
+    tree = _definitions("".join(lines)).get(first)
     if not isinstance(tree, ast.FunctionDef):
         raise LanguageError(file, first, "write a model function with a plain `def`")
     if python.__code__.co_freevars:

@@ -13,16 +13,14 @@ from pinlab.lab.language.program import Node, SetShared, flat
 from pinlab.lab.language.source import LanguageError, Source
 
 
-def check_locals(routine: Routine, source: Source) -> None:
+def check_locals(routine: Routine, liveness: Liveness, source: Source) -> None:
     """Every local is set before it is read, and a result before the function returns.
 
     Raises LanguageError at the first line that reads, Malformed for a local of the compiler's own.
     """
-    blocks = routine.blocks()
-    liveness = Liveness(blocks, routine.parameters, routine.result)
     for slot in sorted(liveness.live_in(routine.entry) - set(routine.parameters)):
         name = routine.slots[slot][0]
-        reader = next(block for block in blocks if liveness.reads_first(block, slot))
+        reader = next(block for block in liveness.blocks if liveness.reads_first(block, slot))
         if name == RESULT:
             where = f"{routine.name} can end without `return` behind line {reader.line}"
             source.refuse(source.tree, f"{where}: return a value on every path")

@@ -20,6 +20,7 @@ from pinlab.lab.language.program import (
     SetLocal,
     SetShared,
 )
+from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
     Place,
     Value,
@@ -34,7 +35,7 @@ def load(is_bool: bool = False) -> Lowering:
         place = lo.place(node.args[0])
         if lo.awaiting:
             return read(lo, place)
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         return keep(lo, read(lo, place), dest)
 
     return lower
@@ -57,7 +58,7 @@ def lock_state(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
 def store(*kinds: str) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
         place, value = target(lo, node, 0, *kinds), lo.expression(node.args[1])
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         write(lo, place, value)
         return NOTHING
 
@@ -70,7 +71,7 @@ def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
         amount = lo.expression(node.args[0]) if amount_first else constant(1)
         place = target(lo, node, 1 if amount_first else 0, "int", "refcount")
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         old = add_to(lo, place, amount, sign)
         match returns:
             case "":
@@ -141,7 +142,7 @@ def xchg(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
 def bit_op(value: int, returns: bool) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
         place = target(lo, node, 0, "int")
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         result = keep(lo, read(lo, place), dest) if returns else NOTHING
         write(lo, place, constant(value))
         return result

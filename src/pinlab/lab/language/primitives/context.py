@@ -22,6 +22,7 @@ from pinlab.lab.language.program import (
     Emit,
     Self,
 )
+from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
     Type,
     Value,
@@ -33,7 +34,7 @@ from pinlab.objectives.events import Event
 
 def wait_for(sleeps: bool) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        name = ast.unparse(node.func)
+        name = text_of(node.func)
         if sleeps:
             may_sleep(lo, name)
         lo.wait(node, name, lambda: lo.expression(node.args[0]))
@@ -54,7 +55,7 @@ def irqs_enabled(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
 
 def irq_switch(amount: int) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         switch_irqs(lo, amount)
         return NOTHING
 
@@ -63,7 +64,7 @@ def irq_switch(amount: int) -> Lowering:
 
 def rcu(amount: int) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
-        lo.primitive(node, ast.unparse(node.func), visible=False)
+        lo.primitive(node, text_of(node.func), visible=False)
         count(lo, PREEMPT, amount)
         return NOTHING
 
@@ -72,7 +73,7 @@ def rcu(amount: int) -> Lowering:
 
 def lower_barrier(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
     """A node of the program, but under sequential consistency no step of its own."""
-    lo.primitive(node, ast.unparse(node.func), visible=False)
+    lo.primitive(node, text_of(node.func), visible=False)
     return NOTHING
 
 

@@ -21,6 +21,7 @@ from pinlab.lab.language.program import (
     SetShared,
     Shared,
 )
+from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
     Place,
     Type,
@@ -66,7 +67,7 @@ def target(lo: Lowerer, node: ast.Call, argument: int, *kinds: str) -> Place:
     place = lo.place(node.args[argument])
     if place.kind not in kinds:
         wanted = " or ".join(kinds)
-        lo.refuse(node, f"{ast.unparse(node.func)} takes {wanted}: {place.name} is {place.kind}")
+        lo.refuse(node, f"{text_of(node.func)} takes {wanted}: {place.name} is {place.kind}")
     return place
 
 

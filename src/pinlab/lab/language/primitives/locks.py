@@ -32,6 +32,7 @@ from pinlab.lab.language.program import (
     SetLocal,
     SetShared,
 )
+from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
     BOOL,
     Place,
@@ -64,7 +65,7 @@ def _acquire(
     """Wait for the lock and take it; taking it twice is recursion, not a deadlock."""
 
     def lower(lo: Lowerer, node: ast.Call, place: Place, sleeps: bool) -> None:
-        name = ast.unparse(node.func)
+        name = text_of(node.func)
         if sleeps:
             may_sleep(lo, name)
         block = lo.primitive(node, name)
@@ -77,7 +78,7 @@ def _acquire(
 
 
 def _release(lo: Lowerer, node: ast.Call, place: Place, held: Value, left: Value) -> None:
-    lo.primitive(node, ast.unparse(node.func))
+    lo.primitive(node, text_of(node.func))
     lo.check(held, "unlock", f"{place.name} is not held by this actor")
     write(lo, place, left)
     count(lo, LOCKS, -1)
@@ -123,7 +124,7 @@ def spin_unlock(irq: bool) -> Lowering:
 def trylock(kind: str, taken: Callable[[Value], Value], free: Callable[[Value], Value]) -> Lowering:
     def lower(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
         place = target(lo, node, 0, kind)
-        lo.primitive(node, ast.unparse(node.func))
+        lo.primitive(node, text_of(node.func))
         result = keep(lo, free(read(lo, place)), dest)
         one = Value(result.expr, BOOL)
         ops = [SetShared(place.var, place.index, taken(read(lo, place)).expr)]
