@@ -308,3 +308,14 @@ def test_the_lab_has_this_face() -> None:
         for parameter in list(wanted.values())[1:]:
             if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
                 assert parameter.name in given, f"{name}({parameter.name})"
+
+
+def test_check_prints_a_row_per_objective_and_all_rows_when_asked(
+    shelf: Shelf, capsys: Capture
+) -> None:
+    run(["check", "x"])
+    assert capsys.readouterr().out.count("I13  ") == 1
+    run(["check", "x", "--all"])
+    out = capsys.readouterr().out
+    assert out.count("I13  ") == 2
+    assert samples.BOUNDS in out  # no "holds" without its bounds
