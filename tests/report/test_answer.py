@@ -129,7 +129,7 @@ def test_many_scenarios_are_counted() -> None:
 
 def test_a_scenario_in_one_line() -> None:
     rows = [ROWS[4], ROWS[0], ROWS[6], ROWS[10]]
-    assert finished(rows).plain == (
-        "direct-io-fsync: I4 violated in 5 steps: bug: BUG_ON(count < 0); "
-        "O1 violated in 39 steps; O2 I13 hold; 2,857 states, 0.25 s"
+    assert finished("direct-io-fsync", rows).plain == (
+        "direct-io-fsync  I4: violated in 5 steps: bug: BUG_ON(count < 0); "
+        "O1: violated in 39 steps; O2 I13: holds; 2,857 states, 0.25 s"
     )

@@ -148,6 +148,14 @@ MemoryOption = Annotated[
 EngineOption = Annotated[
     Engine, typer.Option("--engine", help="The explorer: machine code or reference interpreter.")
 ]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print verdicts on standard error as they come, as a terminal gets them anyway.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON instead (docs/schemas.md) to standard output.")
 ]

@@ -9,7 +9,7 @@ import typer
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
-from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
+from pinlab.objectives.verdict import EXIT_UNKNOWN
 from pinlab.report import answer, schema, table
 
 
@@ -29,6 +29,7 @@ def check(
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
     engine: options.EngineOption = options.Engine.auto,
+    verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
     """Check one design: one row per objective, worst first, with the scenario that decides it."""
@@ -36,7 +37,7 @@ def check(
     objectives = tuple(map(options.known_objective, objective)) if objective else None
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     subject = lab().load_design(design)
-    with progress() as on_progress:
+    with progress(verbose) as on_progress:
         result = lab().check(
             subject,
             scenarios,
@@ -50,5 +51,4 @@ def check(
         show_json(schema.check(result))
     else:
         show(table.check(result, design) if all_rows else answer.answer(result, design))
-    status = result.verdict.exit_status
-    return EXIT_UNKNOWN if result.stopped and status != EXIT_VIOLATED else status
+    return EXIT_UNKNOWN if result.stopped else result.verdict.exit_status

@@ -54,20 +54,19 @@ def by_objective(rows: Iterable[Row]) -> list[list[Row]]:
     return list(groups.values())
 
 
-def finished(rows: Sequence[Row]) -> Text:
-    """The verdicts of one scenario in one line, as soon as they are known: worst first."""
-    line = Text(f"{rows[0].scenario}: ")
-    rest = [row for row in rows if row.verdict.outcome is not Outcome.HOLDS]
-    for row in sorted(rest, key=lambda row: (severity(row.verdict), order(row.objective))):
-        line.append(f"{row.objective} {row.verdict}", style=COLOURS[row.verdict.outcome])
+def finished(title: str, rows: Sequence[Row]) -> Text:
+    """The verdicts of a scenario or a design in one line, as soon as they are known."""
+    verdicts: dict[str, list[Row]] = {}
+    for decides, *_ in by_objective(rows):
+        holds = decides.verdict.outcome is Outcome.HOLDS
+        verdicts.setdefault("holds" if holds else str(decides.verdict), []).append(decides)
+    line = Text(f"{title}  ")
+    for words, same in verdicts.items():
+        names = " ".join(row.objective for row in same)
+        line.append(f"{names}: {words}", style=COLOURS[same[0].verdict.outcome])
         line.append("; ")
-    holding = [row.objective for row in rows if row.verdict.outcome is Outcome.HOLDS]
-    if holding:
-        verb = "holds" if len(holding) == 1 else "hold"
-        line.append(f"{' '.join(holding)} {verb}", style=COLOURS[Outcome.HOLDS])
-        line.append("; ")
-    line.append(f"{rows[0].states:,} states, {rows[0].seconds:.2f} s")
-    return line
+    states, seconds = explored(rows)
+    return line.append(f"{states:,} states, {seconds:.2f} s")
 
 
 def _table(objectives: Iterable[list[Row]], columns: int) -> Table:
@@ -111,9 +110,11 @@ def _others(outcome: Outcome, count: int) -> str:
 
 def _explored(rows: Sequence[Row]) -> Text:
     states, seconds = explored(rows)
-    scenarios = len({row.scenario for row in rows})
-    plural = "scenario" if scenarios == 1 else "scenarios"
-    return Text(f"{scenarios} {plural}, {states:,} states, {seconds:.1f} s")
+    scenarios = {row.scenario for row in rows}
+    begun = len({row.scenario for row in rows if row.states})
+    of = "" if begun == len(scenarios) else f" of {len(scenarios)}"
+    plural = "scenario" if len(scenarios) == 1 else "scenarios"
+    return Text(f"{begun}{of} {plural}, {states:,} states, {seconds:.1f} s")
 
 
 def _unknown(rows: Iterable[Row]) -> list[Text]:
