@@ -141,8 +141,8 @@ MemoryOption = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="Give up beyond this much memory for states, as 512M or 2G.",
-        show_default=False,
+        help="Give up an exploration beyond this much memory for states, as 512M or 2G.",
+        show_default="what is available",
     ),
 ]
 EngineOption = Annotated[

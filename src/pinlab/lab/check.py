@@ -20,7 +20,7 @@ from pinlab.lab import build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose
+from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
@@ -86,8 +86,9 @@ def check(
     """Explore the scenarios that judge the objectives asked for; None stands for all.
 
     Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far,
-    and what it left open is unknown.
+    and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
+    limits = room.bounded(limits)
     chosen = _chosen(scenarios, objectives)
     probed = probe(design, limits, engine)
     stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
@@ -314,12 +315,14 @@ def compare(
 ) -> Comparison:
     """Check many designs (None: all of the package), one process per processor.
 
-    Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done.
+    Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done. The
+    processes share the memory that the machine has to spare.
     """
     chosen = designs or designs_.names()
     for name in chosen:
         designs_.load(name)  # what cannot be loaded is said before anything is explored
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
+    limits = room.bounded(limits, workers)
     results: dict[str, tuple[tuple[Row, ...], Cost]] = {}
     stopped = None
     if on_progress is not None:
