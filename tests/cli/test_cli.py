@@ -32,6 +32,7 @@ class Shelf:
         self.comparison = samples.COMPARISON
         self.asked: dict[str, Any] = {}
         self.raises: BaseException | None = None
+        self.reports: tuple[Activity, ...] = ()
 
     def designs(self) -> tuple[Info, ...]:
         return samples.DESIGNS
@@ -65,6 +66,7 @@ class Shelf:
             "engine": engine,
             "coverage": coverage,
         }
+        self.report(on_progress)
         return self.result
 
     def compare(
@@ -78,7 +80,13 @@ class Shelf:
         if self.raises:
             raise self.raises
         self.asked = {"designs": designs, "limits": limits, "jobs": jobs}
+        self.report(on_progress)
         return self.comparison
+
+    def report(self, on_progress: OnActivity | None) -> None:
+        if on_progress is not None:
+            for activity in self.reports:
+                on_progress(activity)
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
         return samples.TRACE
@@ -158,6 +166,27 @@ def test_check_passes_everything_on(shelf: Shelf, capsys: Capture) -> None:
     assert value["schema"] == "pinlab.check/1"
     assert value["verdict"] == "violated"
     assert value["uncovered"][0]["line"] == 99
+
+
+def test_an_interrupted_check_is_unknown_whatever_it_found(shelf: Shelf) -> None:
+    shelf.result = replace(samples.RESULT, stopped="interrupted")
+    assert run(["check", "x"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "title"), [(["check", "x"], "dio-fsync-zap"), (["compare"], "mapcount-v1")]
+)
+def test_verdicts_come_on_standard_error(
+    shelf: Shelf, capsys: Capture, command: list[str], title: str
+) -> None:
+    shelf.reports = (Activity("mapcount-v1", "", 1, 2), samples.FINISHED[command[0]])
+    run([*command, "--json"])
+    assert capsys.readouterr().err == ""
+    run([*command, "--json", "--verbose"])
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"{title}  I13: violated in 23 steps; ")
+    assert captured.err.count("\n") == 1
+    assert json.loads(captured.out)["rows"]  # one document, and nothing else
 
 
 def test_i2_is_o1(shelf: Shelf) -> None:
@@ -308,3 +337,14 @@ def test_the_lab_has_this_face() -> None:
         for parameter in list(wanted.values())[1:]:
             if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
                 assert parameter.name in given, f"{name}({parameter.name})"
+
+
+def test_check_prints_a_row_per_objective_and_all_rows_when_asked(
+    shelf: Shelf, capsys: Capture
+) -> None:
+    run(["check", "x"])
+    assert capsys.readouterr().out.count("I13  ") == 1
+    run(["check", "x", "--all"])
+    out = capsys.readouterr().out
+    assert out.count("I13  ") == 2
+    assert samples.BOUNDS in out  # no "holds" without its bounds

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from pinlab.lab.explore.result import Move
-from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace, TraceStep
+from pinlab.lab.results import (
+    Activity,
+    CheckResult,
+    Comparison,
+    Cost,
+    Info,
+    Line,
+    Row,
+    Trace,
+    TraceStep,
+)
 from pinlab.objectives.verdict import Verdict
 
 BOUNDS = "3 CPUs, 1 device, 1 page, 2 PTEs"
@@ -24,6 +34,11 @@ ROWS = (
         1.0,
     ),
 )
+
+FINISHED = {
+    "check": Activity("mapcount-v1", "dio-fsync-zap", 2, 2, rows=ROWS[4:]),
+    "compare": Activity("mapcount-v1", "", 2, 2, rows=ROWS[2:]),
+}
 
 COSTS = (
     Cost("untracked", {"atomic_rmw": 1}, {"atomic_rmw": 1}, 0, True, True),

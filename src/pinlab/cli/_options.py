@@ -141,12 +141,20 @@ MemoryOption = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="Give up beyond this much memory for states, as 512M or 2G.",
-        show_default=False,
+        help="Give up an exploration beyond this much memory for states, as 512M or 2G.",
+        show_default="what is available",
     ),
 ]
 EngineOption = Annotated[
     Engine, typer.Option("--engine", help="The explorer: machine code or reference interpreter.")
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print verdicts on standard error as they come, as a terminal gets them anyway.",
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON instead (docs/schemas.md) to standard output.")

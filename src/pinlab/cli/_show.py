@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console, RenderableType
 
 from pinlab.errors import UsageError
 from pinlab.lab.results import Activity, OnActivity
+from pinlab.report import answer
 
 PIPE_WIDTH = 160
 """Columns when standard output is no terminal and nobody says how many there are."""
@@ -41,14 +43,28 @@ def write(path: Path, text: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[OnActivity | None]:
-    """A line of figures on standard error while the lab works, if that is a terminal."""
+def progress(verbose: bool = False) -> Iterator[OnActivity | None]:
+    """Verdicts on standard error as they come, if that is a terminal or with `verbose`.
+
+    On a terminal there is a line of figures below them.
+    """
     console = Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
-        yield None
+        yield partial(_print, console) if verbose else None
         return
     with console.status("starting") as status:
-        yield lambda activity: status.update(describe(activity))
+
+        def both(activity: Activity) -> None:
+            _print(console, activity)
+            status.update(describe(activity))
+
+        yield both
+
+
+def _print(console: Console, activity: Activity) -> None:
+    if activity.rows:
+        title = activity.scenario or activity.design
+        console.print(answer.finished(title, activity.rows), soft_wrap=True)
 
 
 def describe(activity: Activity) -> str:

@@ -9,8 +9,8 @@ import typer
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
-from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
-from pinlab.report import schema, table
+from pinlab.objectives.verdict import EXIT_UNKNOWN
+from pinlab.report import answer, schema, table
 
 
 def check(
@@ -21,18 +21,23 @@ def check(
         bool,
         typer.Option("--coverage", help="List the lines of model and design never executed."),
     ] = False,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all", help="One row per objective and scenario, and their bounds."),
+    ] = False,
     max_states: options.MaxStatesOption = None,
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
     engine: options.EngineOption = options.Engine.auto,
+    verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
-    """Check one design: holds, violated in N steps, or unknown; each with its bounds."""
+    """Check one design: one row per objective, worst first, with the scenario that decides it."""
     limits = options.limits(max_states, timeout, memory)
     objectives = tuple(map(options.known_objective, objective)) if objective else None
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     subject = lab().load_design(design)
-    with progress() as on_progress:
+    with progress(verbose) as on_progress:
         result = lab().check(
             subject,
             scenarios,
@@ -45,6 +50,5 @@ def check(
     if json:
         show_json(schema.check(result))
     else:
-        show(table.check(result, design))
-    status = result.verdict.exit_status
-    return EXIT_UNKNOWN if result.stopped and status != EXIT_VIOLATED else status
+        show(table.check(result, design) if all_rows else answer.answer(result, design))
+    return EXIT_UNKNOWN if result.stopped else result.verdict.exit_status

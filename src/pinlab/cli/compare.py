@@ -22,6 +22,7 @@ def compare(
     max_states: options.MaxStatesOption = None,
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
+    verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
     """Check every design against every objective, and count what each costs.
@@ -30,7 +31,7 @@ def compare(
     is unknown, or if it was stopped.
     """
     limits = options.limits(max_states, timeout, memory)
-    with progress() as on_progress:
+    with progress(verbose) as on_progress:
         comparison = lab().compare(
             tuple(designs) if designs else None, limits=limits, jobs=jobs, on_progress=on_progress
         )

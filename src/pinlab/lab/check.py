@@ -8,8 +8,9 @@ from __future__ import annotations
 import linecache
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import active_children, get_context
@@ -19,7 +20,7 @@ from pinlab.lab import build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose
+from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
@@ -84,35 +85,46 @@ def check(
 ) -> CheckResult:
     """Explore the scenarios that judge the objectives asked for; None stands for all.
 
-    Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far.
+    Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far,
+    and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
+    limits = room.bounded(limits)
     chosen = _chosen(scenarios, objectives)
     probed = probe(design, limits, engine)
+    stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
     why = _undecided(design, probed)
-    rows = list(_unasked(design, chosen, objectives, why)) if why else []
+    rows: list[Row] = []
     traces: dict[tuple[str, str], Callable[[], Trace]] = {}
     covered: set[int] = set()
-    stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
-    for done, scenario in enumerate(() if why else chosen):
-        judged = _judged(scenario, objectives)
-        report = _reporter(on_progress, design, scenario, done, len(chosen))
-        try:
-            it = build.system(design, scenario, probed.known, judged)
-        except UsageError as error:
-            if scenarios is not None:
-                raise
-            rows += _unasked(design, (scenario,), objectives, str(error))
-            continue
-        found = choose.explore(it, limits, build.progress(scenario, judged), report, engine=engine)
-        covered |= found.covered
-        for row, path in judge(design, scenario, judged, it, found, objectives):
-            rows.append(row)
-            if path is not None:
-                key = (row.objective, row.scenario)
-                traces[key] = partial(trace, design, row.scenario, row.objective, path)
-        if found.stopped == choose.INTERRUPTED:
-            stopped = found.stopped
-            break
+    done = 0
+    try:
+        for scenario in () if why or stopped else chosen:
+            judged = _judged(scenario, objectives)
+            report = _reporter(on_progress, design, scenario, done, len(chosen))
+            try:
+                it = build.system(design, scenario, probed.known, judged)
+            except UsageError as error:
+                if scenarios is not None:
+                    raise
+                rows += _unasked(design, (scenario,), objectives, str(error))
+                done += 1
+                continue
+            goals = build.progress(scenario, judged)
+            found = choose.explore(it, limits, goals, report, engine=engine)
+            verdicts = list(judge(design, scenario, judged, it, found, objectives))
+            own = tuple(row for row, _ in verdicts)
+            rows += own
+            traces |= _traces(design, verdicts)
+            covered |= found.covered
+            done += 1
+            if on_progress is not None:
+                on_progress(Activity(design.name, scenario.name, done, len(chosen), rows=own))
+            if found.stopped == choose.INTERRUPTED:
+                stopped = found.stopped
+                break
+    except KeyboardInterrupt:  # between explorations, or while one was prepared
+        stopped = choose.INTERRUPTED
+    rows += _unasked(design, chosen[done:], objectives, why or f"stopped: {stopped}")
     return CheckResult(
         design=design.name,
         rows=tuple(rows),
@@ -120,6 +132,16 @@ def check(
         uncovered=uncovered(design, chosen, covered) if coverage else None,
         stopped=stopped,
     )
+
+
+def _traces(
+    design: Design, verdicts: Iterable[tuple[Row, Path | None]]
+) -> dict[tuple[str, str], Callable[[], Trace]]:
+    return {
+        (row.objective, row.scenario): partial(trace, design, row.scenario, row.objective, path)
+        for row, path in verdicts
+        if path is not None
+    }
 
 
 def _undecided(design: Design, probed: Probed) -> str:
@@ -293,31 +315,34 @@ def compare(
 ) -> Comparison:
     """Check many designs (None: all of the package), one process per processor.
 
-    Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done.
+    Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done. The
+    processes share the memory that the machine has to spare.
     """
     chosen = designs or designs_.names()
     for name in chosen:
         designs_.load(name)  # what cannot be loaded is said before anything is explored
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
+    limits = room.bounded(limits, workers)
     results: dict[str, tuple[tuple[Row, ...], Cost]] = {}
     stopped = None
     if on_progress is not None:
         on_progress(Activity(chosen[0], "", 0, len(chosen)))
-    ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    with ProcessPoolExecutor(workers, get_context("fork"), ignore) as pool:
-        pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {
-            pool.submit(_one, name, limits): name for name in chosen
-        }
+    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+        pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {}
         try:
+            with _ctrl_c_is_ours():
+                pending |= {pool.submit(_one, name, limits): name for name in chosen}
             while pending:
                 ready, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ready:
                     name = pending.pop(future)
                     results[name] = future.result()
                     if on_progress is not None:
-                        on_progress(Activity(name, "", len(results), len(chosen)))
+                        rows = results[name][0]
+                        on_progress(Activity(name, "", len(results), len(chosen), rows=rows))
         except KeyboardInterrupt:
-            stopped = choose.INTERRUPTED
+            open_ = ", ".join(name for name in chosen if name not in results)
+            stopped = f"{choose.INTERRUPTED} before {open_}"
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in active_children():
                 worker.terminate()
@@ -327,6 +352,19 @@ def compare(
         costs=tuple(cost for _, cost in done),
         stopped=stopped,
     )
+
+
+@contextmanager
+def _ctrl_c_is_ours() -> Iterator[None]:
+    """Processes started within the block never see Ctrl-C; this one sees it when the block ends.
+
+    A worker that is hit before it has begun would print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _one(name: str, limits: Limits | None) -> tuple[tuple[Row, ...], Cost]:

@@ -150,7 +150,8 @@ class CheckResult:
 class Activity:
     """A report while checking: job `done` of `total` is running (or all are done).
 
-    `progress` are the figures of the exploration under way, None when it begins or ends.
+    `progress` are the figures of the exploration under way, None when it begins or ends. `rows`
+    are the verdicts of a job that has just ended.
     """
 
     design: str
@@ -158,6 +159,7 @@ class Activity:
     done: int
     total: int
     progress: Progress | None = None
+    rows: tuple[Row, ...] = ()
 
 
 OnActivity = Callable[[Activity], None]

@@ -97,12 +97,13 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
     No verdict at all is unknown.
     """
+    return min(verdicts, key=severity, default=Verdict.unknown("nothing was checked"))
 
-    def rank(verdict: Verdict) -> tuple[int, int]:
-        severity = (EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED).index(verdict.exit_status)
-        return severity, -(verdict.steps or 0)
 
-    return max(verdicts, key=rank, default=Verdict.unknown("nothing was checked"))
+def severity(verdict: Verdict) -> tuple[int, int]:
+    """Sort key, worst first: violated by the steps it takes, then unknown, then holds."""
+    rank = (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS).index(verdict.exit_status)
+    return rank, verdict.steps or 0
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:

@@ -149,7 +149,10 @@ def _unknowns(rows: Iterable[Row]) -> list[RenderableType]:
 
 
 def check(result: CheckResult, asked: str | None = None) -> RenderableType:
-    """`pinlab check`: one line per objective and scenario. `asked` is how the design was named."""
+    """`pinlab check --all`: one line per objective and scenario, and the bounds of each.
+
+    `asked` is how the design was named.
+    """
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("objective", no_wrap=True)
     table.add_column("scenario", no_wrap=True)

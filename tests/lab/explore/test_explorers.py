@@ -262,7 +262,7 @@ def test_a_limit_of_states(explore: Explore) -> None:
 
 def test_limits_of_memory_and_time(explore: Explore) -> None:
     found = explore(filter_lock(4), Limits(memory_bytes=100_000))
-    assert (found.complete, found.stopped) == (False, "more than 100,000 bytes")
+    assert (found.complete, found.stopped) == (False, "memory limit (98 KiB)")
     found = explore(filter_lock(4), Limits(seconds=0.0))
     assert (found.complete, found.stopped) == (False, "more than 0 seconds")
 

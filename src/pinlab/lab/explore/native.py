@@ -68,7 +68,7 @@ def explore(
             if status == tables.TOO_MANY:
                 stopped = f"more than {limits.max_states:,} states"
             elif status == tables.FULL:
-                stopped = f"more than {limits.memory_bytes or found.bytes():,} bytes"
+                stopped = limits.full(found.bytes())
             elif status == tables.BROKE:
                 run.replay(found.path(0))
                 raise ExplorersDisagree("machine code broke off where the interpreter goes on")

@@ -6,6 +6,7 @@ native explorer has to find the same.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 
@@ -22,6 +23,9 @@ from pinlab.lab.explore.result import (
     Way,
 )
 from pinlab.lab.language.program import HALTED, System
+
+BESIDE = 600
+"""Bytes that dicts, moves and lists take for each state beside the state itself, as measured."""
 
 REPORT_EVERY = 4096
 """States between two reports of progress."""
@@ -40,6 +44,7 @@ def explore(
     run = Interpreter(system)
     start = time.perf_counter()
     first = run.initial()
+    each = sys.getsizeof(first) + BESIDE
     parents: dict[State, tuple[State, Move] | None] = {first: None}
     depth = {first: 0}
     queue = deque([first])
@@ -100,7 +105,7 @@ def explore(
             hit("failure:deadlock", state, message=deadlock_message(run, state))
 
     def memory() -> int:
-        return len(parents) * len(first) * 8
+        return len(parents) * each
 
     visited = 0
     try:
@@ -114,7 +119,7 @@ def explore(
             elif limits.seconds is not None and seconds > limits.seconds:
                 stopped = f"more than {limits.seconds:g} seconds"
             elif limits.memory_bytes is not None and memory() > limits.memory_bytes:
-                stopped = f"more than {limits.memory_bytes:,} bytes"
+                stopped = limits.full(memory())
             if on_progress is not None and visited % REPORT_EVERY == 0:
                 frontier, level = len(queue), depth[state]
                 on_progress(Progress(len(parents), transitions, frontier, level, seconds, memory()))

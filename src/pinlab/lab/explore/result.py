@@ -29,6 +29,12 @@ class Limits:
     seconds: float | None = None
     memory_bytes: int | None = None
 
+    def full(self, held: int) -> str:
+        """What `Exploration.stopped` says when there is no more memory to `held` bytes."""
+        size = self.memory_bytes or held
+        unit, name = (2**20, "MiB") if size >= 2**20 else (2**10, "KiB")
+        return f"memory limit ({size / unit:,.0f} {name})"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
