@@ -24,6 +24,7 @@ from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
+from pinlab.lab.orders import orders
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -89,11 +90,10 @@ def check(
     and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
     limits = room.bounded(limits)
-    chosen = _chosen(scenarios, objectives)
+    chosen, rows = _ordered(design, _chosen(scenarios, objectives), scenarios, objectives)
     probed = probe(design, limits, engine)
     stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
     why = _undecided(design, probed)
-    rows: list[Row] = []
     traces: dict[tuple[str, str], Callable[[], Trace]] = {}
     covered: set[int] = set()
     done = 0
@@ -142,6 +142,26 @@ def _traces(
         for row, path in verdicts
         if path is not None
     }
+
+
+def _ordered(
+    design: Design,
+    chosen: Iterable[Scenario],
+    names: tuple[str, ...] | None,
+    objectives: tuple[str, ...] | None,
+) -> tuple[list[Scenario], list[Row]]:
+    """The scenarios in every order that matters. Of one with too many the rows are unknown; if it
+    was asked for by name, that is a UsageError."""
+    found: list[Scenario] = []
+    rows: list[Row] = []
+    for scenario in chosen:
+        try:
+            found += orders(design, scenario)
+        except UsageError as error:
+            if names is not None:
+                raise
+            rows += _unasked(design, (scenario,), objectives, str(error))
+    return found, rows
 
 
 def _undecided(design: Design, probed: Probed) -> str:
@@ -263,7 +283,7 @@ _probed: dict[int, Probed] = {}
 
 def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
     """Replay a counterexample. Raises UsageError if it does not exist any more."""
-    where = scenarios_.load()[scenario]
+    where = scenarios_.named(scenario)
     judged = (objective,) if objective in where.judges else ()
     return replay(
         build.system(design, where, probe(design).known, judged),

@@ -108,6 +108,19 @@ def load() -> Mapping[str, Scenario]:
     return MappingProxyType(found)
 
 
+def named(name: str) -> Scenario:
+    """A scenario by name, also one that `permuted` has made. Raises KeyError."""
+    plain, _, order = name.partition(":")
+    scenario = load()[plain]
+    return permuted(scenario, tuple(map(int, order.split(",")))) if order else scenario
+
+
+def permuted(scenario: Scenario, order: tuple[int, ...]) -> Scenario:
+    """The scenario with its tasks in another order, and so on other CPUs."""
+    tasks = tuple(scenario.tasks[number] for number in order)
+    return replace(scenario, name=f"{scenario.name}:{','.join(map(str, order))}", tasks=tasks)
+
+
 def _alone(scenario: Scenario, before: Mapping[str, Scenario]) -> Scenario:
     """`scenario`, unless a name in it stands for something else in one of those before."""
     fault = ""

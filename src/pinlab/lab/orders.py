@@ -1,0 +1,77 @@
+"""The number of a CPU is its task's place in the scenario, and a design may depend on it.
+
+One that counts pins for each CPU and adds them up goes through the CPUs in order; what it misses
+depends on who runs on the lower one. So for a design that asks for the number of its CPU, or of
+the running task, a scenario stands for all orders of the tasks that may do so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from math import factorial
+
+from pinlab.errors import UsageError
+from pinlab.lab import build
+from pinlab.lab.design import Design
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.scenarios.scenario import Scenario, permuted
+
+ASKING = frozenset({"smp_processor_id", "current"})
+"""The primitives whose value is a number that the order of the tasks decides."""
+
+MOST = 24
+"""Orders of one scenario: four tasks that ask."""
+
+
+def orders(design: Design, scenario: Scenario) -> Iterator[Scenario]:
+    """`scenario`, and if the design depends on it every other order of its tasks that may matter.
+
+    Raises UsageError for more than `MOST`.
+    """
+    yield scenario
+    places = _places(design, scenario)
+    if factorial(len(places)) > MOST:
+        raise UsageError(
+            f"scenario {scenario.name}: {len(places)} of its tasks come to functions of "
+            f"{design.name} that ask for their CPU, and no more than {MOST} orders are explored"
+        )
+    seen = {_shape(scenario)}
+    for moved in permutations(places):
+        order = list(range(len(scenario.tasks)))
+        for place, number in zip(places, moved, strict=True):
+            order[place] = number
+        other = permuted(scenario, tuple(order))
+        if _shape(other) not in seen:
+            seen.add(_shape(other))
+            yield other
+
+
+def _places(design: Design, scenario: Scenario) -> tuple[int, ...]:
+    """Where the tasks stand that have a CPU of their own and may come to a function that asks."""
+    asking = _asking(design)
+    if not asking:
+        return ()
+    calls = build.program(design)
+    return tuple(
+        place
+        for place, task in enumerate(scenario.tasks)
+        if task.irq_of is None
+        and asking & build.called_from(calls, [task.kernel_function().__name__])
+    )
+
+
+def _asking(design: Design) -> frozenset[str]:
+    """The functions of the design, and those beside them, that ask for a number."""
+    found: set[str] = set()
+    for hook in design.hooks.values():
+        for name, value in hook.function.__globals__.items():
+            beside = isinstance(value, KernelFunction) and value.__module__ == hook.__module__
+            if beside and ASKING & set(value.function.__code__.co_names):
+                found.add(name)
+    return frozenset(found)
+
+
+def _shape(scenario: Scenario) -> tuple[object, ...]:
+    """What two orders have in common if they differ in nothing but names."""
+    return tuple((t.function, t.args, t.irq_of, t.daemon) for t in scenario.tasks)

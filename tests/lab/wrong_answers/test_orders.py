@@ -1,0 +1,110 @@
+"""18: a design with counters for each CPU held or broke by the order in which tasks were listed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import check, design
+from pinlab.lab.orders import orders
+from pinlab.lab.scenarios import direct_io_fsync, scenario
+from pinlab.objectives.verdict import Outcome
+
+PER_CPU = '''"""per-cpu: pins counted on each CPU, added up one after the other."""
+
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.design import get_page, put_page
+from pinlab.lab.linux.types import Page
+
+pincount = array(7, -4, 3)
+
+
+@kernel
+def grab_page(page: Page) -> bool:
+    get_page(page)
+    atomic_inc(pincount[smp_processor_id()])
+    return True
+
+
+@kernel
+def grab_page_fast(page: Page) -> bool:
+    if not atomic_inc_not_zero(page._refcount):
+        return False
+    atomic_inc(pincount[smp_processor_id()])
+    return True
+
+
+@kernel
+def undo_grab(page: Page) -> None:
+    release_page(page)
+
+
+@kernel
+def release_page(page: Page) -> None:
+    atomic_dec(pincount[smp_processor_id()])
+    put_page(page)
+
+
+@kernel
+def page_pinned(page: Page) -> bool:
+    pins: s6 = 0
+    for cpu in range(7):
+        pins += atomic_read(pincount[cpu])
+    return pins > 0
+'''
+
+
+@pytest.fixture
+def per_cpu(tmp_path: Path) -> design.Design:
+    (tmp_path / "per_cpu.py").write_text(PER_CPU)
+    return design.load(str(tmp_path / "per_cpu.py"))
+
+
+def test_18_every_order_of_the_tasks_that_ask_for_their_cpu(per_cpu: design.Design) -> None:
+    """Reader, device and worker may come to a counter; fsync looks at all of them."""
+    found = list(orders(per_cpu, direct_io_fsync.SCENARIO))
+    assert [it.name for it in found][:2] == ["direct-io-fsync", "direct-io-fsync:0,3,2,1,4"]
+    assert len({tuple(task.name for task in it.tasks) for it in found}) == 6
+    assert all(scenario.named(it.name) == it for it in found)
+
+
+def test_18_a_design_that_does_not_ask_has_one_order() -> None:
+    it = design.load("page-counter")
+    assert list(orders(it, direct_io_fsync.SCENARIO)) == [direct_io_fsync.SCENARIO]
+
+
+def test_18_the_verdict_does_not_depend_on_the_order_of_the_list(
+    per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = direct_io_fsync.SCENARIO
+    back = replace(there, name="back", tasks=tuple(reversed(there.tasks)))
+    known = {**scenario.load(), "back": back}
+    monkeypatch.setattr(scenario, "load", lambda: known)
+
+    def outcomes(name: str) -> set[Outcome]:
+        rows = check.check(per_cpu, (name,), ("O1", "I13")).rows
+        return {row.verdict.outcome for row in rows}
+
+    assert outcomes("back") == outcomes("direct-io-fsync")
+
+
+def test_18_too_many_orders_are_unknown(
+    per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinlab.lab.orders.MOST", 1)
+    rows = check.check(per_cpu, None, ("I9",)).rows
+    assert [row.verdict.outcome for row in rows] == [Outcome.UNKNOWN]
+    assert "ask for their CPU" in rows[0].reason
+    with pytest.raises(UsageError, match="no more than 1 orders"):
+        check.check(per_cpu, ("munmap-gup-fast",), ("I9",))
+
+
+def test_18_a_counterexample_of_another_order_is_replayed_in_it(per_cpu: design.Design) -> None:
+    result = check.check(per_cpu, ("direct-io-fsync",), ("O1",))
+    other = next(row for row in result.rows if ":" in row.scenario)
+    trace = result.traces["O1", other.scenario]()
+    assert trace.scenario == other.scenario
+    assert trace.outcome is Outcome.VIOLATED
