@@ -149,19 +149,19 @@ def _ordered(
     chosen: Iterable[Scenario],
     names: tuple[str, ...] | None,
     objectives: tuple[str, ...] | None,
-) -> tuple[list[Scenario], list[Row]]:
+) -> tuple[tuple[Scenario, ...], list[Row]]:
     """The scenarios in every order that matters. Of one with too many the rows are unknown; if it
     was asked for by name, that is a UsageError."""
     found: list[Scenario] = []
     rows: list[Row] = []
     for scenario in chosen:
         try:
-            found += orders(design, scenario)
+            found += tuple(orders(design, scenario))
         except UsageError as error:
             if names is not None:
                 raise
             rows += _unasked(design, (scenario,), objectives, str(error))
-    return found, rows
+    return tuple(found), rows
 
 
 def _undecided(design: Design, probed: Probed) -> str:
