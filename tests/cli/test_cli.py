@@ -54,6 +54,7 @@ class Shelf:
         limits: Limits | None = None,
         engine: str = "auto",
         coverage: bool = False,
+        ways: bool = False,
         on_progress: OnActivity | None = None,
     ) -> CheckResult:
         if self.raises:
@@ -105,7 +106,9 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 def with_verdict(verdict: Verdict) -> CheckResult:
-    return replace(samples.RESULT, rows=(replace(samples.ROWS[0], verdict=verdict),), traces={})
+    return replace(
+        samples.RESULT, rows=(replace(samples.ROWS[0], verdict=verdict),), traces={}, ways=()
+    )
 
 
 HOLDS = with_verdict(Verdict.holds("bounds"))
@@ -203,6 +206,17 @@ def test_explain(shelf: Shelf, capsys: Capture) -> None:
     assert run(["explain", "mapcount-v1", "I13", "--json"]) == 1
     value = json.loads(capsys.readouterr().out)
     assert len(value["steps"]) == len(value["moves"]) == 5
+    assert (value["way"], [way["function"] for way in value["ways"]]) == (1, ["zap", "fsync"])
+
+
+def test_explain_shows_the_way_that_is_asked_for(shelf: Shelf, capsys: Capture) -> None:
+    assert run(["explain", "mapcount-v1", "I13"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "This is way 1 of 2. The next one takes 9 steps of dio-fsync and ends in fsync()" in out
+    assert run(["explain", "mapcount-v1", "I13", "--way", "2"]) == 1
+    assert "This is way 2 of 2." in capsys.readouterr().out
+    assert run(["explain", "mapcount-v1", "I13", "--way", "3"]) == 2
+    assert "--way 3: there are 2 ways" in capsys.readouterr().err
 
 
 def test_explain_writes_a_replay(shelf: Shelf, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pinlab.lab.results import (
     Row,
     Trace,
     TraceStep,
+    Way,
 )
 from pinlab.objectives.verdict import Verdict
 
@@ -102,8 +103,13 @@ TRACE = Trace(
 
 LINES = (Line("linux/gup.py", 99, "gup_pte_range", "        return 0"),)
 
+WAYS = (
+    Way("I13", "dio-fsync-zap", 5, "zap", "memory.py", 7, lambda: TRACE),
+    Way("I13", "dio-fsync", 9, "fsync", "fs.py", 9, lambda: TRACE),
+)
+
 RESULT = CheckResult(
-    "mapcount-v1", ROWS[2:], {("I13", "dio-fsync-zap"): lambda: TRACE}, uncovered=LINES
+    "mapcount-v1", ROWS[2:], {("I13", "dio-fsync-zap"): lambda: TRACE}, uncovered=LINES, ways=WAYS
 )
 
 DESIGNS = (

@@ -33,6 +33,7 @@ class Lab(Protocol):
         limits: Limits | None = None,
         engine: str = "auto",
         coverage: bool = False,
+        ways: bool = False,
         on_progress: OnActivity | None = None,
     ) -> CheckResult:
         """One design; None stands for all scenarios or objectives."""

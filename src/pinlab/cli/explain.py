@@ -14,7 +14,7 @@ from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json, write
 from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
-from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED, Outcome
+from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import chart, replay, schema
 from pinlab.report.timeline import counterexample, page
 
@@ -37,6 +37,14 @@ def explain(
             show_default=False,
         ),
     ] = None,
+    way: Annotated[
+        int,
+        typer.Option(
+            "--way",
+            metavar="N",
+            help="The N-th way, if there are several: each ends elsewhere. 1 is the shortest.",
+        ),
+    ] = 1,
     max_states: options.MaxStatesOption = None,
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
@@ -52,19 +60,27 @@ def explain(
     subject = lab().load_design(design)
     with progress() as on_progress:
         result = lab().check(
-            subject, scenarios, (name,), limits=limits, engine=engine.value, on_progress=on_progress
+            subject,
+            scenarios,
+            (name,),
+            limits=limits,
+            engine=engine.value,
+            ways=True,
+            on_progress=on_progress,
         )
-    trace = _shortest(result)
+    trace = _chosen(result, way)
     if trace is None:
         _no_counterexample(result, name, scenarios, json)
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
     if json:
-        show_json(schema.explain(trace))
+        show_json(schema.explain(trace, result.ways, way))
     elif mail:
         typer.echo(chart.mail(trace), nl=False)
     else:
         show(chart.chart(trace))
+        if text := chart.other_ways(result.ways, way):
+            typer.echo(text)
     if output is not None:
         if output.suffix == ".html":
             write(output, page.html(counterexample.timeline(trace)))
@@ -75,12 +91,14 @@ def explain(
     return EXIT_VIOLATED
 
 
-def _shortest(result: CheckResult) -> Trace | None:
-    violated = [row for row in result.rows if row.verdict.outcome is Outcome.VIOLATED]
-    if not violated:
+def _chosen(result: CheckResult, way: int) -> Trace | None:
+    """The counterexample that was asked for. Raises UsageError if there are fewer."""
+    if not result.ways:
         return None
-    row = min(violated, key=lambda row: (row.steps or 0, row.scenario))
-    return result.traces[row.objective, row.scenario]()
+    if not 1 <= way <= len(result.ways):
+        there = "is one way" if len(result.ways) == 1 else f"are {len(result.ways)} ways"
+        raise UsageError(f"--way {way}: there {there}; give a number from 1 on")
+    return result.ways[way - 1].trace()
 
 
 def _no_counterexample(

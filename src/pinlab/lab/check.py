@@ -19,6 +19,7 @@ from pinlab.errors import UsageError
 from pinlab.lab import build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
+from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
@@ -35,6 +36,7 @@ from pinlab.lab.results import (
     OnActivity,
     Row,
     Trace,
+    Way,
 )
 from pinlab.lab.scenarios import scenario as scenarios_
 from pinlab.lab.scenarios.scenario import Scenario
@@ -82,6 +84,7 @@ def check(
     limits: Limits | None = None,
     engine: str = "auto",
     coverage: bool = False,
+    ways: bool = False,
     on_progress: OnActivity | None = None,
 ) -> CheckResult:
     """Explore the scenarios that judge the objectives asked for; None stands for all.
@@ -95,6 +98,7 @@ def check(
     stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
     why = _undecided(design, probed)
     traces: dict[tuple[str, str], Callable[[], Trace]] = {}
+    different: list[Way] = []
     covered: set[int] = set()
     done = 0
     try:
@@ -110,11 +114,12 @@ def check(
                 done += 1
                 continue
             goals = build.progress(scenario, judged)
-            found = choose.explore(it, limits, goals, report, engine=engine)
+            found = choose.explore(it, limits, goals, report, engine=engine, everywhere=ways)
             verdicts = list(judge(design, scenario, judged, it, found, objectives))
             own = tuple(row for row, _ in verdicts)
             rows += own
             traces |= _traces(design, verdicts)
+            different += _ways(design, it, found, own) if ways else ()
             covered |= found.covered
             done += 1
             if on_progress is not None:
@@ -131,7 +136,25 @@ def check(
         traces=traces,
         uncovered=uncovered(design, chosen, covered) if coverage else None,
         stopped=stopped,
+        ways=_nearest(different),
     )
+
+
+def _ways(design: Design, it: System, found: Exploration, rows: Iterable[Row]) -> Iterator[Way]:
+    for row in rows:
+        for path, place in verdicts_.ways(row.objective, found):
+            node = it.program.nodes[place]
+            make = partial(trace, design, row.scenario, row.objective, path)
+            file = short(node.file) if place else ""
+            yield Way(row.objective, row.scenario, len(path), node.function, file, node.line, make)
+
+
+def _nearest(ways: Iterable[Way]) -> tuple[Way, ...]:
+    """Of those that end at the same line the shortest one."""
+    found: dict[tuple[str, str, int], Way] = {}
+    for way in sorted(ways, key=lambda way: (way.steps, way.scenario)):
+        found.setdefault((way.objective, way.file, way.line), way)
+    return tuple(found.values())
 
 
 def _traces(

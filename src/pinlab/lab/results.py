@@ -127,11 +127,27 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways in which an objective is violated: the line whose step does it, and a
+    shortest run to there, which `trace` makes. `function` is empty where no step does it, as in a
+    deadlock, or if the objective can never come true from some state on."""
+
+    objective: str
+    scenario: str
+    steps: int
+    function: str
+    file: str
+    line: int
+    trace: Callable[[], Trace]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One design against objectives and scenarios.
 
     `traces` makes, when called, the counterexample of a violated (objective, scenario).
-    `uncovered` is None unless coverage was asked for.
+    `ways` are all that differ, nearest first, if they were asked for; `uncovered` is None unless
+    coverage was.
     """
 
     design: str
@@ -139,6 +155,7 @@ class CheckResult:
     traces: Mapping[tuple[str, str], Callable[[], Trace]] = field(default_factory=dict)
     uncovered: tuple[Line, ...] | None = None
     stopped: str | None = None
+    ways: tuple[Way, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -86,6 +86,17 @@ def _verdict(
     return Verdict.holds(bounds), None
 
 
+def ways(objective: str, found: Exploration) -> Iterator[tuple[Path, int]]:
+    """Each way in which the exploration violates the objective, with the node of its last step (0:
+    none does it). Only of an exploration that told nodes apart."""
+    names = {objective} | {FAILURE + kind for kind in failures_of(objective)}
+    for (name, place), path in found.ways.items():
+        if name in names:
+            yield path, place
+    if objective in found.stuck:
+        yield found.stuck[objective], 0
+
+
 def untouched(objective: str, scenario: Scenario, program: Program) -> str:
     """Why an objective that no run violates has not been judged: no line that the scenario can
     come to says an event that would violate it. Empty if one does."""

@@ -8,14 +8,14 @@ its lane and may run to the right margin, since in that row no other actor does 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.results import Trace, TraceStep
+from pinlab.lab.results import Trace, TraceStep, Way
 from pinlab.objectives.verdict import Outcome
 
 MAIL_WIDTH = 72
@@ -50,6 +50,19 @@ def chart(trace: Trace) -> RenderableType:
     if trace.message:
         parts.append(Text(trace.message, style="bold red"))
     return Group(*parts)
+
+
+def other_ways(ways: Sequence[Way], way: int) -> str:
+    """A sentence on the ways that are not shown; "" if there is only the one."""
+    if len(ways) < 2:
+        return ""
+    shown = f"This is way {way} of {len(ways)}."
+    if way == len(ways):
+        return f"{shown} `--way 1` shows the shortest."
+    following = ways[way]
+    where = f"in {following.function}()" if following.function else "where nobody can go on"
+    steps = f"{following.steps} steps of {following.scenario}"
+    return f"{shown} The next one takes {steps} and ends {where}: `--way {way + 1}`."
 
 
 def _cell(step: TraceStep, entered: bool) -> Text:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
 
-from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace
+from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace, Way
 from pinlab.objectives.verdict import Verdict
 
 
@@ -123,6 +123,18 @@ class ExplainJson(TypedDict):
     actors: list[str]
     steps: list[StepJson]
     moves: list[MoveJson]
+    way: int
+    ways: list[WayJson]
+
+
+class WayJson(TypedDict):
+    """Where one of the ways to violate the objective ends; no function: no step does it."""
+
+    scenario: str
+    steps: int
+    function: str
+    file: str
+    line: int
 
 
 class InfoJson(TypedDict):
@@ -165,8 +177,8 @@ def check(result: CheckResult) -> CheckJson:
     }
 
 
-def explain(trace: Trace) -> ExplainJson:
-    """The counterexample as "pinlab.explain/1"."""
+def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson:
+    """The counterexample, `way` of `ways`, as "pinlab.explain/1"."""
     return {
         "schema": "pinlab.explain/1",
         "design": trace.design,
@@ -191,6 +203,17 @@ def explain(trace: Trace) -> ExplainJson:
             for step in trace.steps
         ],
         "moves": [{"actor": move.actor, "choice": move.choice} for move in trace.moves],
+        "way": way,
+        "ways": [
+            {
+                "scenario": way.scenario,
+                "steps": way.steps,
+                "function": way.function,
+                "file": way.file,
+                "line": way.line,
+            }
+            for way in ways
+        ],
     }
 
 
@@ -209,6 +232,8 @@ def nothing_to_explain(
         "actors": [],
         "steps": [],
         "moves": [],
+        "way": 0,
+        "ways": [],
     }
 
 

@@ -132,3 +132,20 @@ def test_17_a_grab_of_ones_own_needs_an_undo_of_ones_own(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["lru-counter-july", "lru-counter-october"])
 def test_17_who_pins_after_the_second_look_drops_the_reference_only(name: str) -> None:
     assert build.program(design.load(name)).calls["undo_grab"] == {"put_page"}
+
+
+def test_20_a_mistake_does_not_hide_behind_what_is_broken_already() -> None:
+    """Untracked breaks I3 in 60 steps by dirtying a page without buffers, and later by a BUG."""
+    result = check.check(design.load("untracked"), ("direct-io-reclaim",), ("I3",), ways=True)
+    traces = [way.trace() for way in result.ways]
+    assert [len(trace.steps) for trace in traces] == [way.steps for way in result.ways]
+    assert [way.function for way in result.ways] == ["set_page_dirty", "writepage"]
+    assert result.ways[0].steps < result.ways[1].steps
+    assert all(trace.outcome is Outcome.VIOLATED for trace in traces)
+
+
+def test_23_a_trace_shows_what_a_read_returned() -> None:
+    result = check.check(design.load("untracked"), ("direct-io-fsync",), ("O1",))
+    trace = result.traces["O1", "direct-io-fsync"]()
+    read = next(step for step in trace.steps if "READ_ONCE(vma.pte" in step.source)
+    assert ("Vma1.pte[0]", "page 1 write dirty") in read.reads
