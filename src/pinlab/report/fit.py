@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.box import SIMPLE
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +21,53 @@ class Fitted:
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.render(options.max_width)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table that is cut into blocks: its heading and a cell for each row."""
+
+    heading: str
+    cells: tuple[Text, ...]
+    justify: Literal["left", "right"] = "left"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that the widest cell takes."""
+        return max(cell_len(self.heading), *(cell.cell_len for cell in self.cells), 0)
+
+
+def in_blocks(first: Column, others: Sequence[Column]) -> Fitted:
+    """A table whose rows are never cut: what does not fit beside follows below, in a further
+    table that begins with the column `first` again."""
+
+    def render(columns: int) -> RenderableType:
+        return Group(*(_block(first, block) for block in _blocks(first, others, columns)))
+
+    return Fitted(render)
+
+
+GAP = 2
+"""Columns between two columns of a table."""
+
+
+def _blocks(first: Column, others: Sequence[Column], columns: int) -> list[list[Column]]:
+    """As many of `others` as fit beside `first`, then as many of the rest, and so on."""
+    room = max(columns - first.width - GAP - 1, columns // 2)  # a long path is folded
+    blocks: list[list[Column]] = [[]]
+    for column in others:
+        taken = sum(before.width + GAP for before in blocks[-1])
+        if blocks[-1] and taken + column.width + GAP > room:
+            blocks.append([])
+        blocks[-1].append(column)
+    return blocks
+
+
+def _block(first: Column, others: Sequence[Column]) -> Table:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(first.heading, overflow="fold")
+    for column in others:
+        table.add_column(column.heading, justify=column.justify, width=column.width)
+    for cells in zip(first.cells, *(column.cells for column in others), strict=True):
+        table.add_row(*cells)
+    return table

@@ -12,6 +12,7 @@ from rich.text import Text
 from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, Verdict, worst
+from pinlab.report.fit import Column, in_blocks
 
 COLOURS = {
     Outcome.HOLDS: "green",
@@ -58,34 +59,37 @@ def compare(comparison: Comparison) -> RenderableType:
     return Group(*parts)
 
 
-def _verdicts(rows: Iterable[Row]) -> Table:
+def _verdicts(rows: Iterable[Row]) -> RenderableType:
     rows = tuple(rows)
+    own = _by_design(rows)
+    verdicts: dict[tuple[str, str], list[Verdict]] = {}
+    for row in rows:
+        verdicts.setdefault((row.design, row.objective), []).append(row.verdict)
+    worsts = {key: worst(several) for key, several in verdicts.items()}
     objectives = sorted({row.objective for row in rows}, key=order)
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("design", no_wrap=True)
-    for objective in objectives:
-        table.add_column(objective, no_wrap=True)
-    for design, own in _by_design(rows).items():
-        verdicts: dict[str, list[Verdict]] = {}
-        for row in own:
-            verdicts.setdefault(row.objective, []).append(row.verdict)
-        cells = [cell(worst(verdicts[name]) if name in verdicts else None) for name in objectives]
-        table.add_row(design, *cells)
-    return table
+    columns = [
+        Column(name, tuple(cell(worsts.get((design, name))) for design in own))
+        for name in objectives
+    ]
+    return in_blocks(_names("design", own), columns)
 
 
-def _costs(comparison: Comparison) -> Table:
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("design", "pin", "unpin", "struct page", "GUP-fast", "unpin in IRQ"):
-        table.add_column(name, no_wrap=name == "design")
-    for name in ("states", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _names(heading: str, names: Iterable[str]) -> Column:
+    return Column(heading, tuple(map(Text, names)))
+
+
+def _costs(comparison: Comparison) -> RenderableType:
     costs = {cost.design: cost for cost in comparison.costs}
     own = _by_design(comparison.rows)
-    for design in dict.fromkeys((*own, *costs)):
-        states, seconds = explored(own.get(design, ()))
-        table.add_row(design, *_cost_cells(costs.get(design)), f"{states:,}", f"{seconds:.1f}")
-    return table
+    designs = tuple(dict.fromkeys((*own, *costs)))
+    headings = ("pin", "unpin", "struct page", "GUP-fast", "unpin in IRQ")
+    cells = zip(*(_cost_cells(costs.get(design)) for design in designs), strict=True)
+    columns = [_names(*column) for column in zip(headings, cells, strict=bool(designs))]
+    work = [explored(own.get(design, ())) for design in designs]
+    states = tuple(Text(f"{states:,}") for states, _ in work)
+    seconds = tuple(Text(f"{seconds:.1f}") for _, seconds in work)
+    columns += [Column("states", states, "right"), Column("seconds", seconds, "right")]
+    return in_blocks(_names("design", designs), columns)
 
 
 def _cost_cells(cost: Cost | None) -> tuple[str, str, str, str, str]:
