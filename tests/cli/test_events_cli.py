@@ -118,23 +118,23 @@ def test_an_objective_that_no_event_tells(tmp_path: Path, capsys: Capture) -> No
     ("words", "sentence"),
     [
         (["judge", "/nowhere"], "there is no file"),
-        (["judge", __file__], "is no recording"),
+        (["judge", __file__], "is not a recording"),
         (["record", "-o", "/nowhere/x"], "there is no folder"),
         (["record", "-o", "/tmp/x", "--for", "0"], "leaves no time"),
         (["watch", "--file", "/nowhere"], "--file /nowhere: No such file"),
         (["watch", "--device", "/nowhere"], "--device /nowhere: No such file"),
         (["watch", "--device", "999999999:1"], "--device 999999999:1: No such file"),
         (["watch", "--device", "/dev/null"], "it is no block device"),
-        (["watch", "--file", "/dev/null"], "is no regular file"),
-        (["watch", "--file", "/"], "is no regular file"),
+        (["watch", "--file", "/dev/null"], "is not a regular file"),
+        (["watch", "--file", "/"], "is not a regular file"),
         (["watch", "--pid", "4194305"], "there is no process 4194305"),
         (["record", "-o", "/tmp/x", "--pid", "9" * 300], "there is no process 99"),
         (["record", "-o", "/tmp/x", "--memory", "0.5"], "is no size"),
         (["record", "-o", "/tmp/x", "--memory", "9" * 400 + "G"], "is no size"),
-        (["record", "-o", "/"], "is no regular file"),
-        (["record", "-o", ""], "is no regular file"),
-        (["judge", "/"], "is no regular file"),
-        (["timeline", "/"], "is no regular file"),
+        (["record", "-o", "/"], "is not a regular file"),
+        (["record", "-o", ""], "is not a regular file"),
+        (["judge", "/"], "is not a regular file"),
+        (["timeline", "/"], "is not a regular file"),
     ],
 )
 def test_misuse(words: list[str], sentence: str, capsys: Capture) -> None:
@@ -229,8 +229,8 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, capsys: Capture) -> Non
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert run(["record", "-o", str(pipe), "--for", "0.1"]) == 2
-    assert "is no regular file" in capsys.readouterr().err
-    with pytest.raises(UsageError, match="is no regular file"):
+    assert "is not a regular file" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="is not a regular file"):
         recording.write(pipe, recording.to_table(*records.rows(records.o1())))
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert run(["judge", str(pipe)]) == 2

@@ -53,7 +53,7 @@ def only(device: str | None, file: Path | None, everything: bool) -> Filter:
     if file is not None:
         found = _stat(file, "--file")
         if not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"--file {file} is no regular file; only those are watched")
+            raise UsageError(f"--file {file} is not a regular file; only those are watched")
         on = names.super_block(file, found)
         if device is not None and _device(device) != on:
             raise UsageError(f"--file {file} is not on --device {device}")

@@ -44,7 +44,7 @@ def timeline(
     Status 0 once it is drawn, whatever it shows; `pinlab judge` asks for verdicts.
     """
     if not file.name:
-        raise UsageError(f"{file} is no recording: it is no regular file")
+        raise UsageError(f"{file} is not a recording: it is not a regular file")
     if output is None:
         outputs = [file.with_name(f"{file.name}.timeline{suffix}") for suffix in WRITERS]
     elif output.suffix in WRITERS:

@@ -111,7 +111,7 @@ class View:
         """An unsigned number, a pointer, a bitfield. Raises LayoutError, FaultError."""
         place = self.structs.place(self.type, path)
         if place.size > 8:
-            raise LayoutError(f"{path} of struct {self.type} is no number in this kernel")
+            raise LayoutError(f"{path} of struct {self.type} is not a number in this kernel")
         value = int.from_bytes(self.bytes(path), "little")
         return value >> place.shift & place.mask if place.mask else value
 
@@ -151,7 +151,7 @@ class View:
         """The name of the structure that a pointer points to. Raises LayoutError."""
         spelled = self.structs.place(self.type, path).type
         if not spelled.endswith("*"):
-            raise LayoutError(f"{path} of struct {self.type} is no pointer in this kernel")
+            raise LayoutError(f"{path} of struct {self.type} is not a pointer in this kernel")
         return _bare(spelled[:-1])
 
 

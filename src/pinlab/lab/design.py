@@ -174,7 +174,7 @@ def _refuse_strays(module: ModuleType) -> None:
     for name in sorted(functions.keys() - used):
         line = functions[name].__code__.co_firstlineno
         raise UsageError(
-            f"{module.__file__}:{line}: {name} is no hook and nothing calls it; "
+            f"{module.__file__}:{line}: {name} is not a hook, and nothing calls it; "
             f"{nearest(name, hook_names())}"
         )
 
@@ -231,7 +231,9 @@ def _import_file(path: Path) -> ModuleType:
     name = f"pinlab_design_{path.stem}_{abs(hash(str(path.resolve()))):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file: a design is a module with @kernel functions")
+        raise UsageError(
+            f"{path} is not a Python file: a design is a module with @kernel functions"
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

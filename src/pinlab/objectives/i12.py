@@ -1,4 +1,4 @@
-"""I12: nobody waits for ever.
+"""I12: nobody waits forever.
 
 A long-term pinner is a daemon of its scenario and may keep its pin: a task that can only
 finish once that pin is gone then never finishes, which is what the thread refused.

@@ -1,4 +1,4 @@
-"""I13b: a false "pinned" may happen, but must not stay for ever."""
+"""I13b: a false "pinned" may happen, but must not stay forever."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_cut_short(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (0, 4, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(UsageError, match="is no recording, or is cut short"):
+        with pytest.raises(UsageError, match="is not a recording, or is cut short"):
             recording.read(path)
 
 

@@ -92,7 +92,7 @@ def test_deadlock(explore: Explore) -> None:
     )
     found = explore(System(made, (Actor("x", "f"), Actor("y", "g"))))
     assert found.hits["failure:deadlock"] == (Move(0), Move(1))
-    assert found.messages["failure:deadlock"] == "waiting for ever: x in f, y in f"
+    assert found.messages["failure:deadlock"] == "waiting forever: x in f, y in f"
 
 
 def test_a_daemon_may_wait_for_ever(explore: Explore) -> None:
@@ -223,7 +223,7 @@ def test_an_event_of_a_page_that_does_not_exist(explore: Explore) -> None:
 
 
 def test_progress(explore: Explore) -> None:
-    """A fork in the road: one way pins, the other spins for ever."""
+    """A fork in the road: one way pins, the other spins forever."""
     nodes = [
         node(to=Branch(Chosen(), 2, 4), choices=2),
         node(to=3),

@@ -101,7 +101,10 @@ def test_13_a_gup_fast_that_sleeps_is_left_out_as_before(tmp_path: Path) -> None
         ({"mark": ""}, r"counted.py:\d+: grab_page_fast is a plain function: mark it @kernel"),
         ({"mark": "@pure"}, r"counted.py:\d+: grab_page_fast replaces a hook: mark it @kernel"),
         ({"more": "\ndef page_pined(page: Page) -> bool:\n    return 1\n"}, "plain function"),
-        ({"undo": "undo_grap"}, "undo_grap is no hook and nothing calls it; did you mean undo_gr"),
+        (
+            {"undo": "undo_grap"},
+            "undo_grap is not a hook, and nothing calls it; did you mean undo_gr",
+        ),
         (
             {"more": "\n@kernel\ndef page_pinned(page: Page) -> bool:\n    return False\n"},
             r"counted.py:\d+: page_pinned is defined in line \d+ already",

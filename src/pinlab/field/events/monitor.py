@@ -41,7 +41,7 @@ NO_PAGE: Final = (0, 0)
 HISTORY = 16
 """Rows of one folio that are kept for a witness."""
 
-UNSEEN_BEGIN = "pinned under a writeback whose begin is unseen"
+UNSEEN_BEGIN = "pinned under a writeback whose start was not seen"
 NO_PINS = (
     "direct I/O of this kernel takes references, not pins (before Linux 6.5), so nobody sees that "
     "a device owns a page"
@@ -147,14 +147,14 @@ class Monitor:
     """Judges row after row."""
 
     def __init__(self, names: Sequence[str] = tuple(NEEDS), *, writeback: int = 0) -> None:
-        """`writeback` is the mask of PG_writeback, to know one whose begin was not seen by."""
+        """`writeback` is the mask of PG_writeback, to know one whose start was not seen by."""
         self._writeback = writeback
         known = objectives.load()
         self.automata: dict[str, Automaton] = {}
         for name in names:
             objective = known[name]
             if not isinstance(objective, Automaton):
-                raise TypeError(f"{name} is no automaton: a stream cannot judge it")
+                raise TypeError(f"{name} is not an automaton: a stream cannot judge it")
             self.automata[name] = objective
         self._listens = {
             event: tuple(n for n, a in self.automata.items() if a.listens_to(event))
@@ -412,5 +412,5 @@ def _dirtier(stack: int, stacks: Sequence[tuple[str, ...]]) -> Told:
 def _unknown(stack: int, stacks: Sequence[tuple[str, ...]]) -> str:
     """Why a page made dirty is no violation that can be claimed."""
     if not 0 <= stack < len(stacks):
-        return "a page was made dirty by nobody knows whom: there is no stack"
+        return "a page was made dirty, and without a stack nobody can say by whom"
     return "a page was made dirty by a path that is not known: " + " < ".join(stacks[stack][:6])

@@ -317,7 +317,7 @@ class Normaliser:
             flight.bio.ended = True
         if flight is None:
             if seen.write and seen.writeback and not seen.pinned and not believed.writes:
-                # Its begin was not seen: the folio was not pinned then.
+                # Its start was not seen: the folio was not pinned then.
                 self._emit(seen, Event.WRITEBACK_END, RAW, "WRITE")
             return
         pages = set(range(seen.page, seen.page + seen.pages))

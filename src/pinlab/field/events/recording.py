@@ -23,7 +23,7 @@ def writable(path: Path) -> None:
     if not os.path.isdir(path.parent):
         raise UsageError(f"there is no folder {path.absolute().parent}")
     if _special(path) or not path.name:
-        raise UsageError(f"{path} cannot be written: it is no regular file")
+        raise UsageError(f"{path} cannot be written: it is not a regular file")
     if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
         raise UsageError(f"{path} cannot be written: nothing can be made in its folder")
 
@@ -68,7 +68,7 @@ def with_meta(table: pa.Table, meta: Meta) -> pa.Table:
 def read(path: Path) -> tuple[Batch, Meta]:
     """Read a recording. Raises UsageError if it is none, or of another version."""
     if _special(path):
-        raise UsageError(f"{path} is no recording: it is no regular file")
+        raise UsageError(f"{path} is not a recording: it is not a regular file")
     try:
         with path.open("rb") as file:
             table = pq.ParquetFile(file, page_checksum_verification=True).read()
@@ -77,7 +77,7 @@ def read(path: Path) -> tuple[Batch, Meta]:
     except (OSError, pa.ArrowException) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         first = (reason.splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UsageError(f"{path} is no recording, or is cut short: {first}") from None
+        raise UsageError(f"{path} is not a recording, or is cut short: {first}") from None
     rows, meta = from_table(table, str(path)), meta_of(table, str(path))
     _of_one_kernel(rows, meta, path)
     return rows, meta

@@ -68,7 +68,7 @@ class Kernel:
         """One field of such an array, a whole number of at most 8 bytes."""
         place = self.structs.place(type_name, path)
         if place.mask or place.size > 8:
-            raise LayoutError(f"{path} of struct {type_name} is no number in this kernel")
+            raise LayoutError(f"{path} of struct {type_name} is not a number in this kernel")
         wide = np.zeros((len(rows), 8), np.uint8)
         wide[:, : place.size] = rows[:, place.byte : place.byte + place.size]
         return wide.view(np.uint64).reshape(len(rows))

@@ -107,14 +107,14 @@ def load(path: Path) -> Placed:
         raise FieldError(f"there is no file {path}") from None
     except pa.ArrowInvalid as error:
         raise FieldError(
-            f"{path} is no recorded census: it is not a Parquet file, or it is cut short"
+            f"{path} is not a recorded census: it is not a Parquet file, or it is cut short"
         ) from error
     except (OSError, pa.ArrowException) as error:
         raise FieldError(f"{path} cannot be read: {error}") from error
     about = _about(read, path)
     for each in FIELDS:
         if each.name not in read.column_names:
-            raise FieldError(f"{path} is no recorded census: it has no column {each.name}")
+            raise FieldError(f"{path} is not a recorded census: it has no column {each.name}")
     try:
         return _placed(read.select(FIELDS.names).cast(FIELDS), about)
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
@@ -126,9 +126,9 @@ def _about(read: pa.Table, path: Path) -> dict[str, Any]:
     try:
         about = None if text is None else json.loads(text)
     except ValueError as error:
-        raise FieldError(f"{path} is corrupt: its metadata is no JSON") from error
+        raise FieldError(f"{path} is corrupt: its metadata is not JSON") from error
     if not isinstance(about, dict) or "schema" not in about:
-        raise FieldError(f"{path} is no recorded census: pinlab did not write it")
+        raise FieldError(f"{path} is not a recorded census: pinlab did not write it")
     if about["schema"] != SCHEMA:
         raise FieldError(
             f"{path} has the schema {about['schema']}, this pinlab reads {SCHEMA}; "

@@ -228,7 +228,7 @@ def core(path: Path) -> DrgnReader:
     try:
         program.set_core_dump(str(path))
     except (OSError, ValueError, drgn.FaultError) as error:
-        raise ReaderError(f"{path} is no dump that can be read: {_said(error)}") from error
+        raise ReaderError(f"{path} is not a dump that can be read: {_said(error)}") from error
     if _cut_short(path):
         raise ReaderError(f"{path} is cut short: its header promises more memory than there is")
     if not program.flags & drgn.ProgramFlags.IS_LINUX_KERNEL:
@@ -260,7 +260,7 @@ def guest(socket: Path) -> DrgnReader:
         program.set_qemu_qmp(str(socket))
     except (OSError, ValueError, LookupError, drgn.FaultError) as error:
         raise ReaderError(
-            f"{socket} is no QMP socket of a guest that can be read "
+            f"{socket} is not a QMP socket of a guest that can be read "
             f"(it needs `-device vmcoreinfo`, and qemu_fw_cfg loaded): {_said(error)}"
         ) from error
     return DrgnReader(program, "guest", frozen=False)

@@ -3,7 +3,7 @@
 Source: Chinner's recipe for transient pins, December 2018.
 
 Known holes: fsync waits with pages in its bio that a pin holder may itself be waiting for: deadlock
-(B03; Kara, 20 December). A pin that is never dropped is waited for for ever (I12).
+(B03; Kara, 20 December). A pin that is never dropped is waited for forever (I12).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ finds, and what _mapcount has more must be pins.
 
 Known holes: _mapcount is read after the walk, and munmap lowers it without the page lock in
 between, so that a pin is lost (I13). page_mkclean() does not look at private mappings, which count
-as pins then, for ever.
+as pins then, forever.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def deadlock_message(run: Interpreter, state: State) -> str:
         for i, actor in enumerate(run.system.actors)
         if run.pc(state, i) != HALTED and not actor.daemon and actor.irq_of is None
     ]
-    return "waiting for ever: " + ", ".join(waiting)
+    return "waiting forever: " + ", ".join(waiting)
 
 
 def _backwards(good: set[State], predecessors: dict[State, list[State]]) -> set[State]:

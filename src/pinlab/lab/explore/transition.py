@@ -54,7 +54,7 @@ class Failed(Exception):
 
 class Circle:
     """Finds out that a move never ends, as R. P. Brent does: the state that it works on says all of
-    where it goes, so if that comes back once, it comes back for ever.
+    where it goes, so if that comes back once, it comes back forever.
 
     It is compared with one that is kept, and a new one is kept at each power of 2: one of them is
     in the circle, and further from the next than the circle is long. A long way is no circle.

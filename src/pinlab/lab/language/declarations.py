@@ -82,4 +82,4 @@ def field_shape(declaration: object, pointed: type[Struct] | None) -> tuple[int,
         case Pointer() if pointed is not None:
             return 0, pointed.count, 1, "int"
         case _:
-            raise TypeError(f"{declaration!r} is no shared state")
+            raise TypeError(f"{declaration!r} is not shared state")

@@ -294,7 +294,7 @@ class Expressions(Lowerer):
         text = ast.unparse(node)
         if isinstance(node, ast.Attribute) or isinstance(number, Cell | Cells | Pointer):
             self.source.refuse(node, f"{text} is shared memory: write READ_ONCE({text})")
-        self.source.refuse(node, f"{text} is no local and no integer constant")
+        self.source.refuse(node, f"{text} is neither a local nor an integer constant")
 
     def python(self, node: ast.expr) -> Any:
         """The Python object a name or a dotted name stands for, or `...` if none."""
@@ -355,7 +355,7 @@ class Expressions(Lowerer):
             case _:
                 pass
         self.source.refuse(
-            node, f"{ast.unparse(node)} is no shared memory: a field or a global is needed here"
+            node, f"{ast.unparse(node)} is not shared memory: a field or a global is needed here"
         )
 
     def member(
@@ -364,7 +364,7 @@ class Expressions(Lowerer):
         base = self.expression(value)
         struct = base.type.struct
         if struct is None:
-            self.source.refuse(node, f"{ast.unparse(value)} is no pointer: annotate or cast it")
+            self.source.refuse(node, f"{ast.unparse(value)} is not a pointer: annotate or cast it")
         declaration = getattr(struct, attribute, None)
         if not isinstance(declaration, Cell | Cells | Pointer):
             self.source.refuse(node, f"{struct.__name__} has no field {attribute}")

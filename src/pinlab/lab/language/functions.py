@@ -25,7 +25,7 @@ class KernelFunction:
 def model_function(function: Callable[..., Any]) -> KernelFunction:
     """`function` as what @kernel, @hook or @pure made of it. Raises TypeError for another one."""
     if not isinstance(function, KernelFunction):
-        raise TypeError(f"{function!r} is no model function: mark it @kernel")
+        raise TypeError(f"{function!r} is not a model function: mark it @kernel")
     return function
 
 

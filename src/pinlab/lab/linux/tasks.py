@@ -111,7 +111,7 @@ def wb_workfn(mapping: AddressSpace) -> None:
 
 
 @kernel
-def fsync_for_ever(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+def fsync_forever(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
     """A program that stores to its mapping and calls fsync, again and again."""
     while True:
         down_read(mm.mmap_sem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinlab.lab.linux.fork import dup_mmap
-from pinlab.lab.linux.tasks import aio_read, fsync_for_ever
+from pinlab.lab.linux.tasks import aio_read, fsync_forever
 from pinlab.lab.linux.types import CHILD, FILE, PRIVATE, SHARED
 from pinlab.lab.scenarios.direct_io_fsync import PINNED_UNDER_WRITEBACK, direct_io
 from pinlab.lab.scenarios.layout import file_mapped, with_private
@@ -14,7 +14,7 @@ SCENARIO = Scenario(
     summary="O_DIRECT read beside endless fsyncs and a fork that copies a private mapping",
     tasks=(
         *direct_io(aio_read, (1, SHARED, 0)),
-        Task("fsync", fsync_for_ever, (FILE, 1, SHARED, 0), daemon=True),
+        Task("fsync", fsync_forever, (FILE, 1, SHARED, 0), daemon=True),
         Task("fork", dup_mmap, (1, 2, PRIVATE, CHILD, 0)),
     ),
     initial=with_private(file_mapped()),

@@ -1,4 +1,4 @@
-"""DAX and a registration for ever: refused in 4.20, so that truncate need not wait for ever."""
+"""DAX and a registration forever: refused in 4.20, so that truncate need not wait forever."""
 
 from __future__ import annotations
 

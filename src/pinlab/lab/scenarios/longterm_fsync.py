@@ -22,7 +22,7 @@ SCENARIO = Scenario(
     tasks=(*LONGTERM, Task("fsync", do_fsync, (FILE, 0))),
     initial=file_mapped(),
     judges=("O1", "O2", "I1", "I3", "I4", "I10", "I12", "I13"),
-    bounds="1 page, 1 mapping, a pin for ever with any number of stores, 1 fsync",
+    bounds="1 page, 1 mapping, a pin forever with any number of stores, 1 fsync",
     reach=(
         PINNED_UNDER_WRITEBACK,
         ReachEvents("the device stores while pinned", (Event.PIN, Event.DEV_STORE)),

@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     ),
     initial={**file_mapped(), "truncates": (1,)},
     judges=("O2", "I1", "I3", "I4", "I10", "I12", "I13"),
-    bounds="1 page, 1 mapping, a pin for ever with no store, 1 direct write",
+    bounds="1 page, 1 mapping, a pin forever with no store, 1 direct write",
     reach=(
         ReachEvents("the page is pinned", (Event.PIN,)),
         ReachFunction("the write begins", "iomap_dio_rw"),

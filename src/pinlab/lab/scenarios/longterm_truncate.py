@@ -15,7 +15,7 @@ SCENARIO = Scenario(
     tasks=(*LONGTERM, Task("truncate", ext4_setattr, (FILE, 0))),
     initial={**file_mapped(), "truncates": (1,)},
     judges=("I1", "I3", "I10", "I12"),
-    bounds="1 page, 1 mapping, a pin for ever with any number of stores, 1 truncate",
+    bounds="1 page, 1 mapping, a pin forever with any number of stores, 1 truncate",
     reach=(
         ReachEvents("the page is pinned", (Event.PIN,)),
         ReachFunction("truncate finds the page", "truncate_inode_page"),

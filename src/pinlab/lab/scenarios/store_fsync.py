@@ -20,7 +20,7 @@ SCENARIO = Scenario(
     ),
     initial={**file_mapped(), "mm_cpumask": (0, 1, 0, 0, 0, 0, 0)},
     judges=("O2", "I1", "I3", "I4", "I10", "I12", "I13"),
-    bounds="1 page, 1 mapping, a pin for ever with no store, 1 CPU store, 2 fsyncs",
+    bounds="1 page, 1 mapping, a pin forever with no store, 1 CPU store, 2 fsyncs",
     reach=(
         PINNED_UNDER_WRITEBACK,
         ReachEvents("the program reads back its data", (Event.READ_FRESH,)),
