@@ -8,6 +8,7 @@ import linecache
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from types import FunctionType
 from typing import Any, NoReturn, get_type_hints
 
 from pinlab.lab.language.kernel import KernelFunction
@@ -73,10 +74,10 @@ def text_of(node: ast.AST) -> str:
 
 
 @lru_cache(maxsize=64)
-def _definitions(text: str) -> Mapping[int, ast.stmt]:
-    """What a file of this text defines, by the first line, which may be a decorator's."""
+def _definitions(text: str) -> Mapping[tuple[int, str], ast.stmt]:
+    """What a file of this text defines, by first line (a decorator's, perhaps) and name."""
     return {
-        min([node.lineno, *(it.lineno for it in node.decorator_list)]): node
+        (min([node.lineno, *(it.lineno for it in node.decorator_list)]), node.name): node
         for node in statements(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
@@ -87,11 +88,14 @@ def source_of(function: KernelFunction) -> Source:
     """Read and parse `function`. Raises LanguageError if it cannot be read or typed."""
     python: Callable[..., Any] = function.function
     file = inspect.getsourcefile(python) or "?"
+    if not isinstance(python, FunctionType):
+        raise LanguageError(file, 1, "write a model function with a plain `def`")
+    linecache.checkcache(file)  # a design may be loaded again once it was edited
     lines = linecache.getlines(file, python.__globals__)
     if not lines:
         raise LanguageError(file, 1, f"the source of {function.__name__} cannot be read")
     first = python.__code__.co_firstlineno
-    tree = _definitions("".join(lines)).get(first)
+    tree = _definitions("".join(lines)).get((first, python.__code__.co_name))
     if not isinstance(tree, ast.FunctionDef):
         raise LanguageError(file, first, "write a model function with a plain `def`")
     if python.__code__.co_freevars:
