@@ -28,9 +28,11 @@ from tests.lab.reading.random_sources import (
 from tests.lab.reading.schedules import TooMany
 from tests.lab.wrong_answers.test_dropped import _inline_as_it_was
 
-FAST, FEW, CHUNK, CHUNKS = 300, 100, 1_000, 100
-"""Sources: of the fast tests; of those with a design or a handler; of one slow test; and how many
-slow tests."""
+FAST, FEW, CHUNK = 300, 100, 1_000
+"""Sources: of the fast tests; of those with a design or a handler; of one slow test."""
+
+SLOW, ALL = 20, 100
+"""Slow tests: those that CI has time for, and all, which are 100,000 sources."""
 
 NATIVE_EVERY = 40
 """One source in so many is given to the native explorer too: a new program takes it 50 ms."""
@@ -66,8 +68,11 @@ def test_the_compiler_keeps_what_python_reads() -> None:
     assert count >= FAST * 0.98, "too many sources are refused"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    "chunk",
+    [pytest.param(i, marks=pytest.mark.slow) for i in range(SLOW)]
+    + [pytest.param(i, marks=pytest.mark.exhaustive) for i in range(SLOW, ALL)],
+)
 def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
     first = seed = chunk * 1_000_000
     count = 0
