@@ -239,7 +239,7 @@ def load(source: str):  # type: ignore[no-untyped-def]
         ("    x = 3 / 2", "//"),
         ("    for i in range(READ_ONCE(a)):\n        pass", "while"),
         ("    print(3)", "neither @kernel"),
-        ("    READ_ONCE(3)", "no shared memory"),
+        ("    READ_ONCE(3)", "not shared memory"),
         ("    x = 1 < 2 < 3", "a < b and b < c"),
         ("    wait_event(xchg(a, 1))", "only loads"),
         ("    f()", "recursion"),

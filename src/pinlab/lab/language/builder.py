@@ -115,6 +115,8 @@ class Builder:
         self.assigned = source.assigned
         self.loop_variables = source.loop_variables
         self.block = Block(source.tree.lineno)
+        self.unused: ast.Call | None = None
+        """The call that is a statement by itself: its value goes nowhere."""
         self.awaiting = False
         self.awaited: list[tuple[Value, Failure]] = []
         """What the awaited condition takes for granted where it has come to."""

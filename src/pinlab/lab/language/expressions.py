@@ -38,6 +38,7 @@ from pinlab.lab.language.program import (
 from pinlab.lab.language.source import Source, source_of, text_of
 from pinlab.lab.language.values import (
     BOOL,
+    NOTHING,
     Place,
     Type,
     Value,
@@ -183,7 +184,10 @@ class Expressions(Lowerer):
             case ast.Subscript(value, index):
                 return self.element(node, value, index)
             case ast.Call():
-                return self.call(node, dest)
+                given = self.call(node, dest)
+                if given is NOTHING and node is not self.unused:
+                    self.source.refuse(node, f"{ast.unparse(node.func)} gives no value to use here")
+                return given
             case _:
                 self.unsupported(node)
 
@@ -309,7 +313,9 @@ class Expressions(Lowerer):
                 return space.get(name, ...)
             case ast.Attribute(value, attribute):
                 base = self.python(value)
-                return ... if base is ... else getattr(base, attribute, ...)
+                if base is ... or isinstance(base, Cell | Cells | Pointer):
+                    return ...
+                return getattr(base, attribute, ...)
             case _:
                 return ...
 
@@ -503,7 +509,7 @@ class Expressions(Lowerer):
         hint = source.hints.get("return", type(None))
         kind = None if hint is type(None) else type_of_hint(hint)
         if kind is None:
-            return constant(0)
+            return NOTHING
         slot = self.local(dest, kind) if dest else self.temp(kind)
         self.emit(Take(key, slot))
         return Value(Local(slot), kind)

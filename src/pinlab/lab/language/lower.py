@@ -127,6 +127,7 @@ class Lowerer(Expressions):
             case ast.Pass():
                 pass
             case ast.Expr(ast.Call() as call):
+                self.unused = call
                 self.expression(call)
             case ast.Assign([ast.Name(name)], value):
                 self.assign(statement, name, self.expression(value, dest=_unread(name, value)))

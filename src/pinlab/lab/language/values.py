@@ -60,6 +60,10 @@ def constant(number: int, struct: type[Struct] | None = None) -> Value:
     return Value(Const(number), Type(number, number, struct))
 
 
+NOTHING = constant(0)
+"""What a call without a result gives: never to be used as a value."""
+
+
 def pointer_to(struct: type[Struct]) -> Type:
     """The type of a pointer that may be NULL."""
     return Type(0, struct.count, struct)

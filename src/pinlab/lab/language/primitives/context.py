@@ -6,7 +6,6 @@ import ast
 
 from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
-    NOTHING,
     PREEMPT,
     Lowering,
     count,
@@ -24,6 +23,7 @@ from pinlab.lab.language.program import (
 )
 from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
+    NOTHING,
     Type,
     Value,
     binary,

@@ -47,7 +47,6 @@ class Primitive:
     awaitable: bool = False
 
 
-NOTHING = constant(0)
 ME = binary("+", Value(Self(), Type(0, MAX_ACTORS - 1)), constant(1))
 
 

@@ -13,7 +13,6 @@ from pinlab.lab.language.lowerer import Lowerer
 from pinlab.lab.language.primitives.effects import (
     LOCKS,
     ME,
-    NOTHING,
     PREEMPT,
     Lowering,
     builtin,
@@ -35,6 +34,7 @@ from pinlab.lab.language.program import (
 from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
     BOOL,
+    NOTHING,
     Place,
     Type,
     Value,
