@@ -23,6 +23,7 @@ from pinlab.lab.language.blocks import (
 from pinlab.lab.language.builder import Loop, Unit, Widened
 from pinlab.lab.language.expressions import Expressions, is_table
 from pinlab.lab.language.kernel import (
+    BadDeclaration,
     KernelFunction,
     Struct,
 )
@@ -174,6 +175,8 @@ class Lowerer(Expressions):
             kind = type_of_hint(eval(text, dict(self.source.globals)))
         except NameError as error:
             self.source.refuse(annotation, f"annotation: {error}; import that type")
+        except BadDeclaration as error:
+            self.source.refuse(annotation, f"annotation: {error}")
         if kind is None:
             self.source.refuse(annotation, f"{text}: use u1..u8, bool, int or a structure")
         if self.declared.setdefault(name, kind) != kind:
