@@ -261,6 +261,8 @@ def test_list(shelf: Shelf, capsys: Capture) -> None:
         ("explain x", "OBJECTIVE"),
         ("explain x O1 --mail --json", "give one of them"),
         ("explain x I13 --output /nonexistent/dir/file.py", "cannot write"),
+        ("explain x I13 --output foo.txt", "what to write to foo.txt: name it .py for a test"),
+        ("explain x I13 --output foo", "or .html for a chart"),
         ("list everything", "everything"),
         ("frobnicate", "frobnicate"),
         ("compare --frobnicate", "frobnicate"),

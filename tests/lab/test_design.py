@@ -9,6 +9,7 @@ import pytest
 from pinlab.errors import UsageError
 from pinlab.lab import check, design
 
+K = "from pinlab.lab.language.kernel import *; from pinlab.lab.language.kernel import Annotated\n"
 HEAD = "from pinlab.lab.language.kernel import *\nfrom pinlab.lab.linux.types import Page\n"
 
 
@@ -64,6 +65,25 @@ def test_a_design_from_a_file(tmp_path: Path) -> None:
             "did you mean page_pinned?",
         ),
         (f'{HEAD}BASE = "nothing"\n', "there is no design"),
+        (f"{K}pins = per_page(3, 1, 4)\n", "bad.py:2: no integer lies in [3, 1]: write the lower"),
+        (f"{K}pins = bounded(3, 1)\n", "bad.py:2: no integer lies in [3, 1]"),
+        (f"{K}pins = atomic(3, 1)\n", "bad.py:2: no integer lies in [3, 1]"),
+        (f"{K}pins = refcount(-1)\n", "bad.py:2: no integer lies in [0, -1]"),
+        (f"{K}u = Range(3, 1)\n", "bad.py:2: no integer lies in [3, 1]"),
+        (f"{K}\npins = array(0, 0, 1)\n", "bad.py:3: an array of 0 elements"),
+        (f"{K}pins = array(2, 1, 0)\n", "bad.py:2: no integer lies in [1, 0]"),
+        (f"{K}class Box(Struct, count=0):\n    pass\n", "bad.py:2: Box has 0 instances"),
+        (
+            f"from __future__ import annotations\n{HEAD}{K}@kernel\n"
+            "def page_pinned(page: Page) -> bool:\n    n: Annotated[int, Range(3, 1)] = 3\n"
+            "    return n == 3\n",
+            "annotation: no integer lies in [3, 1]",
+        ),
+        (
+            f"from __future__ import annotations\n{HEAD}{K}@kernel\n"
+            "def page_pinned(page: Annotated[int, Range(3, 1)]) -> bool:\n    return True\n",
+            "annotation: no integer lies in [3, 1]",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, body: str, says: str) -> None:

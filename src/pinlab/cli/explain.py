@@ -57,6 +57,11 @@ def explain(
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     if mail and json:
         raise UsageError("--mail and --json are two forms of one answer; give one of them")
+    if output is not None and output.suffix not in (".py", ".html"):
+        raise UsageError(
+            f"cannot tell what to write to {output}: name it .py for a test that replays the "
+            "counterexample, or .html for a chart"
+        )
     subject = lab().load_design(design)
     with progress() as on_progress:
         result = lab().check(

@@ -211,6 +211,11 @@ def _chosen(
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no scenario {name!r}: {nearest(name, known)}")
+        if known[name].probes:
+            raise UsageError(
+                f"{name} judges no objective: it is a probe, which every check runs by itself; "
+                "`pinlab compare` shows what the probes found"
+            )
     chosen = tuple(
         s
         for s in known.values()
@@ -221,14 +226,20 @@ def _chosen(
     judged = {o for s in chosen for o in s.judges}
     for objective in objectives or ():
         if objective not in judged and not failures_of(objective):
-            raise UsageError(
-                f"no scenario {'chosen ' if names else ''}judges {objective}: "
-                f"they judge {', '.join(sorted(judged)) or 'nothing'}"
-            )
+            raise UsageError(_nobody_judges(objective, names))
     if objectives is not None:
         direct = tuple(s for s in chosen if _judged(s, objectives))
         return direct or chosen
     return chosen
+
+
+def _nobody_judges(objective: str, names: tuple[str, ...] | None) -> str:
+    """Why an objective cannot be asked for in scenarios `names` (None: all), and where it can."""
+    judges = [s.name for s in scenarios_.load().values() if objective in s.judges]
+    if not names or not judges:
+        return f"no scenario judges {objective}; `pinlab list scenarios` shows what each one judges"
+    verb = "does not" if len(names) == 1 else "do not"
+    return f"{', '.join(names)} {verb} judge {objective}; these do: {', '.join(judges)}"
 
 
 def failure_kinds(objectives: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,8 @@ from types import FunctionType, ModuleType
 import pinlab.lab.designs
 import pinlab.lab.linux.design
 from pinlab.errors import UsageError
-from pinlab.lab.language.kernel import Cells, KernelFunction
+from pinlab.lab.language import kernel
+from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction
 from pinlab.nearest import nearest
 
 ALIKE = 0.8
@@ -243,6 +245,10 @@ def _import_file(path: Path) -> ModuleType:
         raise
     except SyntaxError as error:
         raise UsageError(f"{path}:{error.lineno}: {error.msg}; correct the syntax") from error
+    except BadDeclaration as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        at = next(frame for frame in reversed(frames) if frame.filename != kernel.__file__)
+        raise UsageError(f"{at.filename}:{at.lineno}: {error}") from error
     except Exception as error:
         raise UsageError(
             f"{path} cannot be imported: {type(error).__name__}: {error}; correct the module"

@@ -22,6 +22,16 @@ from pinlab.objectives.events import Event
 
 T = TypeVar("T")
 
+
+class BadDeclaration(ValueError):
+    """State that no value fits. Raised where it is declared, which is where to mend it."""
+
+
+def _check_bounds(lo: int, hi: int) -> None:
+    if lo > hi:
+        raise BadDeclaration(f"no integer lies in [{lo}, {hi}]: write the lower bound first")
+
+
 # -------------------------------------------------------------------------- local integers
 
 
@@ -29,6 +39,7 @@ class Range:
     """The bounds of an annotated integer: `Annotated[int, Range(0, 7)]`."""
 
     def __init__(self, lo: int, hi: int) -> None:
+        _check_bounds(lo, hi)
         self.lo = lo
         self.hi = hi
 
@@ -54,6 +65,7 @@ class Cell:
     """A shared bounded integer: what READ_ONCE and the atomics work on."""
 
     def __init__(self, lo: int = 0, hi: int = 1, kind: str = "int", *, per: str = "") -> None:
+        _check_bounds(lo, hi)
         self.lo = lo
         self.hi = hi
         self.kind = kind  # int, refcount, spinlock, mutex, rwsem
@@ -64,6 +76,7 @@ class Cells:
     """A shared array of `length` bounded integers; `cells[i]` is a `Cell`."""
 
     def __init__(self, length: int, lo: int = 0, hi: int = 1, bytes: int = 0) -> None:
+        _check_bounds(lo, hi)
         self.length = length
         self.lo = lo
         self.hi = hi
@@ -95,6 +108,8 @@ class Struct:
     count: int = 1
 
     def __init_subclass__(cls, count: int = 1) -> None:
+        if count < 1:
+            raise BadDeclaration(f"{cls.__name__} has {count} instances: there must be at least 1")
         cls.count = count
 
     @classmethod
@@ -130,6 +145,8 @@ def refcount(hi: int) -> Cell:
 
 def array(length: int, lo: int, hi: int) -> Cells:
     """An array field or global of `length` integers of [lo, hi], indexed from 0."""
+    if length < 1:
+        raise BadDeclaration(f"an array of {length} elements: there must be at least 1")
     return Cells(length, lo, hi)
 
 

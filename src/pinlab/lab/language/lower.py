@@ -23,6 +23,7 @@ from pinlab.lab.language.blocks import (
 from pinlab.lab.language.builder import Loop, Unit, Widened
 from pinlab.lab.language.expressions import Expressions, is_table
 from pinlab.lab.language.kernel import (
+    BadDeclaration,
     KernelFunction,
     Struct,
 )
@@ -172,6 +173,8 @@ class Lowerer(Expressions):
                 hint = eval(text_of(annotation), dict(self.source.globals))
         except NameError as error:
             self.source.refuse(annotation, f"annotation: {error}; import that type")
+        except BadDeclaration as error:
+            self.source.refuse(annotation, f"annotation: {error}")
         kind = type_of_hint(hint)
         if kind is None:
             self.source.refuse(

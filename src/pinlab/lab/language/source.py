@@ -11,7 +11,7 @@ from functools import cache, cached_property, lru_cache
 from types import FunctionType
 from typing import Any, NoReturn, get_type_hints
 
-from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.kernel import BadDeclaration, KernelFunction
 
 
 class LanguageError(Exception):
@@ -105,4 +105,6 @@ def source_of(function: KernelFunction) -> Source:
         hints = get_type_hints(python, include_extras=True)
     except NameError as error:
         raise LanguageError(file, tree.lineno, f"annotation: {error}; import that type") from error
+    except BadDeclaration as error:
+        raise LanguageError(file, tree.lineno, f"annotation: {error}") from error
     return Source(function.__name__, file, function.role, tree, python.__globals__, hints)
