@@ -105,7 +105,7 @@ def test_one_file_of_a_recording(tape: Path, tmp_path: Path, capsys: Capture) ->
     ("arguments", "words"),
     [
         (["timeline", "missing.parquet"], "no file"),
-        (["timeline", __file__], "no recording"),
+        (["timeline", __file__], "not a recording"),
         (["timeline", __file__, "-o", "out.png"], "neither .html nor .json"),
         (["draw", "I12"], "no automaton"),
         (["draw", "O7"], "no objective"),
