@@ -98,9 +98,9 @@ def test_dumps_and_guests_that_are_none(tmp_path: Path) -> None:
     junk = tmp_path / "core"
     junk.write_bytes(b"\x7fELF" + bytes(200))
     for core in (junk, tmp_path / "none", tmp_path):
-        with pytest.raises(ReaderError, match="no dump that can be read"):
+        with pytest.raises(ReaderError, match="not a dump that can be read"):
             choose.choose(core=core)
-    with pytest.raises(ReaderError, match="no QMP socket"):
+    with pytest.raises(ReaderError, match="not a QMP socket"):
         choose.choose(guest=tmp_path / "none")
 
 
