@@ -234,6 +234,29 @@ def decides_at_once() -> None:
 
 
 @kernel
+def passes_through_what_is_too_wide() -> None:
+    x: u3 = (-READ_ONCE(c) and (READ_ONCE(c) or -3)) or 2
+    WRITE_ONCE(out, x)
+
+
+@kernel
+def always_fails() -> None:
+    WRITE_ONCE(out, READ_ONCE(c) << -1)
+
+
+def test_7_an_operand_that_does_not_decide_is_not_stored() -> None:
+    """Found by the third reading: -2 came into x, which is no u3, on its way to 2."""
+    for before, after in ((0, 2), (2, 2)):
+        it = system(passes_through_what_is_too_wide, c=before)
+        assert (failures(it), outcomes(it, "out")) == (set(), {after})
+
+
+def test_7_a_shift_that_always_fails_is_explored_natively() -> None:
+    for explored in (reference, native):
+        assert set(explored.explore(system(always_fails)).hits) == {"failure:bug"}
+
+
+@kernel
 def divides() -> None:
     WRITE_ONCE(out, 6 // READ_ONCE(c))
 

@@ -105,7 +105,7 @@ def _binary(op: str, a: Interval, b: Interval) -> Interval:
         case "<<":
             if b[1] >= 62:
                 raise TooWide(f"a shift to the left by {b[1]}")
-            corners = [x << y for x in a for y in (0, b[1])]
+            corners = [x << y for x in a for y in (0, max(b[1], 0))]
             return min(corners), max(corners)
         case ">>":
             return min(a[0], 0), max(a[1], 0)

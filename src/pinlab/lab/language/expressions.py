@@ -239,7 +239,9 @@ class Expressions(Lowerer):
         kind = parts[0].value.type
         for part in parts[1:]:
             kind = kind.union(part.value.type)
-        slot = self.local(dest, kind) if dest else self.temp(kind)
+        # An operand that does not decide must not come into `dest`, which may be too narrow for it.
+        final = all(part.more is None for part in parts)
+        slot = self.local(dest, kind) if dest and final else self.temp(kind)
         for part in parts:
             self.start(part.block)
             self.emit(SetLocal(slot, part.value.expr))
