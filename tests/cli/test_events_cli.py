@@ -246,7 +246,7 @@ def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="File name too long"):
-        recording.write(tmp_path / ("a" * 255), recording.to_table(*records.rows(records.o1())))
+        recording.write(tmp_path / ("a" * 256), recording.to_table(*records.rows(records.o1())))
     assert not list(tmp_path.iterdir())
 
 

@@ -8,11 +8,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from pinlab.errors import UsageError
 from pinlab.lab.results import Activity, OnActivity
 from pinlab.report import answer
 
@@ -32,14 +30,6 @@ def show_json(value: Mapping[str, object]) -> None:
     """Print one JSON object to standard output, and nothing else."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file that was asked for. Raises UsageError."""
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pinlab import output
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.errors import UsageError
@@ -112,6 +113,8 @@ def census(
         raise UsageError("--core, --guest and --open are three sources; give one of them")
     if watch is not None and (json or open_ is not None or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
+    if save is not None:
+        output.check(save)
     of_file = None if file is None else _is(file, own=not (core or guest or open_))
 
     def chosen(whole: Placed) -> Placed:

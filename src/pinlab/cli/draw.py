@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from pinlab import objectives
+from pinlab import output as asked_for
 from pinlab.cli import _options as options
-from pinlab.cli._show import write
 from pinlab.errors import UsageError
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.dot import to_dot
@@ -45,5 +45,5 @@ def draw(
     writer = WRITERS.get(output.suffix)
     if writer is None:
         raise UsageError(f"{output} is neither .svg nor .dot")
-    write(output, writer(automaton))
+    asked_for.write_text(output, writer(automaton))
     return EXIT_HOLDS

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from pinlab import objectives
+from pinlab import output as asked_for
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
-from pinlab.cli._show import progress, show, show_json, write
+from pinlab.cli._show import progress, show, show_json
 from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
@@ -88,11 +89,11 @@ def explain(
             typer.echo(text)
     if output is not None:
         if output.suffix == ".html":
-            write(output, page.html(counterexample.timeline(trace)))
+            asked_for.write_text(output, page.html(counterexample.timeline(trace)))
         else:
             beside = design.endswith(".py")
             where = os.path.relpath(design, output.parent) if beside else design
-            write(output, replay.regression_test(trace, where, beside=beside))
+            asked_for.write_text(output, replay.regression_test(trace, where, beside=beside))
     return EXIT_VIOLATED
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pinlab import output as asked_for
 from pinlab.cli import _events as events
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
@@ -39,7 +40,7 @@ def record(
     json: options.JsonOption = False,
 ) -> int:
     """Record what happens to the pages of files, until Ctrl-C or --for, to be judged later."""
-    recording.writable(output)
+    asked_for.check(output)
     over = events.deadline(seconds)
     tape = Tape(max_events, options.parse_size(memory))
     pid = events.running(pid)
@@ -53,7 +54,7 @@ def record(
             else ""
         )
         meta, cost = stream.meta(note), stream.cost()
-    recording.write(output, tape.table(meta))
+    recording.write(output, tape.table(meta), raw=raw)
     if json:
         show_json(report.record_to_json(str(output), tape.rows, cost, meta))
         return EXIT_HOLDS

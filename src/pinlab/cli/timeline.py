@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from pinlab import objectives
+from pinlab import output as asked_for
 from pinlab.cli import _options as options
-from pinlab.cli._show import show_json, write
+from pinlab.cli._show import show_json
 from pinlab.errors import UsageError
 from pinlab.field.events import recording
 from pinlab.field.events.monitor import Monitor
@@ -56,7 +57,7 @@ def timeline(
         whole = narrow.of_inode(whole, inode)
     files = {each: narrow.at_most(whole) if each.suffix == ".html" else whole for each in outputs}
     for each, drawn in files.items():
-        write(each, WRITERS[each.suffix](drawn))
+        asked_for.write_text(each, WRITERS[each.suffix](drawn))
     if json:
         written = {str(path): drawn for path, drawn in files.items()}
         show_json(summary.to_json(str(file), whole, written))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
 from pinlab.field.place import Placed
 from pinlab.field.readers import snapshot
@@ -95,5 +96,5 @@ def test_no_file_and_no_place_to_write(tmp_path: Path) -> None:
         snapshot.load(tmp_path / "none")
     with pytest.raises(FieldError, match="is a directory"):
         snapshot.load(tmp_path)
-    with pytest.raises(FieldError, match="cannot write"):
+    with pytest.raises(UsageError, match="cannot write"):
         snapshot.save(samples.placed(), tmp_path / "none" / "a.parquet")

@@ -6,26 +6,18 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pinlab import output
 from pinlab.errors import UsageError
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, INFERRED, RAW
 from pinlab.field.events.schema import MODEL, SCHEMA, VERSION, Meta, Row
-
-
-def writable(path: Path) -> None:
-    """Raise UsageError if no recording can come to `path`: known before hours of it are lost."""
-    if not os.path.isdir(path.parent):
-        raise UsageError(f"there is no folder {path.absolute().parent}")
-    if _special(path) or not path.name:
-        raise UsageError(f"{path} cannot be written: it is not a regular file")
-    if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
-        raise UsageError(f"{path} cannot be written: nothing can be made in its folder")
 
 
 def _special(path: Path) -> bool:
@@ -33,24 +25,14 @@ def _special(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Write a recording as Parquet; an earlier file is replaced when the new one is whole.
+def write(path: Path, table: pa.Table, *, raw: bool = False) -> None:
+    """Write a recording as Parquet; an earlier file is replaced when the new one is whole. With
+    `raw` addresses only its owner may read it. Raises UsageError."""
+    output.write(path, partial(_fill, table), output.PRIVATE if raw else None)
 
-    Only a regular file is replaced, or what a link leads to, never a device. Raises UsageError.
-    """
-    writable(path)
-    path = Path(os.path.realpath(path))
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("xb") as file:
-            try:
-                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-                file.flush()
-                new.replace(path)
-            finally:
-                new.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+
+def _fill(table: pa.Table, file: IO[bytes]) -> None:
+    pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def to_table(rows: Iterable[Row], meta: Meta) -> pa.Table:

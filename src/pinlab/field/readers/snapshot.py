@@ -7,14 +7,15 @@ Arrow schema, under the key `pinlab`. Kernel addresses are left out unless they 
 from __future__ import annotations
 
 import json
-import os
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pinlab import output
 from pinlab.field.census import COLUMNS, Census, Confidence, Folios, Kind, Totals
 from pinlab.field.errors import FieldError
 from pinlab.field.files import MappedFile
@@ -52,18 +53,14 @@ FIELDS = pa.schema(
 
 
 def save(placed: Placed, path: Path, *, raw: bool = False) -> None:
-    """Write a census; `raw` keeps the addresses of kernel structures. Raises FieldError.
+    """Write a census; `raw` keeps the addresses of kernel structures, and then only its owner may
+    read the file. Raises UsageError."""
+    whole = table(placed, raw=raw)
+    output.write(path, partial(_fill, whole), output.PRIVATE if raw else None)
 
-    The file is there as a whole or not at all.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        whole = table(placed, raw=raw)
-        pq.write_table(whole, beside, compression="zstd", write_page_checksum=True)
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise FieldError(f"cannot write {path}: {error.strerror or error}") from error
+
+def _fill(whole: pa.Table, file: IO[bytes]) -> None:
+    pq.write_table(whole, file, compression="zstd", write_page_checksum=True)
 
 
 def table(placed: Placed, *, raw: bool = False) -> pa.Table:
