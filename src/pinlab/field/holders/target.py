@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -192,12 +193,28 @@ def _over(
     return tuple(chosen)
 
 
+def _open_regular(path: Path) -> int:
+    """A descriptor for reading what O_PATH has shown to be a regular file."""
+    seen = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(seen).st_mode):
+            raise UsageError(
+                f"{path} is not a regular file, and is not opened: ask about the process that has "
+                "it open"
+            )
+        return os.open(f"/proc/self/fd/{seen}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    finally:
+        os.close(seen)
+
+
 def page_cache(path: Path) -> NDArray[np.uint64]:
     """The frames of a file's page cache now: mapped, and only what is there is touched.
 
-    Empty without the privilege to know frames, and for what cannot be mapped. Raises OSError.
+    Only a regular file is opened: to open a pipe lets its writer go on into nothing, and to open a
+    device may start what it does. Empty without the privilege to know frames, and for what cannot
+    be mapped. Raises OSError, UsageError for anything but a regular file.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd = _open_regular(path)
     try:
         size = min(os.fstat(fd).st_size, MOST)
         if not size:

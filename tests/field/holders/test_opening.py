@@ -1,0 +1,47 @@
+"""`who PATH` opens regular files only: looking must not change what is looked at."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.field.holders.target import page_cache
+
+
+def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
+    """If somebody opens the pipe and goes, the writer's message is lost (EPIPE)."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    opened = threading.Event()
+
+    def writer() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            opened.set()
+            file.write(b"job")
+
+    thread = threading.Thread(target=writer, daemon=True)
+    thread.start()
+    with pytest.raises(UsageError, match="is not a regular file, and is not opened"):
+        page_cache(pipe)
+    assert not opened.wait(0.3)
+    with pipe.open("rb", buffering=0) as file:
+        assert file.read() == b"job"
+    thread.join(10)
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/", "/proc/self/fd"])
+def test_devices_and_folders_are_not_opened(path: str) -> None:
+    with pytest.raises(UsageError, match="not a regular file"):
+        page_cache(Path(path))
+
+
+def test_a_regular_file_and_a_link_to_it_are_mapped(tmp_path: Path) -> None:
+    """Frames are known with privileges only; without, none are."""
+    (tmp_path / "file").write_bytes(b"x" * 8192)
+    (tmp_path / "link").symlink_to("file")
+    assert len(page_cache(tmp_path / "file")) == len(page_cache(tmp_path / "link"))
+    assert len(page_cache(tmp_path / "file")) in (0, 2)
