@@ -229,6 +229,8 @@ class Machine:
 
     def add_unless(self, place: Place, amount: int, unless: int) -> bool:
         differs = self.load(place) != unless
+        starts_again = place.kind == "refcount" and differs and self.load(place) == 0
+        require(not starts_again, "use-after-free")
         if differs:
             self.store(place, self.load(place) + amount)
         return differs

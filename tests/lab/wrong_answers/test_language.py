@@ -141,11 +141,18 @@ def starts_a_count() -> None:
     atomic_set(count, 1)
 
 
+@kernel
+def adds_unless_one() -> None:
+    atomic_add_unless(count, 1, 1)
+
+
 def test_9_only_atomic_set_raises_a_reference_count_from_zero() -> None:
     assert failures(system((starts_a_count_by_cmpxchg, 1))) == {"use-after-free"}
     assert failures(system((starts_a_count_by_cmpxchg, 1), count=2)) == set()
     assert failures(system((starts_a_count_by_cmpxchg, 0))) == set()
     assert outcomes(system(starts_a_count), "count") == {1}
+    assert failures(system(adds_unless_one)) == {"use-after-free"}
+    assert failures(system(adds_unless_one, count=2)) == set()
 
 
 # ------------------------------------------------------------------ 6: conditions that are awaited

@@ -139,7 +139,7 @@ def atomic(lo: int, hi: int, bytes: int = 0) -> Cell:
 
 def refcount(hi: int) -> Cell:
     """A reference count of [0, hi]: below zero is "refcount-underflow", up from zero by
-    anything but atomic_set or the *_not_zero / *_unless primitives is "use-after-free"."""
+    anything but atomic_set is "use-after-free"."""
     return Cell(0, hi, "refcount")
 
 

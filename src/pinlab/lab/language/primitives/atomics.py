@@ -89,6 +89,10 @@ def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
 
 def _unless(lo: Lowerer, place: Place, amount: Value, unless: Value, dest: str | None) -> Value:
     old = read(lo, place)
+    if place.kind == "refcount" and unless.constant != 0:
+        was_not = binary("!=", old, constant(0))
+        fine = binary("or", was_not, binary("==", unless, constant(0)))
+        lo.check(fine, "use-after-free", f"{place.name} raised from zero")
     result = keep(lo, binary("!=", old, unless), dest)
     value = binary("+", old, amount)
     lo.emit(If(result.expr, (SetShared(place.var, place.index, value.expr),)))
