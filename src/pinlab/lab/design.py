@@ -9,7 +9,6 @@ any other file will do as well. A policy names the detector it builds on in `BAS
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -27,9 +26,6 @@ from pinlab.errors import UsageError
 from pinlab.lab.language import kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction
 from pinlab.nearest import nearest
-
-ALIKE = 0.8
-"""How near the name of a plain function may come to a hook's (see difflib) before it is refused."""
 
 PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 """A design that replaces one of these counts pins in a way of its own: it is a detector."""
@@ -136,8 +132,20 @@ def _from_module(module: ModuleType, stem: str) -> Design:
 def _refuse_unmarked(module: ModuleType) -> None:
     """Without @kernel the model's own hook would be judged, and nobody would notice."""
     for name, value in vars(module).items():
+        wrapped = name in hook_names() and not isinstance(value, KernelFunction | FunctionType)
+        if wrapped:
+            raise UsageError(
+                f"{module.__file__}: {name} is no @kernel function: @kernel stands alone above it"
+            )
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            inside = [n for n, it in vars(value).items() if isinstance(it, KernelFunction)]
+            for method in inside:
+                raise UsageError(
+                    f"{module.__file__}: {value.__name__}.{method} replaces nothing: write the "
+                    "function at module level"
+                )
         plain = isinstance(value, FunctionType) and value.__module__ == module.__name__
-        if plain and difflib.get_close_matches(name, hook_names(), 1, ALIKE):
+        if plain:
             line = value.__code__.co_firstlineno
             raise UsageError(
                 f"{module.__file__}:{line}: {name} is a plain function: mark it @kernel"

@@ -20,6 +20,8 @@ from pinlab.lab.scenarios.scenario import Scenario, permuted
 ASKING = frozenset({"smp_processor_id", "current"})
 """The primitives whose value is a number that the order of the tasks decides."""
 
+MODEL = "pinlab.lab.linux"
+
 MOST = 24
 """Orders of one scenario: four tasks that ask."""
 
@@ -62,13 +64,21 @@ def _places(design: Design, scenario: Scenario) -> tuple[int, ...]:
 
 
 def _asking(design: Design) -> frozenset[str]:
-    """The functions of the design, and those beside them, that ask for a number."""
+    """The functions of the design, and all that they come to outside the model, that ask."""
     found: set[str] = set()
-    for hook in design.hooks.values():
-        for name, value in hook.function.__globals__.items():
-            beside = isinstance(value, KernelFunction) and value.__module__ == hook.__module__
-            if beside and ASKING & set(value.function.__code__.co_names):
-                found.add(name)
+    seen: set[int] = set()
+    todo = list(design.hooks.values())
+    while todo:
+        function = todo.pop()
+        if id(function) in seen or function.__module__.startswith(MODEL):
+            continue
+        seen.add(id(function))
+        names = set(function.function.__code__.co_names)
+        space = function.function.__globals__
+        called = [space.get(name) for name in names]
+        if names & ASKING or any(getattr(it, "__name__", "") in ASKING for it in called):
+            found.add(function.__name__)
+        todo += [it for it in called if isinstance(it, KernelFunction)]
     return frozenset(found)
 
 

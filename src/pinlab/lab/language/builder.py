@@ -75,7 +75,8 @@ class Unit:
         name = function.__name__
         if self.wanted.setdefault(name, function) is not function:
             name = f"{function.__module__}.{name}"
-            self.wanted.setdefault(name, function)
+            while self.wanted.setdefault(name, function) is not function:
+                name += "'"
         return name
 
 

@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pinlab.lab.language import primitives
 from pinlab.lab.language.blocks import (
@@ -445,7 +445,7 @@ class Expressions(Lowerer):
             self.source.refuse(node, "pass arguments by position")
         function = self.python(node.func)
         name = _last(node.func)
-        if name == "cast" and len(node.args) == 2:
+        if function is cast and len(node.args) == 2:
             return self.cast(node)
         if function in (bool, int) and len(node.args) == 1:
             value = self.expression(node.args[0])
@@ -456,6 +456,10 @@ class Expressions(Lowerer):
             if self.awaiting:
                 self.source.refuse(node, "a condition that is awaited calls no kernel function")
             return self.call_kernel(node, self.unit.resolve(function), dest)
+        if getattr(function, "__module__", "") == primitives.HOME:
+            name = function.__name__  # whatever it is called here
+            func = ast.copy_location(ast.Name(name, ast.Load()), node.func)
+            node = ast.copy_location(ast.Call(func, node.args, []), node)
         primitive = primitives.TABLE.get(name)
         if primitive is None or getattr(function, "__module__", "") != primitives.HOME:
             self.source.refuse(
@@ -482,8 +486,11 @@ class Expressions(Lowerer):
         """A @pure function, in line: its parameters stand for the arguments' expressions."""
         source = source_of(function)
         body = source.tree.body
-        if len(body) == 2 and isinstance(body[0], ast.Expr):
+        if ast.get_docstring(source.tree, clean=False) is not None:
             body = body[1:]
+        arguments = source.tree.args
+        if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+            source.refuse(source.tree, "write plain parameters, without defaults, * or **")
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             source.refuse(source.tree, "a @pure function is one `return` of an expression")
         parameters = source.tree.args.args
@@ -541,7 +548,7 @@ class _Inline(Expressions):
     def call(self, node: ast.Call, dest: str | None) -> Value:
         function = self.python(node.func)
         pure = isinstance(function, KernelFunction) and function.role == "pure"
-        if not pure and _last(node.func) != "cast" and function not in (bool, int):
+        if not pure and function is not cast and function not in (bool, int):
             self.source.refuse(node, "a @pure function calls only @pure functions")
         return super().call(node, dest)
 

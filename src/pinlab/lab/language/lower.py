@@ -253,7 +253,9 @@ class Lowerer(Expressions):
     ) -> tuple[int, int, type[Struct] | None, tuple[int, ...] | None]:
         """What a `for` runs over: first and last number, the structure, or a fixed table."""
         match iterator:
-            case ast.Call(ast.Name("range"), args, []) if 1 <= len(args) <= 2:
+            case ast.Call(ast.Name() as name, args, []) if (
+                self.python(name) is range and 1 <= len(args) <= 2
+            ):
                 bounds = [self.expression(a).constant for a in args]
                 if all(b is not None for b in bounds):
                     start, stop = (0, *bounds) if len(bounds) == 1 else bounds

@@ -78,6 +78,9 @@ def add_to(lo: Lowerer, place: Place, amount: Value, sign: int) -> Value:
     """Add to a cell, with the checks of a reference count; the new value, still shared."""
     old = read(lo, place)
     if place.kind == "refcount":
+        if amount.type.lo < 0:
+            positive = binary(">=", amount, constant(0))
+            lo.check(positive, "bug", f"{place.name}: a negative amount")
         if sign > 0:
             lo.check(
                 binary(">", old, constant(0)),
