@@ -225,6 +225,16 @@ def test_explain_writes_a_replay(shelf: Shelf, tmp_path: Path) -> None:
     assert "load_design('mapcount-v1')" in path.read_text()
 
 
+def test_explain_does_not_write_over_the_design(
+    shelf: Shelf, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("x = 1\n")
+    assert run(["explain", str(path), "I13", "--output", str(path)]) == 2
+    assert "is the design itself" in capsys.readouterr().err
+    assert path.read_text() == "x = 1\n"
+
+
 def test_explain_without_counterexample(shelf: Shelf, capsys: Capture) -> None:
     shelf.result = UNKNOWN
     assert run(["explain", "x", "O1"]) == 3

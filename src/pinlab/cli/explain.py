@@ -53,6 +53,8 @@ def explain(
     json: options.JsonOption = False,
 ) -> int:
     """Show the shortest counterexample step by step: who read and changed what on which line."""
+    if output is not None and Path(design).exists() and output.exists() and output.samefile(design):
+        raise UsageError(f"--output {output} is the design itself: name another file")
     limits = options.limits(max_states, timeout, memory)
     name = options.known_objective(objective)
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None

@@ -105,7 +105,8 @@ def _from_module(module: ModuleType, stem: str) -> Design:
             f"{', '.join(sorted(hook_names()))}"
         )
     below: Mapping[str, KernelFunction] = {}
-    lineage = frozenset([stem.replace("_", "-")])
+    packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
+    lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
         name = base if isinstance(base, str) else base.__name__.rsplit(".", 1)[-1]
         detector = load(name.replace("_", "-"))

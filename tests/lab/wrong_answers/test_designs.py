@@ -152,3 +152,10 @@ def test_23_a_trace_shows_what_a_read_returned() -> None:
     trace = result.traces["O1", "direct-io-fsync"]()
     read = next(step for step in trace.steps if "READ_ONCE(vma.pte" in step.source)
     assert ("Vma1.pte[0]", "page 1 write dirty") in read.reads
+
+
+def test_19_a_file_named_as_a_design_is_not_excused_as_that_design_is(tmp_path: Path) -> None:
+    """Goals are waived for designs of the package, not for whoever has their name."""
+    path = tmp_path / "lru_counter_july.py"
+    path.write_text(COUNTED.format(**SOUND))
+    assert design.load(str(path)).lineage == {str(path)}
