@@ -373,8 +373,9 @@ def compare(
     processes share the memory that the machine has to spare.
     """
     chosen = designs or designs_.names()
-    for name in chosen:
-        designs_.load(name)  # what cannot be loaded is said before anything is explored
+    named = [designs_.load(name).name for name in chosen]  # what cannot be loaded is said at once
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise UsageError(f"two designs are called {twice[0]}: name a file differently, or one only")
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
     limits = room.bounded(limits, workers)
     results: dict[str, tuple[tuple[Row, ...], Cost]] = {}

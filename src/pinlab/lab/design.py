@@ -24,7 +24,7 @@ import pinlab.lab.designs
 import pinlab.lab.linux.design
 from pinlab.errors import UsageError
 from pinlab.lab.language import kernel
-from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction
+from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
 from pinlab.nearest import nearest
 
 PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
@@ -236,6 +236,18 @@ def _fields(hooks: Mapping[str, KernelFunction]) -> list[Cells]:
     return list(found.values())
 
 
+def _model() -> dict[tuple[str, str], int]:
+    """The names of the model's modules and structures, and which object each of them is."""
+    found: dict[tuple[str, str], int] = {}
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("pinlab.lab.linux."):
+            for name, value in vars(module).items():
+                found[module.__name__, name] = id(value)
+                if isinstance(value, type) and issubclass(value, Struct):
+                    found |= {(value.__name__, field): id(it) for field, it in vars(value).items()}
+    return found
+
+
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a design's name or an existing .py file")
@@ -247,9 +259,16 @@ def _import_file(path: Path) -> ModuleType:
         )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    before = _model()
     try:
         _refuse_twice(path, path.read_text())
         spec.loader.exec_module(module)
+        after = _model()
+        for where, what in sorted(k for k, it in before.items() if after.get(k) != it):
+            raise UsageError(
+                f"{path} changes {what} of {where}: a design replaces functions and brings fields "
+                "of its own, and leaves the model as it is"
+            )
     except UsageError:
         raise
     except SyntaxError as error:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import design
+from pinlab.lab import check, design
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.source import LanguageError
+from pinlab.lab.linux import types
 from pinlab.lab.orders import _asking
 from tests.lab.language.files import module_of
 from tests.lab.language.solo import failures, outcomes, system
@@ -134,3 +135,20 @@ def test_who_asks_for_its_cpu_under_another_name_asks(tmp_path: Path) -> None:
     )
     path.write_text(DESIGN.format(what="another name", text=text))
     assert _asking(design.load(str(path))) == {"mkclean_begin"}
+
+
+def test_a_design_leaves_the_model_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(types.Page, "_refcount", types.Page._refcount)  # put back afterwards
+    path = tmp_path / "odd.py"
+    path.write_text(DESIGN.format(what="x", text="Page._refcount = atomic(-8, 31)"))
+    with pytest.raises(UsageError, match="changes _refcount of Page: a design"):
+        design.load(str(path))
+
+
+def test_two_designs_of_one_name_are_not_compared(tmp_path: Path) -> None:
+    path = tmp_path / "bounce.py"
+    path.write_text('"""bounce: another"""\nBASE = "untracked"\n')
+    with pytest.raises(UsageError, match="two designs are called bounce"):
+        check.compare((str(path), "bounce"))
