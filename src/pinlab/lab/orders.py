@@ -50,17 +50,17 @@ def orders(design: Design, scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _places(design: Design, scenario: Scenario) -> tuple[int, ...]:
-    """Where the tasks stand that have a CPU of their own and may come to a function that asks."""
+    """Where the tasks stand on whose CPU somebody may ask: they themselves, or their handlers."""
     asking = _asking(design)
     if not asking:
         return ()
-    calls = build.program(design)
-    return tuple(
-        place
-        for place, task in enumerate(scenario.tasks)
-        if task.irq_of is None
-        and asking & build.called_from(calls, [task.kernel_function().__name__])
-    )
+    program = build.program(design)
+    cpus = {
+        task.irq_of or task.name
+        for task in scenario.tasks
+        if asking & build.called_from(program, [task.kernel_function().__name__])
+    }
+    return tuple(place for place, task in enumerate(scenario.tasks) if task.name in cpus)
 
 
 def _asking(design: Design) -> frozenset[str]:

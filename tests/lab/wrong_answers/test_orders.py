@@ -9,7 +9,7 @@ import pytest
 
 from pinlab.errors import UsageError
 from pinlab.lab import check, design
-from pinlab.lab.orders import orders
+from pinlab.lab.orders import _places, orders
 from pinlab.lab.scenarios import direct_io_fsync, scenario
 from pinlab.objectives.verdict import Outcome
 
@@ -108,3 +108,10 @@ def test_18_a_counterexample_of_another_order_is_replayed_in_it(per_cpu: design.
     trace = result.traces["O1", other.scenario]()
     assert trace.scenario == other.scenario
     assert trace.outcome is Outcome.VIOLATED
+
+
+def test_18_a_handler_asks_for_the_cpu_that_it_interrupts(
+    per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinlab.lab.orders._asking", lambda _: frozenset({"bio_check_pages_dirty"}))
+    assert _places(per_cpu, direct_io_fsync.SCENARIO) == (0,)  # the reader: its interrupt asks
