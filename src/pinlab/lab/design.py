@@ -23,7 +23,7 @@ from types import FunctionType, ModuleType
 import pinlab.lab.designs
 import pinlab.lab.linux.design
 from pinlab.errors import UsageError
-from pinlab.lab.language import kernel
+from pinlab.lab.language import functions, kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
 from pinlab.nearest import nearest
 
@@ -75,16 +75,22 @@ def _names() -> list[str]:
 @cache
 def load(name_or_path: str) -> Design:
     """A design by its name, by DETECTOR+POLICY, or from a file. Raises UsageError."""
-    if "+" in name_or_path:
+    if "+" in name_or_path and not Path(name_or_path).is_file():
         return _combined(name_or_path, [load(part) for part in name_or_path.split("+")])
-    if name_or_path.endswith(".py") or "/" in name_or_path:
+    if _is_file_name(name_or_path):
         return _from_module(_import_file(Path(name_or_path)), Path(name_or_path).stem)
     module = name_or_path.replace("-", "_")
-    if not module.isidentifier() or (
-        importlib.util.find_spec(f"{pinlab.lab.designs.__name__}.{module}") is None
+    if (
+        not module.isidentifier()
+        or module.startswith("_")
+        or (importlib.util.find_spec(f"{pinlab.lab.designs.__name__}.{module}") is None)
     ):
         raise UsageError(f"there is no design {name_or_path!r}: {nearest(name_or_path, _names())}")
     return _from_module(importlib.import_module(f"{pinlab.lab.designs.__name__}.{module}"), module)
+
+
+def _is_file_name(name: str) -> bool:
+    return name.endswith(".py") or "/" in name
 
 
 def _from_module(module: ModuleType, stem: str) -> Design:
@@ -108,8 +114,7 @@ def _from_module(module: ModuleType, stem: str) -> Design:
     packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
-        name = base if isinstance(base, str) else base.__name__.rsplit(".", 1)[-1]
-        detector = load(name.replace("_", "-"))
+        detector = load(_base_name(module, base))
         below = detector.hooks
         lineage |= detector.lineage
     _refuse_imported(module, below)
@@ -128,6 +133,21 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         own,
         lineage,
     )
+
+
+def _base_name(module: ModuleType, base: object) -> str:
+    """What `load` takes for a module's BASE. Raises UsageError."""
+    if isinstance(base, ModuleType):
+        return base.__name__.rsplit(".", 1)[-1].replace("_", "-")
+    if not isinstance(base, str):
+        raise UsageError(
+            f"{module.__file__}: BASE = {base!r}: write the name of a design, or its file"
+        )
+    if not _is_file_name(base):
+        return base.replace("_", "-")
+    if module.__file__ is not None and Path(base).resolve() == Path(module.__file__).resolve():
+        raise UsageError(f"{module.__file__}: BASE names this very file: name another design")
+    return base
 
 
 def _refuse_unmarked(module: ModuleType) -> None:
@@ -192,6 +212,8 @@ def _refuse_strays(module: ModuleType) -> None:
 
 def _refuse_twice(path: Path, text: str) -> None:
     """Of two functions of one name Python keeps the last, in silence. `text` is that of `path`."""
+    if "\0" in text:
+        raise UsageError(f"{path} contains a NUL byte: save it as text")
     lines: dict[str, int] = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef):
@@ -249,6 +271,8 @@ def _model() -> dict[tuple[str, str], int]:
 
 
 def _import_file(path: Path) -> ModuleType:
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory: give one .py file")
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a design's name or an existing .py file")
     name = f"pinlab_design_{path.stem}_{abs(hash(str(path.resolve()))):x}"
@@ -261,7 +285,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     before = _model()
     try:
-        _refuse_twice(path, path.read_text())
+        _refuse_twice(path, importlib.util.decode_source(path.read_bytes()))
         spec.loader.exec_module(module)
         after = _model()
         for where, what in sorted(k for k, it in before.items() if after.get(k) != it):
@@ -275,9 +299,10 @@ def _import_file(path: Path) -> ModuleType:
         raise UsageError(f"{path}:{error.lineno}: {error.msg}; correct the syntax") from error
     except BadDeclaration as error:
         frames = traceback.extract_tb(error.__traceback__)
-        at = next(frame for frame in reversed(frames) if frame.filename != kernel.__file__)
+        ours = (kernel.__file__, functions.__file__)
+        at = next(frame for frame in reversed(frames) if frame.filename not in ours)
         raise UsageError(f"{at.filename}:{at.lineno}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{path} cannot be imported: {type(error).__name__}: {error}; correct the module"
         ) from error

@@ -17,8 +17,8 @@ from pinlab.lab.design import Design
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.scenarios.scenario import Scenario, permuted
 
-ASKING = frozenset({"smp_processor_id", "current"})
-"""The primitives whose value is a number that the order of the tasks decides."""
+ASKING = frozenset({"smp_processor_id", "current", "irqs_enabled"})
+"""The primitives that give or take a number which the order of the tasks decides."""
 
 MODEL = "pinlab.lab.linux"
 

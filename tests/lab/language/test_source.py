@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab.language.functions import KernelFunction, model_function
+from pinlab.lab.language.functions import BadDeclaration, KernelFunction, model_function
 from pinlab.lab.language.source import LanguageError, source_of
 
 TEXT = """\
@@ -37,5 +37,5 @@ def test_a_file_is_read_again_once_it_was_edited(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("it", [Path, lambda: None], ids=["class", "lambda"])
 def test_only_a_plain_def_is_a_model_function(it: type) -> None:
-    with pytest.raises(LanguageError, match="plain `def`"):
+    with pytest.raises((BadDeclaration, LanguageError), match="plain `def`"):
         source_of(KernelFunction(it, "kernel"))

@@ -45,8 +45,13 @@ class Widened(Exception):
 
 def signature(source: Source) -> tuple[Type | None, ...]:
     """The types of a function's parameters and result."""
-    names = [argument.arg for argument in source.tree.args.args]
-    return tuple(type_of_hint(source.hints.get(name)) for name in (*names, "return"))
+    names = (*parameters(source), "return")
+    return tuple(type_of_hint(source.hints.get(name)) for name in names)
+
+
+def parameters(source: Source) -> list[str]:
+    """The names of a function's parameters: two of one type may have changed places."""
+    return [argument.arg for argument in source.tree.args.args]
 
 
 @dataclass
@@ -64,7 +69,7 @@ class Unit:
             return function
         chosen = self.hooks[function.__name__]
         hook, own = source_of(function), source_of(chosen)
-        if signature(hook) != signature(own):
+        if signature(hook) != signature(own) or parameters(hook) != parameters(own):
             wanted = ast.unparse(hook.tree.args)
             result = "" if hook.tree.returns is None else f" -> {ast.unparse(hook.tree.returns)}"
             own.refuse(own.tree, f"hook {own.name} is declared ({wanted}){result}: write it so")

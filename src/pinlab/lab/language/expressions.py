@@ -119,6 +119,9 @@ class _Part:
 class Expressions(Lowerer):
     """Compiles expressions; what they do is added to the blocks."""
 
+    inlined: frozenset[KernelFunction] = frozenset()
+    """The @pure functions that this expression stands in."""
+
     def branch(self, test: ast.expr, yes: Block, no: Block) -> None:
         """Go to `yes` or `no`; conditions with primitives are evaluated as far as needed."""
         match test:
@@ -167,6 +170,8 @@ class Expressions(Lowerer):
                 )
             case ast.Compare(left, [operator], [right]):
                 name = self.operator(node, operator)
+                if isinstance(operator, ast.Is | ast.IsNot) and not self.is_null(right):
+                    self.source.refuse(node, f"write `{name}`: only NULL is one thing everywhere")
                 return binary(name, self.expression(left), self.expression(right))
             case ast.Compare():
                 self.source.refuse(node, "write `a < b and b < c`")
@@ -190,6 +195,11 @@ class Expressions(Lowerer):
                 return given
             case _:
                 self.unsupported(node)
+
+    def is_null(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Constant | ast.Name) and (
+            node.value is None if isinstance(node, ast.Constant) else self.python(node) is NULL
+        )
 
     def truth(self, value: Value) -> Value:
         return logical_not(logical_not(value))
@@ -493,11 +503,14 @@ class Expressions(Lowerer):
             source.refuse(source.tree, "write plain parameters, without defaults, * or **")
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             source.refuse(source.tree, "a @pure function is one `return` of an expression")
+        if function in self.inlined:
+            source.refuse(source.tree, f"{function.__name__} calls itself: it would never end")
         parameters = source.tree.args.args
         if len(parameters) != len(node.args):
             self.source.refuse(node, f"{function.__name__} takes {len(parameters)} argument(s)")
         values = {p.arg: self.expression(a) for p, a in zip(parameters, node.args, strict=True)}
         inner = _Inline(self, source, values)
+        inner.inlined = self.inlined | {function}
         value = inner.expression(body[0].value)
         self.block = inner.block  # a condition in it has gone on elsewhere
         return value

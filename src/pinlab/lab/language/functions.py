@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class BadDeclaration(ValueError):
+    """What cannot be declared so. Raised where it is declared, which is where to mend it."""
 
 
 class KernelFunction:
     """A function of the model: its Python source, and whether a design may replace it."""
 
     def __init__(self, function: Callable[..., Any], role: str) -> None:
+        if not isinstance(function, FunctionType):
+            raise BadDeclaration(f"@{role} stands alone above a plain `def`")
         self.function = function
         self.role = role  # "kernel", "hook" or "pure"
         self.__doc__ = function.__doc__

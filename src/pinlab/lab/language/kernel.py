@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar, overload
 
+from pinlab.lab.language.functions import BadDeclaration as BadDeclaration
 from pinlab.lab.language.functions import KernelFunction as KernelFunction
 from pinlab.lab.language.functions import NotCompiled as NotCompiled
 from pinlab.lab.language.functions import hook as hook
@@ -23,11 +24,14 @@ from pinlab.objectives.events import Event
 T = TypeVar("T")
 
 
-class BadDeclaration(ValueError):
-    """State that no value fits. Raised where it is declared, which is where to mend it."""
+WIDEST = 2**31
+"""Bounds lie within [-WIDEST, WIDEST]."""
 
 
 def _check_bounds(lo: int, hi: int) -> None:
+    for bound in (lo, hi):
+        if not isinstance(bound, int) or abs(bound) > WIDEST:
+            raise BadDeclaration(f"{bound!r} is no bound: write an integer of at most 31 bits")
     if lo > hi:
         raise BadDeclaration(f"no integer lies in [{lo}, {hi}]: write the lower bound first")
 
@@ -77,6 +81,8 @@ class Cells:
 
     def __init__(self, length: int, lo: int = 0, hi: int = 1, bytes: int = 0) -> None:
         _check_bounds(lo, hi)
+        if not isinstance(bytes, int) or bytes < 0:
+            raise BadDeclaration(f"bytes={bytes!r}: write how many bytes the field adds in C")
         self.length = length
         self.lo = lo
         self.hi = hi

@@ -23,7 +23,6 @@ from pinlab.lab.language.blocks import (
 from pinlab.lab.language.builder import Loop, Unit, Widened
 from pinlab.lab.language.expressions import Expressions, is_table
 from pinlab.lab.language.kernel import (
-    BadDeclaration,
     KernelFunction,
     Struct,
 )
@@ -33,7 +32,7 @@ from pinlab.lab.language.program import (
     Lookup,
     SetLocal,
 )
-from pinlab.lab.language.source import source_of, statements, text_of
+from pinlab.lab.language.source import LanguageError, source_of, statements, text_of
 from pinlab.lab.language.values import (
     Type,
     Value,
@@ -48,11 +47,14 @@ def lower(unit: Unit, key: str, function: KernelFunction) -> Routine:
     types: dict[str, Type] = {}
     widened: dict[str, int] = {}
     while True:
+        source = source_of(function)
         try:
-            source = source_of(function)
             return Lowerer(unit, key, source, types, widened).routine()
         except Widened:
             continue
+        except RecursionError as error:
+            told = "statements are nested too deeply here: split the function"
+            raise LanguageError(source.file, source.tree.lineno, told) from error
 
 
 class Lowerer(Expressions):
@@ -173,7 +175,7 @@ class Lowerer(Expressions):
                 hint = eval(text_of(annotation), dict(self.source.globals))
         except NameError as error:
             self.source.refuse(annotation, f"annotation: {error}; import that type")
-        except BadDeclaration as error:
+        except Exception as error:  # an annotation is any expression
             self.source.refuse(annotation, f"annotation: {error}")
         kind = type_of_hint(hint)
         if kind is None:

@@ -8,10 +8,9 @@ import linecache
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from types import FunctionType
 from typing import Any, NoReturn, get_type_hints
 
-from pinlab.lab.language.kernel import BadDeclaration, KernelFunction
+from pinlab.lab.language.kernel import KernelFunction
 
 
 class LanguageError(Exception):
@@ -88,8 +87,6 @@ def source_of(function: KernelFunction) -> Source:
     """Read and parse `function`. Raises LanguageError if it cannot be read or typed."""
     python: Callable[..., Any] = function.function
     file = inspect.getsourcefile(python) or "?"
-    if not isinstance(python, FunctionType):
-        raise LanguageError(file, 1, "write a model function with a plain `def`")
     linecache.checkcache(file)  # a design may be loaded again once it was edited
     lines = linecache.getlines(file, python.__globals__)
     if not lines:
@@ -105,6 +102,6 @@ def source_of(function: KernelFunction) -> Source:
         hints = get_type_hints(python, include_extras=True)
     except NameError as error:
         raise LanguageError(file, tree.lineno, f"annotation: {error}; import that type") from error
-    except BadDeclaration as error:
+    except Exception as error:  # an annotation is any expression
         raise LanguageError(file, tree.lineno, f"annotation: {error}") from error
     return Source(function.__name__, file, function.role, tree, python.__globals__, hints)
