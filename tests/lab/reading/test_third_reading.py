@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import gc
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from pinlab.lab.language import compile, kernel, lower
 from pinlab.lab.language.blocks import Call, Fork, Jump, Return
@@ -34,6 +38,8 @@ FAST, FEW, CHUNK = 300, 100, 1_000
 SLOW, ALL = 10, 100
 """Slow tests: those that CI has time for, and all, which are 100,000 sources."""
 
+SLOWLY = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+
 NATIVE_EVERY = 40
 """One source in so many is given to the native explorer too: a new program takes it 50 ms."""
 
@@ -56,6 +62,12 @@ def compared(drawn: RandomSource, label: str = "") -> bool:
     return True
 
 
+def sources(shrinking: bool) -> st.SearchStrategy[RandomSource]:
+    """Sources of one or two threads. If one is to shrink until nothing more can be left out of a
+    difference, every choice in it is one of hypothesis's, which takes as long as to compare it."""
+    return st.builds(random_source, st.randoms(use_true_random=not shrinking), st.integers(1, 2))
+
+
 def drawn_from(seed: int) -> RandomSource:
     return random_source(Random(seed), 1 + seed % 2)
 
@@ -63,9 +75,10 @@ def drawn_from(seed: int) -> RandomSource:
 # ---------------------------------------------------------------------------- the comparison
 
 
-def test_the_compiler_keeps_what_python_reads() -> None:
-    count = sum(compared(drawn_from(seed), f"seed {seed}") for seed in range(FAST))
-    assert count >= FAST * 0.98, "too many sources are refused"
+@settings(max_examples=FAST, deadline=None, derandomize=True, suppress_health_check=SLOWLY)
+@given(sources(shrinking=True))
+def test_the_compiler_keeps_what_python_reads(drawn: RandomSource) -> None:
+    assume(compared(drawn))
 
 
 @pytest.mark.parametrize(
@@ -74,16 +87,21 @@ def test_the_compiler_keeps_what_python_reads() -> None:
     + [pytest.param(i, marks=pytest.mark.exhaustive) for i in range(SLOW, ALL)],
 )
 def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
-    first = seed = chunk * 1_000_000
-    count = 0
-    while count < CHUNK:
-        count += compared(drawn_from(seed), f"seed {seed}")
-        if seed % NATIVE_EVERY == 0:
-            compare.check_explorers(drawn_from(seed))
-        seed += 1
-    refused = seed - first - count
-    print(f"seeds {first} .. {seed - 1}: {count} sources compared, {refused} refused")
-    assert seed - first <= CHUNK * 1.02, "too many sources are refused"
+    counts = Counter[bool]()
+
+    @hypothesis.seed(chunk)
+    @settings(max_examples=CHUNK, deadline=None, database=None, suppress_health_check=SLOWLY)
+    @given(sources(shrinking=False))
+    def keeps(drawn: RandomSource) -> None:
+        done = compared(drawn)
+        counts[done] += 1
+        if done and counts[done] % NATIVE_EVERY == 0:
+            compare.check_explorers(drawn)
+        assume(done)
+
+    keeps()
+    print(f"seed {chunk}: {counts[True]} sources compared, {counts[False]} refused or too large")
+    assert counts[True] >= CHUNK > 50 * counts[False], "too many sources are refused"
 
 
 @pytest.mark.parametrize("draw", [designed_source, interrupted_source])
