@@ -20,9 +20,16 @@ DEEPEST: Final = 128
 def entries(structs: Structs, head: int, type_name: str, path: str) -> Iterator[View]:
     """list_for_each_entry over a list_head. Raises FaultError, also on a list without end."""
     at = structs.reader.pointer(head)
-    for _ in range(MOST):
+    # An entry that was moved leads into another list, which comes round without `head`. Brent's
+    # way to see that: remember one entry of those behind, ever farther ones.
+    behind, next_ = 0, 1
+    for number in range(MOST):
         if at in (head, 0):
             return
+        if at == behind:
+            break
+        if number == next_:
+            behind, next_ = at, 2 * next_
         yield structs.entry(at, type_name, path)
         at = structs.reader.pointer(at)
     raise FaultError(head, 8)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.processes import Processes
 from pinlab.field.lists import entries
+from pinlab.field.readers.bounded import BoundedReader
 from pinlab.field.readers.reader import Reader
 from pinlab.field.view import Structs, View
 
@@ -30,11 +31,12 @@ class Kernel:
     """A kernel that is being walked. Not shared between threads; made for one walk."""
 
     def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        self.structs = Structs(reader)
+        self.reader = BoundedReader(reader)
+        self.structs = Structs(self.reader)
         self.races = 0
         """How often something was gone when we came to it: results may be incomplete."""
         self._page_size = self.structs.size("page")
+        self._walking = False
         self.processes = Processes(self)
 
     @property
@@ -52,17 +54,31 @@ class Kernel:
         """Whether this kernel has a type, and a field in it."""
         return self.structs.has(type_name, path)
 
-    def pointers(self, address: int, count: int) -> NDArray[np.uint64]:
-        """An array of pointers. Raises FaultError."""
+    def pointers(self, address: int, count: int, most: int) -> NDArray[np.uint64]:
+        """An array of pointers; `most`: how many the kernel ever has there. Raises FaultError."""
+        self._credible(address, count, most)
         if not count:
             return np.zeros(0, np.uint64)
         return np.frombuffer(self.reader.read(address, 8 * count), np.uint64)
 
-    def rows(self, address: int, type_name: str, count: int) -> NDArray[np.uint8]:
-        """An array of structures as bytes: shape (count, size). Raises FaultError."""
+    def rows(self, address: int, type_name: str, count: int, most: int) -> NDArray[np.uint8]:
+        """An array of structures as bytes: shape (count, size); `most`: how many the kernel ever
+        has there. Raises FaultError."""
+        self._credible(address, count, most)
         size = self.structs.size(type_name)
         data = self.reader.read(address, size * count) if count else b""
         return np.frombuffer(data, np.uint8).reshape(count, size)
+
+    def _credible(self, address: int, count: int, most: int) -> None:
+        """A count beyond what the kernel allows was read from something else: a race."""
+        if not 0 <= count <= most:
+            raise FaultError(address, count)
+
+    def same(self, view: View, *paths: str) -> None:
+        """Read fields again that must not have changed meanwhile. Raises FaultError if one has."""
+        again = self.at(view.type, view.address)
+        if any(again[path] != view[path] for path in paths):
+            raise FaultError(view.address, self.structs.size(view.type))
 
     def column(self, rows: NDArray[np.uint8], type_name: str, path: str) -> NDArray[np.uint64]:
         """One field of such an array, a whole number of at most 8 bytes."""
@@ -104,11 +120,26 @@ class Kernel:
         self, things: Iterable[T], walk: Callable[[T], Iterable[Claimed]]
     ) -> Iterator[Claimed]:
         """What `walk` finds at each of `things`; what is gone when it is read is a race."""
-        for thing in things:
+        outermost = not self._walking
+        for thing in self.as_far(things):
+            if outermost:
+                self.reader.begin()
+            self._walking = True
             try:
-                yield from list(walk(thing))
+                found = list(walk(thing))
             except FaultError:
                 self.races += 1
+                found = []
+            finally:
+                self._walking = not outermost
+            yield from found
+
+    def as_far(self, things: Iterable[T]) -> Iterator[T]:
+        """`things`, up to where they cannot be read any further."""
+        try:
+            yield from things
+        except FaultError:
+            self.races += 1
 
     def symbol(self, *names: str) -> int | None:
         """The address of the first of these functions that this kernel has."""

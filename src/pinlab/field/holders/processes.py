@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,6 +19,12 @@ from pinlab.field.view import View
 
 if TYPE_CHECKING:
     from pinlab.field.holders.kernel import Kernel
+
+
+SPARSE: Final = 1 << 13
+"""Descriptors up to which a table is read whole. It has a power of two of them, 64 or more."""
+TABLE: Final = 1 << 29
+"""Descriptors of a table beyond which it is none; fs.nr_open is at most twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +62,17 @@ class Processes:
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """Every thread."""
-        first = self._kernel.at("task_struct", self._kernel.reader.task())
-        first = first.follow("group_leader") or first
-        leaders = [first]
+        leaders: list[View] = []
         try:
+            first = self._kernel.at("task_struct", self._kernel.reader.task())
+            leaders.append(first.follow("group_leader") or first)
+            (first,) = leaders
             leaders += self._kernel.entries(first.where("tasks"), "task_struct", "tasks")
         except FaultError:
             self._kernel.races += 1
         found: dict[int, Task] = {}
         for leader in leaders:
+            self._kernel.reader.begin()
             try:
                 for thread in self._threads(leader):
                     found[thread.address] = self._task(thread)
@@ -110,19 +118,35 @@ class Processes:
                 continue
             seen.add(task.files)
             try:
-                table = self._kernel.at("files_struct", task.files).follow("fdt")
-                if table is None:
-                    continue
-                pointers = self._kernel.pointers(table["fd"], table["max_fds"])
+                self._kernel.reader.begin()
+                descriptors = list(self._descriptors(task))
             except FaultError:
                 self._kernel.races += 1
                 continue
             command = self.commands.get(task.pid, task.command)
+            for fd, file in descriptors:
+                owners.setdefault(file, set()).add(Owner(task.pid, command, fd))
+        self._kernel.reader.begin()
+        return self._read_files(owners)
+
+    def _descriptors(self, task: Task) -> Iterator[tuple[int, int]]:
+        """The descriptors of a task, each with its `struct file *`. Raises FaultError."""
+        table = self._kernel.at("files_struct", task.files).follow("fdt")
+        if table is None:
+            return
+        count = table["max_fds"]
+        if count > SPARSE:  # somebody chose a high number: read what is used
+            used = self._kernel.pointers(table["open_fds"], count // 64, TABLE // 64)
+            starts = np.unique(np.flatnonzero(used) * 64 // SPARSE * SPARSE).tolist()
+        else:
+            starts = [0]
+        for start in starts:
+            size = min(SPARSE, count - start)
+            pointers = self._kernel.pointers(table["fd"] + 8 * start, size, SPARSE)
             for fd in np.flatnonzero(pointers).tolist():
                 # The kernel may keep flags in the low bits.
-                file = int(pointers[fd]) & ~7
-                owners.setdefault(file, set()).add(Owner(task.pid, command, fd))
-        return self._read_files(owners)
+                yield start + fd, int(pointers[fd]) & ~7
+        self._kernel.same(table, "fd", "max_fds")
 
     def _read_files(self, owners: dict[int, set[Owner]]) -> tuple[File, ...]:
         addresses = np.array(sorted(owners), np.uint64)

@@ -31,7 +31,7 @@ def _entries(kernel: Kernel, entry: int, depth: int) -> Iterator[int]:
         return
     node = kernel.at("xa_node", entry - 2)
     count = kernel.structs.place("xa_node", "slots").size // 8
-    for slot in kernel.pointers(node.where("slots"), count).tolist():
+    for slot in kernel.pointers(node.where("slots"), count, count).tolist():
         yield from _entries(kernel, slot, depth + 1)
 
 

@@ -14,6 +14,7 @@ from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
+from pinlab.field.readers.reader import PAGE_SIZE
 
 AF_XDP: Final = 44
 
@@ -29,7 +30,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         umem = kernel.at("xdp_sock", sk.address).follow("umem")
         if umem is None or umem.address in seen:
             return
-        pages = kernel.pointers(umem["pgs"], umem["npgs"])
+        pages = kernel.pointers(umem["pgs"], umem["npgs"], most=-(-umem["size"] // PAGE_SIZE))
         claim = Claim(
             WALKER.kind,
             f"umem {umem['id']}",

@@ -30,6 +30,12 @@ BIO_CLONED: Final = 1
 DIO_IS_SYNC: Final = 4  # block/fops.c
 REQ_OP_MASK: Final = 0xFF
 SORTS = {0: "READ", 1: "WRITE"}
+QUEUES: Final = 8192
+"""The most hardware queues of a device: no more than CPUs (NR_CPUS)."""
+TAGS: Final = 10240
+"""BLK_MQ_MAX_DEPTH, include/linux/blk-mq.h."""
+VECTORS: Final = 256
+"""BIO_MAX_VECS, include/linux/bio.h."""
 CHAIN: Final = 64
 """The most bios that a split bio is followed through, and that a request has."""
 
@@ -66,13 +72,13 @@ def _disks(kernel: Kernel) -> Iterator[View]:
 def _requests(kernel: Kernel, tag_set: View, queue: View) -> Iterator[View]:
     """The requests in use of a queue: of its device's tags and of its scheduler's."""
     count = tag_set["nr_hw_queues"]
-    tables = {int(tags) for tags in kernel.pointers(tag_set["tags"], count) if tags}
+    tables = {int(tags) for tags in kernel.pointers(tag_set["tags"], count, QUEUES) if tags}
     tables |= {tag_set["shared_tags"] if tag_set.has("shared_tags") else 0} - {0}
     found: set[int] = set()
     for address in sorted(tables):
         tags = kernel.at("blk_mq_tags", address)
         for path in ("rqs", "static_rqs"):
-            found |= set(kernel.pointers(tags[path], tags["nr_tags"]).tolist())
+            found |= set(kernel.pointers(tags[path], tags["nr_tags"], TAGS).tolist())
     for address in sorted(found - {0}):
         request = kernel.at("request", address)
         if request["ref"] and request["bio"] and request["q"] == queue.address:
@@ -93,7 +99,7 @@ def _claims(kernel: Kernel, request: View, seen: set[int], bio: View) -> Iterato
     bio = _original(kernel, bio)
     if bio.address in seen or not bio["bi_flags"] >> BIO_PAGE_PINNED & 1:
         return
-    rows = kernel.rows(bio["bi_io_vec"], "bio_vec", bio["bi_vcnt"])
+    rows = kernel.rows(bio["bi_io_vec"], "bio_vec", bio["bi_vcnt"], VECTORS)
     page, length, offset = (
         kernel.column(rows, "bio_vec", path) for path in ("bv_page", "bv_len", "bv_offset")
     )

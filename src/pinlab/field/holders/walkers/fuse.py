@@ -23,6 +23,8 @@ from pinlab.field.view import View
 FUSE_READ: Final = 15
 FUSE_WRITE: Final = 16
 HASH: Final = 256  # FUSE_PQ_HASH_SIZE, fs/fuse/fuse_i.h
+PAGES: Final = 0xFFFF
+"""The most pages of a request: fc->max_pages has 16 bits."""
 SORTS = {FUSE_READ: "READ", FUSE_WRITE: "WRITE"}
 
 
@@ -68,11 +70,11 @@ def _claim(kernel: Kernel, request: View) -> Claim | None:
     folios = "folios" if pages.has("folios") else "pages"
     count = pages["num_" + folios]
     descs = pages.target("descs")
-    rows = kernel.rows(pages["descs"], descs, count)
+    rows = kernel.rows(pages["descs"], descs, count, PAGES)
     offset, length = (kernel.column(rows, descs, path) for path in ("offset", "length"))
     inside = offset // np.uint64(PAGE_SIZE)
     end = (offset + length + np.uint64(PAGE_SIZE - 1)) // np.uint64(PAGE_SIZE)
-    first = kernel.pfns(kernel.pointers(pages[folios], count)) + inside
+    first = kernel.pfns(kernel.pointers(pages[folios], count, PAGES)) + inside
     return Claim(
         WALKER.kind,
         SORTS.get(args["opcode"], f"opcode {args['opcode']}"),

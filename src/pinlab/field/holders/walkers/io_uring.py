@@ -8,6 +8,7 @@ of registered rings keeps them are not seen, nor are areas of zero-copy receive.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.readers.reader import PAGE_SIZE
 from pinlab.field.view import View
+
+BUFFERS: Final = 1 << 14
+"""IORING_MAX_REG_BUFFERS, io_uring/rsrc.c."""
+VECTORS: Final = (1 << 30) // PAGE_SIZE + 1
+"""A buffer has at most 1 GiB (io_buffer_validate), which need not begin at a page."""
 
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
@@ -41,13 +47,14 @@ def _buffers(kernel: Kernel, context: View) -> Iterator[tuple[int, View]]:
     """The io_mapped_ubuf of each used slot."""
     if context.has("buf_table"):
         table = context.inside("buf_table")
-        nodes = kernel.pointers(table["nodes"], table["nr"])
+        nodes = kernel.pointers(table["nodes"], table["nr"], BUFFERS)
+        kernel.same(table, "nodes", "nr")
         for index in np.flatnonzero(nodes).tolist():
             buffer = kernel.at("io_rsrc_node", int(nodes[index])).follow("buf")
             if buffer is not None:
                 yield index, buffer
     elif context.has("user_bufs"):
-        slots = kernel.pointers(context["user_bufs"], context["nr_user_bufs"])
+        slots = kernel.pointers(context["user_bufs"], context["nr_user_bufs"], BUFFERS)
         for index in np.flatnonzero(slots).tolist():
             yield index, kernel.at("io_mapped_ubuf", int(slots[index]))
     else:
@@ -56,7 +63,8 @@ def _buffers(kernel: Kernel, context: View) -> Iterator[tuple[int, View]]:
 
 def _claim(kernel: Kernel, context: View, index: int, buffer: View, file: File) -> Claim:
     count = buffer["nr_bvecs"]
-    rows = kernel.rows(buffer.where("bvec"), "bio_vec", count)
+    rows = kernel.rows(buffer.where("bvec"), "bio_vec", count, VECTORS)
+    kernel.same(buffer, "ubuf", "nr_bvecs")
     page, length, offset = (
         kernel.column(rows, "bio_vec", path) for path in ("bv_page", "bv_len", "bv_offset")
     )

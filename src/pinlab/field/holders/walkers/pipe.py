@@ -6,15 +6,19 @@ Plain references, counted nowhere. A page of the pipe's own has no other owner a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
+from pinlab.field.errors import FaultError
 from pinlab.field.extents import Extents
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 
+SLOTS: Final = 1 << 19
+"""The most that F_SETPIPE_SZ gives: 2^31 bytes (round_pipe_size), a page a slot."""
 STEALERS = {
     "user_page_pipe_buf_try_steal": "vmsplice",
     "page_cache_pipe_buf_try_steal": "splice",
@@ -29,14 +33,17 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
     def pipe(file: File) -> Iterator[Claim]:
         if file.private in seen:
             return
-        owners = {owner for each in pipes if each.private == file.private for owner in each.owners}
         found = _pages(kernel, file.private, sorts)
         seen.add(file.private)
         for sort, pages in found.items():
             extents = Extents.of_pages(kernel.pfns(np.array(pages, np.uint64)))
-            yield Claim(WALKER.kind, sort, tuple(sorted(owners)), extents, references=True)
+            owners = tuple(sorted(set(ends[file.private])))
+            yield Claim(WALKER.kind, sort, owners, extents, references=True)
 
     pipes = kernel.processes.released_by("pipe_release")
+    ends: dict[int, list[Owner]] = {}
+    for each in pipes:  # a pipe has two files, of anybody
+        ends.setdefault(each.private, []).extend(each.owners)
     yield from kernel.each(pipes, pipe)
 
 
@@ -44,13 +51,17 @@ def _pages(kernel: Kernel, address: int, sorts: dict[int, str]) -> dict[str, lis
     """The pages of a pipe's used slots, by sort."""
     pipe = kernel.at("pipe_inode_info", address)
     head, tail, size = pipe["head"], pipe["tail"], pipe["ring_size"]
-    if head == tail or not size:
+    used = head - tail & (1 << 8 * kernel.structs.place("pipe_inode_info", "head").size) - 1
+    if size & size - 1 or used > size:
+        raise FaultError(address, size)  # no pipe any more
+    if not used:
         return {}
-    rows = kernel.rows(pipe["bufs"], "pipe_buffer", size)
+    rows = kernel.rows(pipe["bufs"], "pipe_buffer", size, SLOTS)
+    kernel.same(pipe, "bufs", "ring_size")
     pages = kernel.column(rows, "pipe_buffer", "page").tolist()
     operations = kernel.column(rows, "pipe_buffer", "ops").tolist()
     found: dict[str, list[int]] = {}
-    for slot in range(tail, tail + (head - tail & 0xFFFFFFFF)):
+    for slot in range(tail, tail + used):
         at = slot & (size - 1)
         if (ops := operations[at]) not in sorts and ops:
             sorts[ops] = _sort(kernel, ops)

@@ -97,7 +97,7 @@ def _arrays(kernel: Kernel, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     arrays = readable & _is_page(kernel, heads).all(axis=1)
     for address in candidates[arrays].tolist():
         # kmalloc gives memory that does not reach over its own size.
-        entries = kernel.pointers(address, min(ARRAY, 4 * ARRAY - address % ARRAY) // 8)
+        entries = kernel.pointers(address, min(ARRAY, 4 * ARRAY - address % ARRAY) // 8, ARRAY)
         wrong = np.flatnonzero(~_is_page(kernel, entries))
         found.append(entries[: wrong[0] if len(wrong) else None])
     return np.unique(np.concatenate(found))

@@ -26,6 +26,14 @@ USERPTR: Final = 2
 """VB2_MEMORY_USERPTR, media/videobuf2-core.h."""
 
 
+BUFFERS: Final = 1 << 16
+"""Buffers of a queue: 32 but for drivers that ask for more (max_num_buffers), a few hundred."""
+PLANES: Final = 8
+"""VB2_MAX_PLANES, media/videobuf2-core.h."""
+FRAMES: Final = 1 << 20
+"""Pages of a plane: 4 GiB, as its length has 32 bits."""
+
+
 def walk(kernel: Kernel) -> Iterator[Claim]:
     """One claim per plane of a buffer."""
     seen: set[int] = set()
@@ -63,10 +71,10 @@ def _claims(kernel: Kernel, queue: View, file: File) -> Iterator[Claim]:
         array, count = queue["bufs"], queue["max_num_buffers"]
     else:
         array, count = queue.where("bufs"), queue["num_buffers"]
-    buffers = kernel.pointers(array, count if array else 0)
+    buffers = kernel.pointers(array, count if array else 0, BUFFERS)
     for address in filter(None, buffers.tolist()):
         buffer = kernel.at("vb2_buffer", address)
-        for number in range(buffer["num_planes"]):
+        for number in range(min(buffer["num_planes"], PLANES)):
             size = kernel.structs.size("vb2_plane")
             plane = kernel.at("vb2_plane", buffer.where("planes") + number * size)
             claim = _plane(kernel, plane, allocator, file, f"{buffer['index']}.{number}")
@@ -79,7 +87,7 @@ def _plane(kernel: Kernel, plane: View, allocator: str, file: File, name: str) -
     vector = None if private is None else private.follow("vec")
     if vector is None or vector["is_pfns"]:
         return None
-    pages = kernel.pointers(vector.where("ptrs"), vector["nr_frames"])
+    pages = kernel.pointers(vector.where("ptrs"), vector["nr_frames"], FRAMES)
     return Claim(
         WALKER.kind,
         f"buffer {name}",
