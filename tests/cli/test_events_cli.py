@@ -133,7 +133,7 @@ def test_an_objective_that_no_event_tells(tmp_path: Path, capsys: Capture) -> No
         (["record", "-o", "/tmp/x", "--memory", "9" * 400 + "G"], "is no size"),
         (["record", "-o", "/"], "is not a regular file"),
         (["record", "-o", ""], "is not a regular file"),
-        (["judge", "/"], "is not a regular file"),
+        (["judge", "/"], "is a directory"),
         (["timeline", "/"], "is not a regular file"),
     ],
 )

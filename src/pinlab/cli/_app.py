@@ -33,6 +33,7 @@ from pinlab.cli.who import who
 from pinlab.cli.witness import witness
 from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
+from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 
 EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
@@ -89,12 +90,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = app(arguments, standalone_mode=False, prog_name="pinlab")
         sys.stdout.flush()
     except FieldError as error:
-        print(f"pinlab: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_UNKNOWN
+        return _refused(str(error), EXIT_UNKNOWN)
     except UsageError as error:
-        return _misuse(str(error))
+        return _refused(str(error), EXIT_MISUSE)
     except typer.TyperException as error:
-        return _misuse(error.format_message())
+        return _refused(error.format_message(), EXIT_MISUSE)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich and typer make a broken pipe an exit with 1
@@ -118,9 +118,9 @@ def _unheard() -> int:
     return EXIT_UNKNOWN
 
 
-def _misuse(sentence: str) -> int:
-    print(f"pinlab: {' '.join(sentence.split())}", file=sys.stderr)
-    return EXIT_MISUSE
+def _refused(sentence: str, status: int) -> int:
+    print(f"pinlab: {printable(' '.join(sentence.split()))}", file=sys.stderr)
+    return status
 
 
 def main() -> None:

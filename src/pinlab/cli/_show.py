@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from pinlab.lab.results import Activity, OnActivity
+from pinlab.names import harmless
 from pinlab.report import answer
 
 PIPE_WIDTH = 160
 """Columns when standard output is no terminal and nobody says how many there are."""
 
 
+_NOT_SHOWN = re.compile(r"[^\x20-\x7e\n]")
+
+
+class Screen(Console):
+    """A terminal, or what stands for one. Nothing that is shown gets to command it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """As rich has it, with escapes for all that is text and no letter."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
 def show(result: RenderableType) -> None:
     """Print to standard output, in colour if that is a terminal."""
-    console = Console(highlight=False, markup=False)
+    console = Screen()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     console.print(result)
@@ -28,8 +48,14 @@ def show(result: RenderableType) -> None:
 
 def show_json(value: Mapping[str, object]) -> None:
     """Print one JSON object to standard output, and nothing else."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    for chunk in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        sys.stdout.write(chunk if chunk.isprintable() else _NOT_SHOWN.sub(_in_json, chunk))
     sys.stdout.write("\n")
+
+
+def _in_json(found: re.Match[str]) -> str:
+    letter = found[0]
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 @contextmanager
@@ -38,7 +64,7 @@ def progress(verbose: bool = False) -> Iterator[OnActivity | None]:
 
     On a terminal there is a line of figures below them.
     """
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Screen(stderr=True)
     if not console.is_terminal:
         yield partial(_print, console) if verbose else None
         return

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from pinlab import output
 from pinlab.cli import _options as options
-from pinlab.cli._show import show, show_json
+from pinlab.cli._show import Screen, show, show_json
 from pinlab.errors import UsageError
 from pinlab.field.census import census as take
 from pinlab.field.errors import ReaderError
@@ -197,7 +196,7 @@ def _watch(
         whole = place(reader, take(reader, layout))
         return chosen(whole), whole
 
-    console = Console(highlight=False, markup=False)
+    console = Screen()
     try:
         if not console.is_terminal:
             while True:

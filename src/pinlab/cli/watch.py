@@ -10,11 +10,10 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pinlab.cli import _events as events
 from pinlab.cli import _options as options
-from pinlab.cli._show import show
+from pinlab.cli._show import Screen, show
 from pinlab.cli._wait import asked_to_end
 from pinlab.field.events import names
 from pinlab.field.events.batch import Batch
@@ -56,7 +55,7 @@ def watch(
             while monitor.doubted:
                 teller.tell(monitor.doubted.popleft())
 
-        console = Console(stderr=True, highlight=False, markup=False)
+        console = Screen(stderr=True)
         status = console.status("watching") if console.is_terminal and not json else None
         with asked_to_end() as ended, status or contextlib.nullcontext():
             next_count = time.monotonic()

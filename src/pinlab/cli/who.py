@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from pinlab.cli import _options as options
-from pinlab.cli._show import show, show_json
+from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli.census import CoreOption, GuestOption
 from pinlab.errors import UsageError
 from pinlab.field.errors import ReaderError
@@ -108,7 +107,7 @@ def who(
 
 def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, limit: int) -> int:
     """A table that is drawn anew; one below the other if standard output is no terminal."""
-    console = Console(highlight=False, markup=False)
+    console = Screen()
     try:
         if not console.is_terminal:
             while True:

@@ -8,10 +8,9 @@ from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pinlab.cli import _options as options
-from pinlab.cli._show import show, show_json
+from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli._wait import signals
 from pinlab.field.hold import runtime
 from pinlab.field.witness.file_system import FileSystem
@@ -69,7 +68,7 @@ def witness(
 @contextmanager
 def _progress(series: Series) -> Iterator[Callable[[], None]]:
     """A line of counts on standard error, if that is a terminal and there is something to count."""
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Screen(stderr=True)
     if series.asked == 1 or not console.is_terminal:
         yield lambda: None
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pinlab.field.errors import FaultError
 from pinlab.field.view import Structs, View
+from pinlab.names import decoded
 
 DEEPEST = 256
 _MINOR_BITS = 20
@@ -93,7 +94,7 @@ def _name(dentry: View) -> str:
 def mounts_here() -> dict[str, str]:
     """Where each device is mounted for this process; of several places the first."""
     try:
-        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        text = decoded(Path("/proc/self/mountinfo").read_bytes())
     except OSError:
         return {}
     return mounts_of(text)
@@ -102,7 +103,7 @@ def mounts_here() -> dict[str, str]:
 def mounts_of(mountinfo: str) -> dict[str, str]:
     """The same from the text of /proc/PID/mountinfo; binds of a part are left out."""
     found: dict[str, str] = {}
-    for line in mountinfo.splitlines():
+    for line in mountinfo.split("\n"):
         words = line.split()
         if len(words) > 4 and words[3] == "/":
             found.setdefault(words[2], _unescaped(words[4]))

@@ -13,6 +13,7 @@ from pinlab.field.files import MappedFile, file_of, mounts_here
 from pinlab.field.owners import Owner, Owners
 from pinlab.field.readers.reader import Reader
 from pinlab.field.view import Structs
+from pinlab.names import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class PinnedFolio:
 
     @property
     def where(self) -> str:
-        """The file or the process in a few words, without the place in it."""
+        """The file or the process in a few words, without the place in it, as it may be shown."""
         if self.file is not None:
             file = self.file
-            return file.path or f"{file.file_system} {file.device} inode {file.inode}"
+            return printable(file.path or f"{file.file_system} {file.device} inode {file.inode}")
         if self.owner is not None and self.owner.pid:
-            return f"{self.owner.command} ({self.owner.pid})"
+            return printable(f"{self.owner.command} ({self.owner.pid})")
         if self.kind is Kind.ANON:
             return "anonymous, mapped by nobody" if not self.mapcount else "anonymous"
         words = {Kind.NONE: "no mapping", Kind.KSM: "merged by KSM", Kind.MOVABLE: "a driver's"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.layout.btf import Btf
 from pinlab.field.readers.reader import PAGE_SIZE, Reader
+from pinlab.names import decoded
 
 WHOLE = 512
 """Bytes up to which a structure is read whole; a task_struct has 10 KiB."""
@@ -73,7 +74,7 @@ class Structs:
         data = self.reader.read(address, room)
         if b"\0" not in data and room < most:
             data += self.reader.read(address + room, most - room)
-        return data.split(b"\0", 1)[0].decode(errors="replace")
+        return decoded(data)
 
     def entry(self, address: int, type_name: str, path: str) -> View:
         """The structure that has the field `path` at an address (container_of)."""
@@ -117,7 +118,7 @@ class View:
 
     def text(self, path: str) -> str:
         """A char array up to its zero."""
-        return self.bytes(path).split(b"\0")[0].decode(errors="replace")
+        return decoded(self.bytes(path))
 
     def where(self, path: str) -> int:
         """The address of a field."""

@@ -15,6 +15,7 @@ from pinlab.field.census import Census, Confidence
 from pinlab.field.diff import Difference
 from pinlab.field.doctor import Finding
 from pinlab.field.place import PinnedFolio, Placed
+from pinlab.names import printable
 from pinlab.report.units import size
 
 PAGE = 4096
@@ -42,7 +43,7 @@ def headline(whole: Census) -> Text:
     words = "folio" if folios == 1 else "folios"
     text.append(f"{folios:,} pinned {words}, {whole.pins:,} pins, {size(whole.sums.bytes)}")
     text.append(f"; {whole.totals.scanned:,} pages in {whole.seconds:.2f} s", style="not bold")
-    text.append(f"; {whole.kernel}", style="not bold")
+    text.append(f"; {printable(whole.kernel)}", style="not bold")
     outstanding = whole.totals.outstanding
     if whole.agrees:
         text.append("; the kernel's counters agree", style="not bold green")

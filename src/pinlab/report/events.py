@@ -16,6 +16,7 @@ from pinlab.field.events.monitor import Monitor, Violation
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost
 from pinlab.field.holders.claim import Claim
+from pinlab.names import printable
 from pinlab.objectives.verdict import Outcome, Verdict
 from pinlab.report.who_schema import OwnerJson, owners
 from pinlab.report.who_table import processes
@@ -246,12 +247,12 @@ def violation_to_text(
 ) -> RenderableType:
     """A violation as a person reads it, event by event."""
     row, culprit = violation.row, holder(violation)
-    where = (file and _plain(file)) or (
+    where = (file and printable(file)) or (
         "a file that has gone"
         if row.ino is None or row.dev is None
         else f"inode {row.ino} on {names.device(row.dev)}"
     )
-    by = f"{_plain(culprit.comm)} (pid {culprit.pid})"
+    by = f"{printable(culprit.comm)} (pid {culprit.pid})"
     through = f", device {names.device(culprit.io_dev)}" if culprit.io_dev is not None else ""
     word, style = ("undecided", "yellow") if violation.doubt else ("violated", "bold red")
     lines = [Text(f"{violation.objective} {word}: {where}, page {row.index}, by {by}{through}")]
@@ -263,11 +264,6 @@ def violation_to_text(
             Text(f"    held now by {claim.kind}: {claim.detail}, {processes(claim.owners)}")
         )
     return Group(*lines, events_to_text(violation.witness, meta))
-
-
-def _plain(name: str) -> str:
-    """A name that others chose, without what a terminal would obey."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
 
 
 def events_to_text(rows: Sequence[Row], meta: Meta) -> RenderableType:
@@ -286,7 +282,7 @@ def events_to_text(rows: Sequence[Row], meta: Meta) -> RenderableType:
             io,
             counts,
             flags,
-            f"{_plain(row.comm)} ({row.pid})",
+            f"{printable(row.comm)} ({row.pid})",
         )
     last = rows[-1] if rows else None
     if last is not None and last.stack_id is not None and last.stack_id < len(meta.stacks):

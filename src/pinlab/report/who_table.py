@@ -13,6 +13,7 @@ from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.target import Answer
 from pinlab.field.pagemap import PAGE
+from pinlab.names import printable
 from pinlab.report import units
 from pinlab.report import who_schema as schema
 
@@ -47,7 +48,7 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
 def weak(walked: Walked, why: str, *, limit: int = 40) -> RenderableType:
     """What /proc alone tells, and why that is all."""
     parts = _holders(walked.claims, limit)
-    warning = f"By address only, weak: {why}"
+    warning = printable(f"By address only, weak: {why}")
     return Group(*parts, Text(warning, style="yellow"), *_notes(walked.skipped, 0, 0))
 
 
@@ -61,7 +62,7 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
     for claim in shown:
         known = claim.address is not None and claim.length is not None
         table.add_row(
-            f"{claim.kind}, {claim.detail}" + (" (weak)" if claim.weak else ""),
+            printable(f"{claim.kind}, {claim.detail}") + (" (weak)" if claim.weak else ""),
             processes(claim.owners),
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
@@ -79,7 +80,7 @@ def processes(owners: Iterable[Owner]) -> str:
     """Each process with its descriptors: "dd (12) fd 3,4"."""
     fds: dict[str, list[str]] = {}
     for owner in owners:
-        own = fds.setdefault(f"{owner.command} ({owner.pid})", [])
+        own = fds.setdefault(printable(f"{owner.command} ({owner.pid})"), [])
         own += [] if owner.fd is None else [str(owner.fd)]
     named = (f"{name} fd {','.join(own)}" if own else name for name, own in fds.items())
     return "; ".join(named) or "nobody found"
@@ -92,6 +93,7 @@ def _total_table(totals: schema.TotalsJson) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     for total in totals["by_kind"] + totals["by_process"]:
         name = total["name"] if total["pid"] is None else f"{total['name']} ({total['pid']})"
+        name = printable(name)
         table.add_row(
             name, f"{total['claims']:,}", f"{total['count']:,}", units.size(total["bytes"])
         )
@@ -124,4 +126,4 @@ def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[Rende
         lines.append(f"{races} things went away while they were read: results may be incomplete.")
     if unsettled:
         lines.append(f"{unsettled} folios changed while they were looked at.")
-    return [Text(line, style="yellow") for line in lines]
+    return [Text(printable(line), style="yellow") for line in lines]

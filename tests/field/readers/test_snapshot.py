@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.field.errors import FieldError
 from pinlab.field.place import Placed
 from pinlab.field.readers import snapshot
 from tests.field import samples
@@ -52,7 +52,7 @@ def test_every_truncation_is_said(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in range(0, len(whole), 97):
         path.write_bytes(whole[:length])
-        with pytest.raises(FieldError, match="not a Parquet file, or it is cut short"):
+        with pytest.raises(UsageError, match="is not a saved census, or is cut short"):
             snapshot.load(path)
 
 
@@ -65,7 +65,7 @@ def test_damage_is_said_or_leaves_every_row_as_it_was(tmp_path: Path) -> None:
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
         try:
             assert same_rows(snapshot.load(path), placed), f"byte {at} changed a row unnoticed"
-        except FieldError as error:
+        except UsageError as error:
             refused.append(str(error))
     assert refused and all(str(path) in each for each in refused)
 
@@ -73,28 +73,55 @@ def test_damage_is_said_or_leaves_every_row_as_it_was(tmp_path: Path) -> None:
 def test_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"pfn": [1]}), path)
-    with pytest.raises(FieldError, match="pinlab did not write it"):
+    with pytest.raises(UsageError, match="pinlab did not write it"):
         snapshot.load(path)
     good = snapshot.table(samples.placed())
     pq.write_table(good.drop_columns(["pins"]), path)
-    with pytest.raises(FieldError, match="has no column pins"):
+    with pytest.raises(UsageError, match="has no column pins"):
         snapshot.load(path)
     about = (good.schema.metadata or {})[b"pinlab"].replace(b"census/1", b"census/7")
     pq.write_table(good.replace_schema_metadata({b"pinlab": about}), path)
-    with pytest.raises(FieldError, match=r"schema pinlab.census/7, this pinlab reads"):
+    with pytest.raises(UsageError, match=r"schema pinlab.census/7, this pinlab reads"):
         snapshot.load(path)
     pq.write_table(good.replace_schema_metadata({b"pinlab": b"{"}), path)
-    with pytest.raises(FieldError, match="not JSON"):
+    with pytest.raises(UsageError, match="not JSON"):
         snapshot.load(path)
     pq.write_table(good.replace_schema_metadata({b"pinlab": b'{"schema":"pinlab.census/1"}'}), path)
-    with pytest.raises(FieldError, match="is corrupt"):
+    with pytest.raises(UsageError, match="is corrupt"):
         snapshot.load(path)
 
 
 def test_no_file_and_no_place_to_write(tmp_path: Path) -> None:
-    with pytest.raises(FieldError, match="there is no file"):
+    with pytest.raises(UsageError, match="there is no file"):
         snapshot.load(tmp_path / "none")
-    with pytest.raises(FieldError, match="is a directory"):
+    with pytest.raises(UsageError, match="is a directory"):
         snapshot.load(tmp_path)
     with pytest.raises(UsageError, match="cannot write"):
         snapshot.save(samples.placed(), tmp_path / "none" / "a.parquet")
+
+
+def test_few_bytes_with_many_rows_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "bomb"
+    pq.write_table(pa.table({"pfn": pa.array(np.zeros(30_000_000, np.uint8))}), path)
+    with pytest.raises(UsageError, match="30,000,000 rows do not fit into"):
+        snapshot.load(path)
+
+
+@pytest.mark.parametrize(("column", "value"), [("pins", -1), ("order", 255), ("refcount", -2)])
+def test_figures_that_no_census_has_are_refused(tmp_path: Path, column: str, value: int) -> None:
+    good = snapshot.table(samples.placed())
+    at = good.column_names.index(column)
+    values = pa.array([value] * good.num_rows, good.schema.field(column).type)
+    pq.write_table(good.set_column(at, good.schema.field(column), values), tmp_path / "odd")
+    with pytest.raises(UsageError, match="is corrupt"):
+        snapshot.load(tmp_path / "odd")
+
+
+@pytest.mark.parametrize("name", [b"\xffc.parquet", b"file:c", b"hdfs:..localhost.x"])
+def test_a_name_is_a_name_and_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    snapshot.save(samples.placed(), path)
+    monkeypatch.chdir(tmp_path)
+    assert len(snapshot.load(Path(path.name))) == len(samples.placed())

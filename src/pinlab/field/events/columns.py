@@ -15,6 +15,7 @@ import pyarrow as pa
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.schema import SCHEMA
 from pinlab.field.probes.record import NONE, Records
+from pinlab.names import decoded, printable
 from pinlab.objectives.events import Event
 
 RAW: Final = "raw_tp"
@@ -144,7 +145,5 @@ def _named(values: Sequence[str], names: tuple[str, ...]) -> Any:
 def _text(values: npt.NDArray[Any]) -> Any:
     """Commands, which need not be UTF-8, as a dictionary."""
     encoded = pa.array(values).dictionary_encode()
-    names = [
-        each.split(b"\0", 1)[0].decode(errors="replace") for each in encoded.dictionary.to_pylist()
-    ]
+    names = [printable(decoded(each)) for each in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(encoded.indices).dictionary_encode()

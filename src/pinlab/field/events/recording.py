@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pinlab import output
 from pinlab.errors import UsageError
+from pinlab.field import parquet
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, INFERRED, RAW
 from pinlab.field.events.schema import MODEL, SCHEMA, VERSION, Meta, Row
-
-
-def _special(path: Path) -> bool:
-    """Whether a device, a pipe or a folder is there."""
-    return os.path.exists(path) and not os.path.isfile(path)
+from pinlab.names import printable
 
 
 def write(path: Path, table: pa.Table, *, raw: bool = False) -> None:
     """Write a recording as Parquet; an earlier file is replaced when the new one is whole. With
     `raw` addresses only its owner may read it. Raises UsageError."""
-    output.write(path, partial(_fill, table), output.PRIVATE if raw else None)
-
-
-def _fill(table: pa.Table, file: IO[bytes]) -> None:
-    pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+    parquet.write(path, table, raw=raw)
 
 
 def to_table(rows: Iterable[Row], meta: Meta) -> pa.Table:
@@ -49,17 +38,7 @@ def with_meta(table: pa.Table, meta: Meta) -> pa.Table:
 
 def read(path: Path) -> tuple[Batch, Meta]:
     """Read a recording. Raises UsageError if it is none, or of another version."""
-    if _special(path):
-        raise UsageError(f"{path} is not a recording: it is not a regular file")
-    try:
-        with path.open("rb") as file:
-            table = pq.ParquetFile(file, page_checksum_verification=True).read()
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        first = (reason.splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UsageError(f"{path} is not a recording, or is cut short: {first}") from None
+    table = parquet.read(path, "a recording")
     rows, meta = from_table(table, str(path)), meta_of(table, str(path))
     _of_one_kernel(rows, meta, path)
     return rows, meta
@@ -93,6 +72,7 @@ def meta_of(table: pa.Table, name: str = "this table") -> Meta:
 
 
 NUMBERS = ("ring_bytes", "lost", "began_ns", "ended_ns")
+TEXTS = ("kernel", "btf_sha256", "note")
 FLAGS = ("dirty", "private", "writeback")
 
 
@@ -103,6 +83,8 @@ def _meta(body: dict[str, Any]) -> Meta:
         raise ValueError("flags that are none")
     if not all(isinstance(body[name], int) and body[name] >= 0 for name in NUMBERS):
         raise ValueError("numbers that are none")
+    if not all(isinstance(body.get(name, ""), str) for name in TEXTS):
+        raise TypeError("sentences that are none")
     if not isinstance(body.get("rows"), int | None):
         raise TypeError("rows are counted in numbers")
     if not all(isinstance(body.get(name, False), bool) for name in ("pinned_only", "bios_pin")):
@@ -110,11 +92,11 @@ def _meta(body: dict[str, Any]) -> Meta:
     return Meta(
         **{
             **body,
-            "kernel": str(body["kernel"]),
-            "attached": tuple(map(str, body["attached"])),
-            "failed": tuple(map(str, body["failed"])),
+            **{name: printable(body[name]) for name in TEXTS if name in body},
+            "attached": tuple(printable(str(each)) for each in body["attached"]),
+            "failed": tuple(printable(str(each)) for each in body["failed"]),
             "flag_bits": flag_bits,
-            "stacks": tuple(tuple(map(str, stack)) for stack in body["stacks"]),
+            "stacks": tuple(tuple(printable(str(f)) for f in stack) for stack in body["stacks"]),
         }
     )
 

@@ -138,5 +138,5 @@ def held(
 
 def command() -> str:
     """Our name as the kernel has it (task->comm)."""
-    with open("/proc/self/comm", encoding="utf-8", errors="replace") as file:
+    with open("/proc/self/comm", encoding="utf-8", errors="surrogateescape") as file:
         return file.read().rstrip("\n")

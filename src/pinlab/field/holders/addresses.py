@@ -55,7 +55,7 @@ def _match(pfns: NDArray[np.uint64], frames: NDArray[np.uint64]) -> int | None:
 def _mapped(pid: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
     """Address and frames of each stretch of mappings that touch each other."""
     try:
-        stretches = list(_stretches(Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")))
+        stretches = list(_stretches(Path(f"/proc/{pid}/maps").read_bytes()))
         with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
             budget = MOST
             for start, end in stretches:
@@ -70,10 +70,10 @@ def _mapped(pid: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
         return
 
 
-def _stretches(maps: str) -> Iterator[tuple[int, int]]:
+def _stretches(maps: bytes) -> Iterator[tuple[int, int]]:
     current: tuple[int, int] | None = None
-    for line in maps.splitlines():
-        start, end = (int(word, 16) for word in line.split()[0].split("-"))
+    for line in maps.split(b"\n")[:-1]:
+        start, end = (int(word, 16) for word in line.split()[0].split(b"-"))
         if start >> 63:
             continue  # vsyscall
         if current is not None and current[1] == start:

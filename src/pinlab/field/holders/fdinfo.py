@@ -18,6 +18,7 @@ from pinlab.field.extents import Extents
 from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.walker import load
+from pinlab.names import decoded
 
 BUFFER = re.compile(r"^\s*(\d+): (?:0x)?([0-9a-f]+)/(\d+)$", re.MULTILINE)
 
@@ -43,10 +44,10 @@ def walk(proc: Path = Path("/proc")) -> Walked:
 
 def _claims(folder: Path) -> Iterator[Claim]:
     pid = int(folder.name)
-    command = (folder / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    command = decoded((folder / "comm").read_bytes().removesuffix(b"\n"))
     for entry in sorted((folder / "fdinfo").iterdir(), key=lambda each: int(each.name)):
         try:
-            text = entry.read_text(encoding="utf-8", errors="replace")
+            text = decoded(entry.read_bytes())
         except FileNotFoundError:
             continue
         for index, address, length in buffers(text):

@@ -7,23 +7,31 @@ Arrow schema, under the key `pinlab`. Kernel addresses are left out unless they 
 from __future__ import annotations
 
 import json
-from functools import partial
+import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pinlab import output
+from pinlab.errors import UsageError
+from pinlab.field import parquet
 from pinlab.field.census import COLUMNS, Census, Confidence, Folios, Kind, Totals
-from pinlab.field.errors import FieldError
 from pinlab.field.files import MappedFile
 from pinlab.field.owners import Owner
 from pinlab.field.place import Placed
+from pinlab.names import printable
 
 SCHEMA = "pinlab.census/1"
 _KEY = b"pinlab"
+CORRUPT = (
+    *(pa.ArrowException, AttributeError, KeyError),
+    *(OverflowError, OSError, RecursionError, TypeError, ValueError),
+)
+"""What comes of metadata and columns that nobody would write."""
+_DAY = 86_400.0
+LARGEST = 18
+"""The order of a folio of 1 GiB, the largest there is."""
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 FIELDS = pa.schema(
@@ -56,11 +64,7 @@ def save(placed: Placed, path: Path, *, raw: bool = False) -> None:
     """Write a census; `raw` keeps the addresses of kernel structures, and then only its owner may
     read the file. Raises UsageError."""
     whole = table(placed, raw=raw)
-    output.write(path, partial(_fill, whole), output.PRIVATE if raw else None)
-
-
-def _fill(whole: pa.Table, file: IO[bytes]) -> None:
-    pq.write_table(whole, file, compression="zstd", write_page_checksum=True)
+    parquet.write(path, whole, raw=raw)
 
 
 def table(placed: Placed, *, raw: bool = False) -> pa.Table:
@@ -72,9 +76,9 @@ def table(placed: Placed, *, raw: bool = False) -> pa.Table:
     if not raw:
         columns["mapping"] = [None] * len(folios)
     for name in ("device", "inode", "file_system", "path"):
-        columns[name] = [None if file is None else getattr(file, name) for file in placed.files]
+        columns[name] = [None if file is None else _kept(file, name) for file in placed.files]
     for name in ("pid", "command", "address"):
-        columns[name] = [None if owner is None else getattr(owner, name) for owner in placed.owners]
+        columns[name] = [None if owner is None else _kept(owner, name) for owner in placed.owners]
     totals = census.totals
     about = {
         "schema": SCHEMA,
@@ -91,43 +95,38 @@ def table(placed: Placed, *, raw: bool = False) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _kept(of: object, name: str) -> Any:
+    """A value as the file has it: a name that is no text cannot stand there."""
+    value = getattr(of, name)
+    return printable(value) if isinstance(value, str) else value
+
+
 _TOTALS = ("scanned", "unreadable", "false_positives", "vanished", "acquired", "released")
 
 
 def load(path: Path) -> Placed:
-    """A census that `save` wrote. Raises FieldError that says what is wrong with the file."""
-    if path.is_dir():
-        raise FieldError(f"{path} is a directory; name the file that --save wrote")
-    try:
-        read = pq.read_table(path, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise FieldError(f"there is no file {path}") from None
-    except pa.ArrowInvalid as error:
-        raise FieldError(
-            f"{path} is not a recorded census: it is not a Parquet file, or it is cut short"
-        ) from error
-    except (OSError, pa.ArrowException) as error:
-        raise FieldError(f"{path} cannot be read: {error}") from error
+    """A census that `save` wrote. Raises UsageError that says what is wrong with the file."""
+    read = parquet.read(path, "a saved census")
     about = _about(read, path)
     for each in FIELDS:
         if each.name not in read.column_names:
-            raise FieldError(f"{path} is not a recorded census: it has no column {each.name}")
+            raise UsageError(f"{path} is not a saved census: it has no column {each.name}")
     try:
         return _placed(read.select(FIELDS.names).cast(FIELDS), about)
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise FieldError(f"{path} is corrupt: {error}") from error
+    except CORRUPT as error:
+        raise UsageError(f"{path} is corrupt: {error}") from error
 
 
 def _about(read: pa.Table, path: Path) -> dict[str, Any]:
     text = (read.schema.metadata or {}).get(_KEY)
     try:
         about = None if text is None else json.loads(text)
-    except ValueError as error:
-        raise FieldError(f"{path} is corrupt: its metadata is not JSON") from error
+    except (RecursionError, ValueError) as error:
+        raise UsageError(f"{path} is corrupt: its metadata is not JSON") from error
     if not isinstance(about, dict) or "schema" not in about:
-        raise FieldError(f"{path} is not a recorded census: pinlab did not write it")
+        raise UsageError(f"{path} is not a saved census: pinlab did not write it")
     if about["schema"] != SCHEMA:
-        raise FieldError(
+        raise UsageError(
             f"{path} has the schema {about['schema']}, this pinlab reads {SCHEMA}; "
             "use the version of pinlab that wrote it"
         )
@@ -140,6 +139,7 @@ def _placed(read: pa.Table, about: dict[str, Any]) -> Placed:
     values["kind"] = [Kind[word.upper()] for word in values["kind"]]
     values["mapping"] = [word or 0 for word in values["mapping"]]
     folios = Folios(**{name: np.array(values[name], dtype) for name, dtype in COLUMNS.items()})
+    _sensible(folios, about)
     totals = about["totals"]
     census = Census(
         kernel=str(about["kernel"]),
@@ -175,6 +175,18 @@ def _placed(read: pa.Table, about: dict[str, Any]) -> Placed:
         )
     )
     return Placed(census, files, owners)
+
+
+def _sensible(folios: Folios, about: dict[str, Any]) -> None:
+    """Raise ValueError for figures that no census has."""
+    for name in ("pins", "refcount", "mapcount"):
+        if (getattr(folios, name) < 0).any():
+            raise ValueError(f"{name} below zero")
+    if (folios.order > LARGEST).any():
+        raise ValueError("folios larger than 1 GiB")
+    for name in ("taken", "seconds"):
+        if not 0 <= float(about[name]) <= time.time() + _DAY:
+            raise ValueError(f"{name} is no time")
 
 
 def _pair(value: Any) -> tuple[int, int] | None:
