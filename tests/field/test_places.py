@@ -6,6 +6,7 @@ import numpy as np
 
 from pinlab.field.diff import GroupChange, diff
 from pinlab.field.files import mounts_of
+from pinlab.field.meant import Meant
 from pinlab.field.owners import Mapping, Owner
 from pinlab.field.place import Placed
 from pinlab.field.select import Sort, select
@@ -22,8 +23,15 @@ def test_select() -> None:
     assert pfns(select(placed)) == [3, 5, 6, 8]
     assert pfns(select(placed, over=1)) == [3]
     assert pfns(select(placed, unexplained=True)) == [5]
-    assert pfns(select(placed, file=lambda file: file.inode == 77)) == [3]
-    assert pfns(select(samples.empty(), file=lambda _: True)) == []
+    first = Meant((samples.DATA.device, 77), None)
+    assert pfns(select(placed, file=first.rows)) == [3]
+    assert pfns(select(samples.empty(), file=first.rows)) == []
+
+
+def test_a_file_is_known_by_its_frames_where_its_number_is_not_its_own() -> None:
+    placed = samples.placed()
+    assert pfns(select(placed, file=Meant(None, np.array([3, 9], np.uint64)).rows)) == [3]
+    assert pfns(select(placed, file=Meant(None, np.array([9], np.uint64)).rows)) == []
 
 
 def test_sort() -> None:

@@ -15,6 +15,8 @@ import typer
 from pinlab.errors import UsageError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import NEEDS
+from pinlab.field.holders.target import require_process
+from pinlab.field.meant import file_system
 from pinlab.field.probes.folio import Filter
 
 DeviceOption = Annotated[
@@ -54,6 +56,11 @@ def only(device: str | None, file: Path | None, everything: bool) -> Filter:
         found = _stat(file, "--file")
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"--file {file} is not a regular file; only those are watched")
+        if file_system(file) == "overlay":
+            raise UsageError(
+                f"--file {file} lies on overlayfs, and every event is of the file below it: name "
+                "that one (in the mount's upperdir or a lowerdir)"
+            )
         on = names.super_block(file, found)
         if device is not None and _device(device) != on:
             raise UsageError(f"--file {file} is not on --device {device}")
@@ -83,8 +90,8 @@ def _device(text: str) -> int:
 
 def running(pid: int | None) -> int | None:
     """The process of --pid. Raises UsageError if there is none."""
-    if pid is not None and not os.path.isdir(f"/proc/{pid}"):
-        raise UsageError(f"there is no process {pid}")
+    if pid is not None:
+        require_process("live", pid)
     return pid
 
 

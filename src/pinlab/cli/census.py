@@ -6,11 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.live import Live
 
 from pinlab import output
@@ -19,12 +20,14 @@ from pinlab.cli._show import Screen, show, show_json
 from pinlab.errors import UsageError
 from pinlab.field.census import census as take
 from pinlab.field.errors import ReaderError
-from pinlab.field.files import MappedFile, device_of
+from pinlab.field.holders.target import require_process
 from pinlab.field.layout.page import page_layout
+from pinlab.field.meant import meant
 from pinlab.field.place import Placed, place
 from pinlab.field.readers import choose
 from pinlab.field.readers.reader import Reader
 from pinlab.field.select import Sort, select
+from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table
@@ -114,7 +117,9 @@ def census(
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if save is not None:
         output.check(save)
-    of_file = None if file is None else _is(file, own=not (core or guest or open_))
+    if process is not None and not (core or guest or open_):
+        require_process("live", process)
+    of_file = None if file is None else _of(file, own=not (core or guest or open_))
 
     def chosen(whole: Placed) -> Placed:
         return select(
@@ -153,21 +158,18 @@ def _status(shown: Placed) -> int:
     return EXIT_VIOLATED if sums.low + sums.unstable < len(shown) else EXIT_UNKNOWN
 
 
-def _is(name: str, *, own: bool) -> Callable[[MappedFile], bool]:
-    """Whether a file is the one that was named; by its inode if it is on this machine."""
-    path = Path(name)
-    key = None
+def _of(name: str, *, own: bool) -> Callable[[Placed], NDArray[np.bool_]]:
+    """Which folios are of the file that was named; of another machine its name is all we have."""
     if own:
-        with suppress(OSError):  # gone, or of another mount namespace: its name is all we have
-            key = device_of(path)
-    absolute = os.path.abspath(name)
+        return meant(Path(name)).rows
+    names = (name, os.path.abspath(name), f"{os.path.abspath(name)} (deleted)")
+    wanted = {printable(each) for each in names}
 
-    def test(file: MappedFile) -> bool:
-        if key is not None and (file.device, file.inode) == key:
-            return True
-        return file.path is not None and file.path in (name, absolute, f"{absolute} (deleted)")
+    def rows(placed: Placed) -> NDArray[np.bool_]:
+        paths = (file and file.path and printable(file.path) for file in placed.files)
+        return np.array([path in wanted for path in paths], np.bool_)
 
-    return test
+    return rows
 
 
 def _with_count(error: ReaderError, *, own: bool) -> ReaderError:

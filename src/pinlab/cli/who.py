@@ -17,7 +17,7 @@ from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
 from pinlab.field.holders.select import Order, select
-from pinlab.field.holders.target import Answer, Sort, Target, parse
+from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.walker import load
 from pinlab.field.readers import choose
@@ -75,13 +75,15 @@ def who(
     """Say who holds the pins: process, descriptor, address range, and where it is accounted.
 
     Status 0 if every pin has a holder, 1 if one has none or a holder claims what is not there,
-    3 if that cannot be told.
+    3 if that cannot be told, or if of a holder no process was found.
     """
     if all_ == (target is not None):
         raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     wanted = Target(Sort.everything) if target is None else parse(target)
+    if wanted.sort is Sort.process and core is None and guest is None:
+        require_process("live", wanted.number)
     least = 0 if over is None else options.parse_size(over, "--over")
 
     def chosen(reader: Reader) -> Answer:
@@ -124,7 +126,8 @@ def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, l
 def _status(found: Answer) -> int:
     if found.overcount or found.unexplained:
         return EXIT_VIOLATED
-    return EXIT_UNKNOWN if found.unsure else EXIT_HOLDS
+    nobody = any(not share.claim.owners for share in found.shares)
+    return EXIT_UNKNOWN if found.unsure or nobody else EXIT_HOLDS
 
 
 def _weak(target: Target, why: str, limit: int, json: bool) -> int:

@@ -7,7 +7,6 @@ is mounted for us; /proc/self/mountinfo does, where the kernel is our own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +113,3 @@ def _unescaped(word: str) -> str:
     for code, letter in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
         word = word.replace(code, letter)
     return word
-
-
-def device_of(path: Path) -> tuple[str, int]:
-    """Device and inode number of a file as `MappedFile` has them. Raises OSError."""
-    status = path.stat()
-    return f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}", status.st_ino

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pinlab.field.files import MappedFile
 from pinlab.field.place import PinnedFolio, Placed
 
 
@@ -28,7 +28,7 @@ def select(
     *,
     over: int | None = None,
     unexplained: bool = False,
-    file: Callable[[MappedFile], bool] | None = None,
+    file: Callable[[Placed], NDArray[np.bool_]] | None = None,
     pid: int | None = None,
     sort: Sort = Sort.pfn,
 ) -> Placed:
@@ -41,7 +41,7 @@ def select(
     if unexplained:
         keep &= folios.unexplained != 0
     if file is not None:
-        keep &= np.array([each is not None and file(each) for each in placed.files], np.bool_)
+        keep &= file(placed)
     if pid is not None:
         keep &= np.array([each is not None and each.pid == pid for each in placed.owners], np.bool_)
     chosen = placed.take(np.flatnonzero(keep))

@@ -203,7 +203,7 @@ def _folios(answer: Answer) -> list[FolioJson]:
             "pins": each.pins,
             "explained": int(whole.explained[place[each.pfn]]),
             "weakly": int(whole.weakly[place[each.pfn]]),
-            "unstable": not whole.settled[place[each.pfn]],
+            "unstable": not whole.sure[place[each.pfn]],
             "where": each.where,
         }
         for each in answer.placed.rows()

@@ -29,7 +29,7 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
     line = f"{answer.pins:,} pins on {len(answer.rows):,} folios: "
     line += f"{totals['explained']:,} explained, {answer.unexplained:,} unexplained"
     if answer.unsure:
-        line += f", {answer.unsure:,} that came and went"
+        line += f", {answer.unsure:,} that came and went or may be plain references"
     if totals["references"]:
         line += f"; beside them {result['totals']['references']:,} plain references"
     bad = bool(answer.unexplained or answer.overcount)

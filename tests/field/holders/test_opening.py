@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.field.holders.target import page_cache
+from pinlab.field.errors import FieldError
+from pinlab.field.meant import _within, meant
 
 
 def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
     thread = threading.Thread(target=writer, daemon=True)
     thread.start()
     with pytest.raises(UsageError, match="is not a regular file, and is not opened"):
-        page_cache(pipe)
+        meant(pipe)
     assert not opened.wait(0.3)
     with pipe.open("rb", buffering=0) as file:
         assert file.read() == b"job"
@@ -36,12 +37,22 @@ def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/", "/proc/self/fd"])
 def test_devices_and_folders_are_not_opened(path: str) -> None:
     with pytest.raises(UsageError, match="not a regular file"):
-        page_cache(Path(path))
+        meant(Path(path))
 
 
 def test_a_regular_file_and_a_link_to_it_are_mapped(tmp_path: Path) -> None:
     """Frames are known with privileges only; without, none are."""
     (tmp_path / "file").write_bytes(b"x" * 8192)
     (tmp_path / "link").symlink_to("file")
-    assert len(page_cache(tmp_path / "file")) == len(page_cache(tmp_path / "link"))
-    assert len(page_cache(tmp_path / "file")) in (0, 2)
+    file, link = meant(tmp_path / "file"), meant(tmp_path / "link")
+    assert file.key == link.key
+    assert [None if it.frames is None else len(it.frames) for it in (file, link)] in (
+        [None, None],
+        [2, 2],
+    )
+
+
+def test_what_does_not_answer_is_given_up() -> None:
+    """As a FUSE server does that sleeps."""
+    with pytest.raises(FieldError, match="does not answer"):
+        _within(0.05, Path("f"), threading.Event().wait)

@@ -329,7 +329,7 @@ struct kiocb { struct file *ki_filp; };
 struct iomap_dio { struct kiocb *iocb; };
 struct blkdev_dio {
     union { struct kiocb *iocb; struct task_struct *waiter; };
-    long size; int ref; unsigned int flags;
+    long size; int ref; unsigned int flags; struct bio bio;
 };
 """
 
@@ -396,7 +396,7 @@ def test_bio_of_a_kernel_whose_direct_reads_pin_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("end", "struct"),
-    [("iomap_dio_bio_end_io", "iomap_dio"), ("blkdev_bio_end_io_async", "blkdev_dio")],
+    [("iomap_dio_bio_end_io", "iomap_dio"), ("blkdev_bio_end_io", "blkdev_dio")],
 )
 def test_bio_of_an_asynchronous_write_leads_to_its_file(end: str, struct: str) -> None:
     disk = Disk()
@@ -410,6 +410,21 @@ def test_bio_of_an_asynchronous_write_leads_to_its_file(end: str, struct: str) -
     (found,) = walk(image, "bio")
 
     assert (found.detail, found.owners) == ("WRITE on vdz", (Owner(9, "dd", 3),))
+
+
+def test_bio_of_the_short_path_lies_in_its_dio() -> None:
+    disk = Disk()
+    image = disk.image
+    dio = image.new("blkdev_dio", iocb=image.new("kiocb", ki_filp=disk.file))
+    bio = image.where("blkdev_dio", dio, "bio")
+    bvecs = image.bvecs(image.room(16), [(80, 4096, 0)])
+    end = image.function("blkdev_bio_end_io_async")
+    image.set("bio", bio, bi_io_vec=bvecs, bi_vcnt=1, bi_flags=1, bi_opf=0, bi_end_io=end)
+    image.set("request", disk.request, bio=bio)
+
+    (found,) = walk(image, "bio")
+
+    assert (found.detail, found.owners) == ("READ on vdz", (Owner(9, "dd", 3),))
 
 
 def test_bio_split_in_two_is_claimed_once_by_the_one_that_pinned() -> None:

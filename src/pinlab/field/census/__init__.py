@@ -13,7 +13,8 @@ a pin adds 1024 to the reference count (GUP_PIN_COUNTING_BIAS). So
 
 A small folio with 1024 plain references is pinned to the kernel (folio_maybe_dma_pinned), and
 that is right for the kernel, whose question is whether it may be. It is not for us: where the
-explained references make up the number it is counted as a *false positive* and not listed.
+explained references make up the number it is counted as a *false positive* and not listed, and
+where the kernel's own counters know of fewer pins than were found those of small folios are *low*.
 
 The census is not one instant. A folio that nobody touches meanwhile is reported exactly; one
 that is pinned behind the scan is missed, one unpinned before the second read is left out.
@@ -26,6 +27,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from pinlab.field.census.result import COLUMNS, Census, Confidence, Folios, Kind, Sums, Totals
 from pinlab.field.census.scan import scan
@@ -64,12 +68,24 @@ def census(
         kernel=reader.release,
         seconds=time.perf_counter() - started,
         taken=taken,
-        folios=folios,
+        folios=_against_counters(folios, totals),
         totals=totals,
         source=reader.name,
         boot=reader.boot,
         flag_names=_flag_names(layout),
     )
+
+
+def _against_counters(folios: Folios, totals: Totals) -> Folios:
+    """Where the kernel counts fewer pins than were found, those of small folios are not certain.
+
+    Nor is the kernel: folio_add_pin() takes a pin that only unpinning counts.
+    """
+    outstanding = totals.outstanding
+    if outstanding is None or folios.pins.sum() <= max(outstanding):
+        return folios
+    doubted = np.where(folios.confidence == Confidence.BIAS, Confidence.LOW, folios.confidence)
+    return replace(folios, confidence=doubted.astype(np.uint8))
 
 
 def _both(before: dict[str, int], after: dict[str, int], name: str) -> tuple[int, int] | None:

@@ -73,6 +73,16 @@ class Folios:
         return cls(**{name: np.zeros(0, dtype) for name, dtype in COLUMNS.items()})
 
 
+def rows_of(folios: Folios, pfn: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The row of the folio that has each frame, and whether there is one."""
+    if not len(folios):
+        return np.zeros(len(pfn), np.intp), np.zeros(len(pfn), np.bool_)
+    rows = np.maximum(np.searchsorted(folios.pfn, pfn, side="right") - 1, 0)
+    first = folios.pfn[rows]
+    size = np.left_shift(np.uint64(1), folios.order[rows].astype(np.uint64))
+    return rows, (pfn >= first) & (pfn - first < size)
+
+
 COLUMNS: dict[str, type[np.generic]] = {
     "pfn": np.uint64,
     "order": np.uint8,

@@ -14,14 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.census import Census, Confidence, Folios
+from pinlab.field.census import Census, Confidence
 from pinlab.field.census import census as take_census
+from pinlab.field.census.result import rows_of
 from pinlab.field.errors import LayoutError
 from pinlab.field.extents import Extents
 from pinlab.field.holders import addresses
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import Walker, load
+from pinlab.field.layout.page import PIN_BIAS
 from pinlab.field.readers.reader import Reader
 
 TRIES = 15
@@ -82,18 +84,42 @@ class Attribution:
     races: int = 0
     doubtful: NDArray[np.bool_] | None = None
     """Folios whose pins and claims differed now and agreed at another time."""
+    plain: NDArray[np.int64] | None = None
+    """Plain references that walkers know of; 1024 of one small folio look like a pin."""
+
+    @property
+    def pins(self) -> NDArray[np.int64]:
+        """Pins of each folio, without what is known to be plain references."""
+        folios = self.census.folios
+        if self.plain is None or not self.plain.any():
+            return folios.pins
+        left = np.maximum(folios.refcount - folios.expected - self.plain, 0) // PIN_BIAS
+        small = (folios.order == 0) & (self.plain > 0)
+        pins: NDArray[np.int64] = np.where(small, np.minimum(folios.pins, left), folios.pins)
+        return pins
 
     @property
     def unexplained(self) -> NDArray[np.int64]:
         """Pins of each folio that nobody claims: holder unknown."""
-        left: NDArray[np.int64] = self.census.folios.pins - self.explained - self.weakly
+        left: NDArray[np.int64] = self.pins - self.explained - self.weakly
         return left.clip(min=0)
 
     @property
     def overcount(self) -> NDArray[np.int64]:
         """Pins of each folio that are claimed and not there."""
-        more: NDArray[np.int64] = self.explained - self.census.folios.pins
+        more: NDArray[np.int64] = self.explained - self.pins
         return more.clip(min=0)
+
+    @property
+    def unknown(self) -> NDArray[np.int64]:
+        """Pins of each folio that nobody claims and that surely are there."""
+        return self.unexplained * self.sure
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """Folios that did not change meanwhile and whose pins cannot be plain references."""
+        certain: NDArray[np.bool_] = self.census.folios.confidence != Confidence.LOW
+        return self.settled & certain
 
     @property
     def missing(self) -> int:
@@ -109,13 +135,13 @@ class Attribution:
     @property
     def agrees(self) -> bool:
         """Whether every settled pin has a holder and every claim its pin."""
-        wrong = (self.unexplained + self.overcount) * self.settled
+        wrong = self.unknown + self.overcount * self.settled
         return not wrong.any() and not self.missing
 
     def disputed(self) -> frozenset[tuple[str, int]]:
         """What does not agree, each as a sort of difference and a frame."""
         pfn = self.census.folios.pfn
-        sorts = {"unexplained": self.unexplained, "overcount": self.overcount}
+        sorts = {"unexplained": self.unknown, "overcount": self.overcount}
         found = {
             (sort, each)
             for sort, counts in sorts.items()
@@ -167,15 +193,17 @@ def join(census: Census, walked: Walked) -> Attribution:
     folios = census.folios
     explained = np.zeros(len(folios), np.int64)
     weakly = np.zeros(len(folios), np.int64)
+    plain = np.zeros(len(folios), np.int64)
     shares: dict[int, Share] = {}
     order = sorted(range(len(walked.claims)), key=lambda n: walked.claims[n].weak)
     for number in order:
         each = walked.claims[number]
-        if each.references:
-            shares[number] = Share(each, each.extents.total, 0)
-            continue
         rows, inside = rows_of(folios, each.extents.pfn)
         times = each.extents.times.astype(np.int64)
+        if each.references:
+            np.add.at(plain, rows[inside], times[inside])
+            shares[number] = Share(each, each.extents.total, 0)
+            continue
         if not each.weak:
             np.add.at(explained, rows[inside], times[inside])
             found = int(times[inside].sum())
@@ -193,17 +221,7 @@ def join(census: Census, walked: Walked) -> Attribution:
         for share in kept
         if share.found or not share.claim.weak or not len(share.claim.extents)
     )
-    return Attribution(census, told, explained, weakly, walked.skipped, walked.races)
-
-
-def rows_of(folios: Folios, pfn: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """The row of the folio that has each frame, and whether there is one."""
-    if not len(folios):
-        return np.zeros(len(pfn), np.intp), np.zeros(len(pfn), np.bool_)
-    rows = np.maximum(np.searchsorted(folios.pfn, pfn, side="right") - 1, 0)
-    first = folios.pfn[rows]
-    size = np.left_shift(np.uint64(1), folios.order[rows].astype(np.uint64))
-    return rows, (pfn >= first) & (pfn - first < size)
+    return Attribution(census, told, explained, weakly, walked.skipped, walked.races, plain=plain)
 
 
 def attribute(reader: Reader) -> Attribution:

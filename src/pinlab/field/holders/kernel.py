@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.processes import Processes
 from pinlab.field.lists import entries
+from pinlab.field.namespaces import first_pid_namespace, monotonic_offset_ns
 from pinlab.field.readers.bounded import BoundedReader
 from pinlab.field.readers.reader import Reader
 from pinlab.field.view import Structs, View
@@ -41,8 +42,8 @@ class Kernel:
 
     @property
     def own(self) -> bool:
-        """Whether it is the kernel we run on, so that /proc and our clocks are its."""
-        return self.reader.name in OWN
+        """Whether it is the kernel we run on, so that /proc shows its processes by its numbers."""
+        return self.reader.name in OWN and first_pid_namespace()
 
     # -- structures ---------------------------------------------------------------------------
 
@@ -155,9 +156,9 @@ class Kernel:
 
     def age(self, monotonic: int) -> float | None:
         """Seconds since a moment in nanoseconds of CLOCK_MONOTONIC; None if not known."""
-        if not self.own or not monotonic:
+        if self.reader.name not in OWN or not monotonic:
             return None
-        return max(time.monotonic_ns() - monotonic, 0) / 1e9
+        return max(time.monotonic_ns() - monotonic_offset_ns() - monotonic, 0) / 1e9
 
     # -- file systems -------------------------------------------------------------------------
 

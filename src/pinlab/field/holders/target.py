@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 import re
-import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.errors import UsageError
-from pinlab.field import pagemap, syscalls
-from pinlab.field.errors import ReaderError
-from pinlab.field.files import device_of
-from pinlab.field.holders.attribution import Attribution, Share, rows_of
+from pinlab.field.census.result import rows_of
+from pinlab.field.errors import FieldError
+from pinlab.field.holders.attribution import Attribution, Share
 from pinlab.field.holders.kernel import OWN
+from pinlab.field.meant import meant
+from pinlab.field.namespaces import first_pid_namespace
 from pinlab.field.place import Placed, place
 from pinlab.field.readers.reader import Reader
-
-MOST = 1 << 34
-"""Bytes of a file whose page cache is looked through for plain references."""
 
 
 class Sort(StrEnum):
@@ -77,12 +72,12 @@ class Answer:
     @property
     def pins(self) -> int:
         """Pins on the target's folios."""
-        return int(self.attribution.census.folios.pins[self.rows].sum())
+        return int(self.attribution.pins[self.rows].sum())
 
     @property
     def unexplained(self) -> int:
         """Pins of those that nobody claims."""
-        return int(self._settled(self.attribution.unexplained).sum())
+        return int(self.attribution.unknown[self.rows].sum())
 
     @property
     def overcount(self) -> int:
@@ -96,7 +91,7 @@ class Answer:
 
     @property
     def unsure(self) -> int:
-        """Pins of folios that changed while they were looked at, and that nobody claims."""
+        """Pins that nobody claims and that may be none: they changed, or may be references."""
         return int(self.attribution.unexplained[self.rows].sum()) - self.unexplained
 
     @property
@@ -113,9 +108,12 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
         case Sort.everything:
             shares, rows = whole.shares, everything
         case Sort.process:
-            _require_process(reader, target.number)
-            shares = tuple(s for s in whole.shares if _is_of(s, target.number))
-            rows = _union(_claimed(whole, shares), _owned(reader, whole, target.number))
+            require_process(reader.name, target.number)
+            own = tuple(s for s in whole.shares if _is_of(s, target.number))
+            rows = _union(_claimed(whole, own), _owned(reader, whole, target.number))
+            over = _over(whole, rows, np.zeros(0, np.uint64))
+            chosen = {id(share) for share in (*own, *over)}
+            shares = tuple(share for share in whole.shares if id(share) in chosen)
         case Sort.frame:
             found, inside = rows_of(folios, np.array([target.number], np.uint64))
             shares = tuple(s for s in whole.shares if s.claim.extents.covers(target.number))
@@ -146,16 +144,25 @@ def _claimed(whole: Attribution, shares: tuple[Share, ...]) -> NDArray[np.intp]:
 
 
 def _owned(reader: Reader, whole: Attribution, pid: int) -> NDArray[np.intp]:
-    """The anonymous folios of a process that nobody claims."""
-    odd = np.flatnonzero(whole.unexplained)
-    blank = (None,) * len(whole.census.folios)
-    placed = place(reader, Placed(whole.census, blank, blank).take(odd).census)
+    """The anonymous folios of a process, whoever claims them."""
+    placed = place(reader, whole.census)
     mine = [owner is not None and owner.pid == pid for owner in placed.owners]
-    return odd[np.array(mine, np.bool_)]
+    return np.flatnonzero(np.array(mine, np.bool_))
 
 
-def _require_process(reader: Reader, pid: int) -> None:
-    if reader.name in OWN and not Path(f"/proc/{pid}").exists():
+def require_process(source: str, pid: int) -> None:
+    """Raise UsageError if there is no such process, FieldError if its number is not the kernel's.
+
+    `source` is the name of the reader: in a dump nobody knows who was there.
+    """
+    if source not in OWN:
+        return
+    if not first_pid_namespace():
+        raise FieldError(
+            f"process {pid} cannot be asked about from inside a PID namespace, where the kernel's "
+            "number of it is another one; run this in the first PID namespace"
+        )
+    if not Path(f"/proc/{pid}").exists():
         raise UsageError(f"there is no process {pid}; a frame is written 0x{pid:x}")
 
 
@@ -168,15 +175,9 @@ def _of_file(
         named = [file is not None and file.path == str(path) for file in placed.files]
         rows = np.flatnonzero(named)
         return _over(whole, rows, np.zeros(0, np.uint64)), rows
-    try:
-        key = device_of(path)
-        cached = page_cache(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be asked about: {error.strerror}") from error
-    placed = place(reader, whole.census)
-    named = [file is not None and (file.device, file.inode) == key for file in placed.files]
-    found, inside = rows_of(whole.census.folios, cached)
-    rows = _union(np.flatnonzero(named), found[inside])
+    file = meant(path)
+    rows = np.flatnonzero(file.rows(place(reader, whole.census)))
+    cached = np.zeros(0, np.uint64) if file.frames is None else file.frames
     return _over(whole, rows, cached), rows
 
 
@@ -191,47 +192,3 @@ def _over(
         if np.isin(at[inside], rows).any() or np.isin(extents.each_frame(), frames).any():
             chosen.append(share)
     return tuple(chosen)
-
-
-def _open_regular(path: Path) -> int:
-    """A descriptor for reading what O_PATH has shown to be a regular file."""
-    seen = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(seen).st_mode):
-            raise UsageError(
-                f"{path} is not a regular file, and is not opened: ask about the process that has "
-                "it open"
-            )
-        return os.open(f"/proc/self/fd/{seen}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    finally:
-        os.close(seen)
-
-
-def page_cache(path: Path) -> NDArray[np.uint64]:
-    """The frames of a file's page cache now: mapped, and only what is there is touched.
-
-    Only a regular file is opened: to open a pipe lets its writer go on into nothing, and to open a
-    device may start what it does. Empty without the privilege to know frames, and for what cannot
-    be mapped. Raises OSError, UsageError for anything but a regular file.
-    """
-    fd = _open_regular(path)
-    try:
-        size = min(os.fstat(fd).st_size, MOST)
-        if not size:
-            return np.zeros(0, np.uint64)
-        try:
-            address = syscalls.mmap(size, syscalls.PROT_READ, syscalls.MAP_SHARED, fd)
-        except OSError:
-            return np.zeros(0, np.uint64)
-    finally:
-        os.close(fd)
-    try:
-        resident = syscalls.mincore(address, size)
-        syscalls.touch(address, [int(page) * mmap.PAGESIZE for page in np.flatnonzero(resident)])
-        frames = pagemap.frames(address, size)
-    except ReaderError:
-        return np.zeros(0, np.uint64)
-    finally:
-        syscalls.munmap(address, size)
-    present: NDArray[np.uint64] = frames[frames != 0]
-    return present

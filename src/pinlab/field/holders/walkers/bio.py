@@ -136,9 +136,12 @@ def _owners(kernel: Kernel, bio: View) -> tuple[Owner, ...]:
     try:
         if kernel.is_function(ends, "submit_bio_wait_endio"):
             return _opened(kernel, bio, _waiting(kernel, kernel.at("completion", private)))
-        if kernel.is_function(ends, "blkdev_bio_end_io", "blkdev_bio_end_io_async"):
+        if kernel.is_function(ends, "blkdev_bio_end_io_async"):
+            # __blkdev_direct_IO_async: one bio, inside the dio, and no bi_private.
+            return _file(kernel, kernel.structs.entry(bio.address, "blkdev_dio", "bio")["iocb"])
+        if kernel.is_function(ends, "blkdev_bio_end_io"):
             dio = kernel.at("blkdev_dio", private)
-            if kernel.is_function(ends, "blkdev_bio_end_io") and dio["flags"] & DIO_IS_SYNC:
+            if dio["flags"] & DIO_IS_SYNC:
                 return _opened(kernel, bio, kernel.processes.owner(dio["waiter"]))
             return _file(kernel, dio["iocb"])
         if kernel.is_function(ends, "iomap_dio_bio_end_io"):
