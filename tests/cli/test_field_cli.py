@@ -161,3 +161,25 @@ def test_doctor_without_privilege_says_what_is_missing() -> None:
     readers = [each for each in found["findings"] if each["kind"] == "reader"]
     assert readers and not any(each["works"] for each in readers)
     assert all(each["detail"] for each in found["findings"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["who", "0xffffffffffffffffffff"], "is no frame"),
+        (["who", f"pfn:{'9' * 23}"], "is no frame"),
+        (["who", "9" * 23], "there is no process"),
+        (["who", "--all", "--watch", "nan"], "is no time"),
+        (["census", "--watch", "inf"], "is no time"),
+        (["census", "--watch", "0.01"], "is no time"),
+        (["hold", "io_uring", "--for", "1e300"], "is no time"),
+        (["hold", "io_uring", "--for", "inf"], "is no time"),
+        (["record", "-o", "x", "--for", "inf"], "is no time"),
+    ],
+)
+def test_numbers_without_end_are_refused(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1

@@ -97,10 +97,13 @@ def running(pid: int | None) -> int | None:
 
 def deadline(seconds: float | None) -> Callable[[], bool]:
     """Whether the time of --for is over; it begins when that is first asked. Raises UsageError."""
+    from pinlab.cli._options import time_of
+
     if seconds is None:
         return lambda: False
     if not seconds > 0:
         raise UsageError(f"--for {seconds:g} leaves no time; give seconds above 0")
+    time_of(seconds, "--for")
     end: float | None = None
 
     def over() -> bool:

@@ -37,6 +37,19 @@ def parse_size(text: str, option: str = "--memory") -> int:
     return int(size)
 
 
+LONGEST = 366 * 86_400.0
+"""Seconds: a year, which is as good as no limit, and a clock can still say it."""
+
+
+def time_of(seconds: float, option: str, least: float = 0.0) -> float:
+    """`seconds`, if one can wait as long. Raises UsageError."""
+    if not least <= seconds <= LONGEST:
+        raise UsageError(
+            f"{option} {seconds:g} is no time: give seconds from {least:g} to {LONGEST:.0f}, a year"
+        )
+    return seconds
+
+
 def limits(max_states: int | None, timeout: float | None, memory: str | None) -> Limits:
     """The limits of an exploration from the values of the options below."""
     if timeout is not None and not timeout > 0:

@@ -33,6 +33,8 @@ from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table
 
 LIMIT = 40
+SHORTEST = 0.05
+"""Seconds between two pictures."""
 
 CoreOption = Annotated[
     Path | None,
@@ -93,7 +95,6 @@ def census(
         typer.Option(
             "--watch",
             metavar="SECONDS",
-            min=0.05,
             help="Show it anew every so many seconds, until Ctrl-C.",
             show_default=False,
         ),
@@ -115,6 +116,8 @@ def census(
         raise UsageError("--core, --guest and --open are three sources; give one of them")
     if watch is not None and (json or open_ is not None or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
+    if watch is not None:
+        options.time_of(watch, "--watch", SHORTEST)
     if save is not None:
         output.check(save)
     if process is not None and not (core or guest or open_):

@@ -56,8 +56,8 @@ def hold(
     if kind is None:
         names = "; ".join(f"{each.name}: {each.summary}" for each in load().values())
         raise UsageError(f"say what to hold: {names}")
-    if seconds is not None and not seconds >= 0:
-        raise UsageError(f"--for {seconds:g} is no time")
+    if seconds is not None:
+        options.time_of(seconds, "--for")
     wanted = options.parse_size(size, "--size")
     with signals(), holding(kind, wanted, memory=memory, count=count) as holds:
         if json:

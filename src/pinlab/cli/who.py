@@ -26,6 +26,9 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table
 
+SHORTEST = 0.05
+"""Seconds between two pictures."""
+
 
 def _kinds(incomplete: str) -> list[str]:
     return [name for name in load() if name.startswith(incomplete)]
@@ -63,7 +66,6 @@ def who(
         typer.Option(
             "--watch",
             metavar="SECONDS",
-            min=0.05,
             help="Show it anew every so many seconds, until Ctrl-C.",
             show_default=False,
         ),
@@ -81,6 +83,8 @@ def who(
         raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
+    if watch is not None:
+        options.time_of(watch, "--watch", SHORTEST)
     wanted = Target(Sort.everything) if target is None else parse(target)
     if wanted.sort is Sort.process and core is None and guest is None:
         require_process("live", wanted.number)

@@ -20,6 +20,9 @@ from pinlab.field.namespaces import first_pid_namespace
 from pinlab.field.place import Placed, place
 from pinlab.field.readers.reader import Reader
 
+FRAME_BITS = 52
+"""A physical address has at most 64 bits, and a page 12."""
+
 
 class Sort(StrEnum):
     """What a target is."""
@@ -53,7 +56,10 @@ def parse(text: str) -> Target:
     if re.fullmatch(r"\d+", text):
         return Target(Sort.process, int(text))
     if match := re.fullmatch(r"pfn:(\d+)|0x([0-9a-f]+)", text.lower()):
-        return Target(Sort.frame, int(match[1]) if match[1] else int(match[2], 16))
+        frame = int(match[1]) if match[1] else int(match[2], 16)
+        if frame >> FRAME_BITS:
+            raise UsageError(f"{text} is no frame: no memory has so many")
+        return Target(Sort.frame, frame)
     return Target(Sort.file, path=Path(text))
 
 
