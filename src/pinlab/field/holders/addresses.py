@@ -19,6 +19,8 @@ from pinlab.field.pagemap import PAGE, PFN
 
 MOST = 1 << 28
 """Bytes of pagemap that are read of one process: 128 GiB of its address space."""
+PIECE = 1 << 21
+"""Pages whose entries are in memory at once, 16 MiB: a process may map as much as it likes."""
 
 
 def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
@@ -32,7 +34,8 @@ def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     found: dict[int, int] = {}
     for pid, numbers in wanted.items():
         frames = {n: claims[n].extents.each_frame() for n in numbers if n not in found}
-        for start, pfns in _mapped(pid):
+        longest = max(map(len, frames.values()), default=0)
+        for start, pfns in _mapped(pid, longest):
             for number in [n for n in frames if n not in found]:
                 page = _match(pfns, frames[number])
                 if page is not None:
@@ -52,8 +55,11 @@ def _match(pfns: NDArray[np.uint64], frames: NDArray[np.uint64]) -> int | None:
     return None
 
 
-def _mapped(pid: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-    """Address and frames of each stretch of mappings that touch each other."""
+def _mapped(pid: int, longest: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+    """Address and frames of each stretch of mappings that touch each other, in pieces.
+
+    A piece overlaps the one before, so that `longest` frames in a row are in one of them.
+    """
     try:
         stretches = list(_stretches(Path(f"/proc/{pid}/maps").read_bytes()))
         with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
@@ -63,11 +69,15 @@ def _mapped(pid: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
                 if size > budget:
                     continue
                 budget -= size
-                data = os.pread(file.fileno(), size, start // PAGE * 8)
-                entries = np.frombuffer(data[: len(data) // 8 * 8], np.uint64)
-                yield start, np.where(entries >> np.uint64(63), entries & PFN, np.uint64(0))
-    except OSError:
-        return
+                pages = max(PIECE, 2 * longest)
+                for first in range(start // PAGE, end // PAGE, pages - longest):
+                    count = min(pages, end // PAGE - first)
+                    data = os.pread(file.fileno(), 8 * count, 8 * first)
+                    entries = np.frombuffer(data[: len(data) // 8 * 8], np.uint64)
+                    present = entries >> np.uint64(63) != 0
+                    yield first * PAGE, np.where(present, entries & PFN, np.uint64(0))
+    except (OSError, ValueError, OverflowError):
+        return  # it ended, or its list was cut in the middle
 
 
 def _stretches(maps: bytes) -> Iterator[tuple[int, int]]:
