@@ -47,10 +47,25 @@ def show(result: RenderableType) -> None:
 
 
 def show_json(value: Mapping[str, object]) -> None:
-    """Print one JSON object to standard output, and nothing else."""
-    for chunk in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
-        sys.stdout.write(chunk if chunk.isprintable() else _NOT_SHOWN.sub(_in_json, chunk))
-    sys.stdout.write("\n")
+    """Print one JSON object to standard output, and nothing else: a line for each of its values,
+    and for each element of a list, of which there may be half a million."""
+    before = "{\n"
+    for key, each in value.items():
+        sys.stdout.write(f"{before}  {_json(key)}: ")
+        before = ",\n"
+        if isinstance(each, list | tuple) and each:
+            inner = "[\n"
+            for element in each:
+                sys.stdout.write(f"{inner}    {_json(element)}")
+                inner = ",\n"
+            sys.stdout.write("\n  ]")
+        else:
+            sys.stdout.write(_json(each))
+    sys.stdout.write("\n}\n" if value else "{}\n")
+
+
+def _json(value: object) -> str:
+    return _NOT_SHOWN.sub(_in_json, json.dumps(value, ensure_ascii=False))
 
 
 def _in_json(found: re.Match[str]) -> str:

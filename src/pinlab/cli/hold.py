@@ -46,6 +46,8 @@ def hold(
     json: options.JsonOption = False,
 ) -> int:
     """Pin pages on purpose and keep them until Enter, Ctrl-C, SIGTERM or --for."""
+    if sweep and kind is not None:
+        raise UsageError("--sweep clears away what holds of all kinds have left; give no kind")
     if sweep:
         swept = runtime.sweep()
         if json:

@@ -25,3 +25,8 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: "1 pin", "2 pins"."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

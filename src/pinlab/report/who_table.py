@@ -26,7 +26,7 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
     parts = _holders(tuple(share.claim for share in answer.shares), limit)
     if len(answer.shares) > 1:
         parts.append(_total_table(totals))
-    line = f"{answer.pins:,} pins on {len(answer.rows):,} folios: "
+    line = f"{units.counted(answer.pins, 'pin')} on {units.counted(len(answer.rows), 'folio')}: "
     line += f"{totals['explained']:,} explained, {answer.unexplained:,} unexplained"
     if answer.unsure:
         line += f", {answer.unsure:,} that came and went or may be plain references"
@@ -123,7 +123,8 @@ def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[Rende
         kinds.setdefault(each.reason, []).append(each.kind)
     lines = [f"Not looked at: {', '.join(own)}: {reason}." for reason, own in kinds.items()]
     if races:
-        lines.append(f"{races} things went away while they were read: results may be incomplete.")
+        things = units.counted(races, "thing")
+        lines.append(f"{things} went away while they were read: results may be incomplete.")
     if unsettled:
-        lines.append(f"{unsettled} folios changed while they were looked at.")
+        lines.append(f"{units.counted(unsettled, 'folio')} changed while they were looked at.")
     return [Text(printable(line), style="yellow") for line in lines]

@@ -119,6 +119,20 @@ def test_a_record_that_is_none_is_thrown_away(folder: Path, text: str) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("pid", [0, -1, 10**23])
+def test_a_record_of_no_process_is_thrown_away(folder: Path, pid: int) -> None:
+    record = {"boot": runtime._boot(), "holder": [pid, 1], "servers": [[pid, 1]], "loops": []}
+    (folder / "hold-1-a.json").write_text(json.dumps(record))
+    assert runtime.sweep() == runtime.Swept(0, 0, (), ())
+    assert not list(folder.iterdir())
+
+
+def test_what_is_no_file_is_passed_over(folder: Path) -> None:
+    (folder / "hold-1-a.json").mkdir()
+    os.mkfifo(folder / "hold-2-a.json")
+    assert runtime.sweep() == runtime.Swept(0, 0, (), ())
+
+
 def test_sweep_detaches_only_a_loop_device_of_that_name(folder: Path) -> None:
     leave(folder, loops=[["/dev/null", "pinlab-hold-1-abc"], ["/dev/nothing", "x"]])
 

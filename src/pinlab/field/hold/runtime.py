@@ -29,6 +29,8 @@ LOOP_CLR_FD: Final = 0x4C01
 LOOP_GET_STATUS64: Final = 0x4C05
 LOOP_INFO64: Final = 232
 LO_FILE_NAME: Final = slice(56, 120)
+MOST_PIDS: Final = 1 << 22
+"""PID_MAX_LIMIT, include/linux/threads.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Loop:
         """Detach it; False if it is not ours any more."""
         try:
             fd = os.open(self.device, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except (OSError, ValueError):
             return False
         try:
             status = bytearray(LOOP_INFO64)
@@ -117,17 +119,22 @@ class Record:
     def read(cls, path: Path) -> Record | None:
         """The record in a file; None if it is of another boot, or no record."""
         try:
+            if not path.is_file():  # to open a pipe waits for ever
+                return None
             body = json.loads(path.read_text(encoding="utf-8"))
             if body["boot"] != _boot():
                 return None
-            return cls(
+            found = cls(
                 path,
                 Process(*map(int, body["holder"])),
                 [Process(*map(int, each)) for each in body["servers"]],
                 [Loop(*map(str, each)) for each in body["loops"]],
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, OverflowError, RecursionError, ValueError, KeyError, TypeError):
             return None
+        processes = (found.holder, *found.servers)
+        named = all(each.device.startswith("/dev/loop") for each in found.loops)
+        return found if named and all(0 < each.pid <= MOST_PIDS for each in processes) else None
 
     @contextmanager
     def server(self, pid: int) -> Iterator[None]:
@@ -215,7 +222,8 @@ def sweep() -> Swept:
             stale += 1
             servers += [each.pid for each in found.servers if each.kill()]
             loops += [each.device for each in found.loops if each.detach()]
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(IsADirectoryError, PermissionError):  # a folder is not ours
+            path.unlink(missing_ok=True)
     return Swept(stale, running, tuple(servers), tuple(loops))
 
 

@@ -114,7 +114,7 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
         case Sort.everything:
             shares, rows = whole.shares, everything
         case Sort.process:
-            require_process(reader.name, target.number)
+            _still_there(reader.name, target.number)
             own = tuple(s for s in whole.shares if _is_of(s, target.number))
             rows = _union(_claimed(whole, own), _owned(reader, whole, target.number))
             over = _over(whole, rows, np.zeros(0, np.uint64))
@@ -154,6 +154,15 @@ def _owned(reader: Reader, whole: Attribution, pid: int) -> NDArray[np.intp]:
     placed = place(reader, whole.census)
     mine = [owner is not None and owner.pid == pid for owner in placed.owners]
     return np.flatnonzero(np.array(mine, np.bool_))
+
+
+def _still_there(source: str, pid: int) -> None:
+    try:
+        require_process(source, pid)
+    except UsageError as error:
+        if isinstance(error, FieldError):
+            raise
+        raise FieldError(f"process {pid} ended while its pins were looked for") from error
 
 
 def require_process(source: str, pid: int) -> None:
