@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -17,7 +16,6 @@ from pinlab.lab.language.blocks import (
     Pass,
     Take,
 )
-from pinlab.lab.language.declarations import Clash, field_shape, pointed_by
 from pinlab.lab.language.kernel import (
     NULL,
     Cell,
@@ -26,20 +24,17 @@ from pinlab.lab.language.kernel import (
     Pointer,
     Struct,
 )
-from pinlab.lab.language.lowerer import Lowerer
+from pinlab.lab.language.memory import Memory, last
 from pinlab.lab.language.operators import DIVISIONS, SHIFTS
 from pinlab.lab.language.program import (
-    Const,
     Local,
     Lookup,
     SetLocal,
-    Shared,
 )
 from pinlab.lab.language.source import Source, source_of, text_of
 from pinlab.lab.language.values import (
     BOOL,
     NOTHING,
-    Place,
     Type,
     Value,
     binary,
@@ -116,7 +111,7 @@ class _Part:
     goes_on_if_true: bool = False
 
 
-class Expressions(Lowerer):
+class Expressions(Memory):
     """Compiles expressions; what they do is added to the blocks."""
 
     inlined: frozenset[KernelFunction] = frozenset()
@@ -351,110 +346,13 @@ class Expressions(Lowerer):
         what = type(node).__name__
         self.source.refuse(node, f"{what}: {INSTEAD.get(type(node), 'not part of the language')}")
 
-    # -------------------------------------------------------------- shared memory
-
-    def place(self, node: ast.expr) -> Place:
-        """The shared integer that `node` names: page.field, page.pte[i], tlb[cpu], lock."""
-        match node:
-            case ast.Attribute(value, attribute) if self.python(node) is ...:
-                return self.member(node, value, attribute, None)
-            case ast.Subscript(ast.Attribute(value, attribute) as array, index) if (
-                self.python(array) is ...
-            ):
-                return self.member(node, value, attribute, index)
-            case ast.Subscript(array, index):
-                declaration = self.python(array)
-                if isinstance(declaration, Cells):
-                    return self.global_element(node, declaration, array, index)
-            case ast.Name() | ast.Attribute():
-                declaration = self.python(node)
-                if isinstance(declaration, Cell | Pointer):
-                    return self.global_cell(node, declaration)
-            case _:
-                pass
-        self.source.refuse(
-            node, f"{ast.unparse(node)} is not shared memory: a field or a global is needed here"
-        )
-
-    def member(
-        self, node: ast.expr, value: ast.expr, attribute: str, index: ast.expr | None
-    ) -> Place:
-        base = self.expression(value)
-        struct = base.type.struct
-        if struct is None:
-            self.source.refuse(node, f"{ast.unparse(value)} is not a pointer: annotate or cast it")
-        declaration = getattr(struct, attribute, None)
-        if not isinstance(declaration, Cell | Cells | Pointer):
-            self.source.refuse(node, f"{struct.__name__} has no field {attribute}")
-        if isinstance(declaration, Cells) != (index is not None):
-            self.source.refuse(node, f"{ast.unparse(node)}: an array field is used with an index")
-        pointed = pointed_by(declaration, self.source.globals, vars(_module(struct)))
-        lo, hi, elements, kind = field_shape(declaration, pointed)
-        name = f"{struct.__name__}.{attribute}"
-        length = elements * struct.count
-        var = self.declare(node, name, lo, hi, length, kind, owner=declaration)
-        self.inside(base, 1, struct.count, value)
-        where = binary("-", base, constant(1))
-        if index is not None:
-            i = self.expression(index)
-            self.inside(i, 0, elements - 1, node)
-            where = binary("+", binary("*", where, constant(elements)), i)
-        return Place(var, where.expr, Type(lo, hi, pointed), kind, name)
-
-    def global_element(
-        self, node: ast.expr, declaration: Cells, array: ast.expr, index: ast.expr
-    ) -> Place:
-        i = self.expression(index)
-        length = declaration.length
-        struct = i.type.struct if length < 0 else None
-        if length < 0:
-            if struct is None:
-                self.source.refuse(node, f"{ast.unparse(node)}: index it by the page")
-            length = struct.count
-            self.inside(i, 1, length, index)
-            i = binary("-", i, constant(1))
-        else:
-            self.inside(i, 0, length - 1, node)
-        name = self.unit.declarations.global_name(declaration, _last(array))
-        if struct is not None:
-            if hasattr(struct, name):
-                self.source.refuse(node, f"{struct.__name__} has a field {name}: call it otherwise")
-            name = f"{struct.__name__}.{name}"
-        lo, hi = declaration.lo, declaration.hi
-        var = self.declare(node, name, lo, hi, length, owner=declaration)
-        return Place(var, i.expr, Type(declaration.lo, declaration.hi), "int", name)
-
-    def global_cell(self, node: ast.expr, declaration: Cell | Pointer[Any]) -> Place:
-        pointed = pointed_by(declaration, self.source.globals)
-        lo, hi, _, kind = field_shape(declaration, pointed)
-        name = self.unit.declarations.global_name(declaration, _last(node))
-        var = self.declare(node, name, lo, hi, 1, kind, owner=declaration)
-        return Place(var, Const(0), Type(lo, hi, pointed), kind, name)
-
-    def declare(
-        self,
-        node: ast.AST,
-        name: str,
-        lo: int,
-        hi: int,
-        length: int,
-        kind: str = "int",
-        *,
-        owner: object,
-    ) -> int:
-        """The number of a shared variable. Raises LanguageError if two share the name."""
-        try:
-            return self.unit.declarations.add(name, lo, hi, length, kind, owner=owner)
-        except Clash:
-            self.source.refuse(node, f"something else is called {name} too: rename one of them")
-
     # -------------------------------------------------------------- calls
 
     def call(self, node: ast.Call, dest: str | None) -> Value:
         if node.keywords:
             self.source.refuse(node, "pass arguments by position")
         function = self.python(node.func)
-        name = _last(node.func)
+        name = last(node.func)
         if function is cast and len(node.args) == 2:
             return self.cast(node)
         if function in (bool, int) and len(node.args) == 1:
@@ -536,9 +434,6 @@ class Expressions(Lowerer):
         self.emit(Take(key, slot))
         return Value(Local(slot), kind)
 
-    def load(self, place: Place) -> Value:
-        return Value(Shared(place.var, place.index), place.type)
-
 
 class _Inline(Expressions):
     """Evaluates the expression of a @pure function in the place of its call."""
@@ -569,11 +464,3 @@ class _Inline(Expressions):
 def is_table(value: object) -> bool:
     """Whether `value` is a fixed table: a tuple of integers that is not empty."""
     return isinstance(value, tuple) and len(value) > 0 and all(isinstance(x, int) for x in value)
-
-
-def _last(node: ast.expr) -> str:
-    return text_of(node).rsplit(".", 1)[-1]
-
-
-def _module(struct: type[Struct]) -> Any:
-    return sys.modules[struct.__module__]
