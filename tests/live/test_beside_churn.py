@@ -16,7 +16,7 @@ from tests.live import needs
 
 pytestmark = pytest.mark.live
 
-FEW, MANY = 20, 500
+FEW, MANY = 8, 500
 """Commands that CI runs, and as many as somebody has time for."""
 MOST_KIB = 1 << 20
 """Resident memory of a command: 1 GiB."""
@@ -127,7 +127,7 @@ def test_nor_in_many() -> None:
 @pytest.mark.usefixtures("churn")
 def test_who_tells_no_fewer_pins_of_a_process_than_the_census() -> None:
     with needs.hold("io_uring", 1 << 20) as (one,), needs.reader():
-        for _ in range(5):
+        for _ in range(2):
             _, said, _, _ = command("census", "--process", str(one.pid), "--limit", "0", "--json")
             placed = sum(folio["pins"] for folio in json.loads(said)["folios"])
             _, said, _, _ = command("who", str(one.pid), "--json")
