@@ -21,7 +21,7 @@ import pytest
 
 from pinlab.field import bpf
 from pinlab.field.errors import FieldError
-from pinlab.field.events.monitor import Monitor
+from pinlab.field.events.monitor import UNSEEN_HOLDER, Monitor
 from pinlab.field.events.stream import Stream
 from pinlab.field.hold.kind import Held
 from pinlab.field.hold.kinds import bio, fuse
@@ -268,7 +268,7 @@ def load(path: Path, seconds: float) -> None:
 )
 def test_ordinary_work_gives_no_alarm_and_loses_nothing(file: Path, seconds: int) -> None:
     where = ("--device", str(DISK))  # others may work on loop devices meanwhile
-    words = [*COMMAND, "watch", *where, "--for", str(seconds + 2), "--json"]
+    words = [*COMMAND, "watch", *where, "--for", str(seconds + 2), "--limit", "0", "--json"]
     with stream():
         pass
     child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -277,9 +277,16 @@ def test_ordinary_work_gives_no_alarm_and_loses_nothing(file: Path, seconds: int
     lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
     assert not [line for line in lines if "violation" in line]
     assert lines[-1]["lost"] == 0
+    # A direct write pins pages of the file some microseconds before its bio is queued. Should
+    # the flusher write them back just then, nobody can say whose pin it was.
+    undecided = [line["undecided"] for line in lines if "undecided" in line]
+    assert {each["doubt"] for each in undecided} <= {UNSEEN_HOLDER}
+    assert len(undecided) <= lines[-1]["records"] / 1000
+    doubted = {each["objective"] for each in undecided}
     for each in lines[-1]["verdicts"]:
-        # Whether a pinned page happens to be written back in so little time is chance.
-        assert each["verdict"] == "holds" or each["reason"].startswith("no event was seen")
+        # Whether a pinned page happens to be written back in so little time is chance, too.
+        by_chance = each["objective"] in doubted or each["reason"].startswith("no event was seen")
+        assert each["verdict"] == "holds" or by_chance
     assert lines[-1]["records"] > 100 * seconds  # it was watched, and it did pin
 
 

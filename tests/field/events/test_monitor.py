@@ -123,6 +123,15 @@ def test_a_second_pin_that_no_tracepoint_shows_decides_nothing() -> None:
         assert outcomes(kernel)[0] == expected
 
 
+def test_a_pin_whose_bio_is_queued_too_late_decides_nothing() -> None:
+    """It may be that bio's, or of somebody who let go in between."""
+    kernel = Kernel()
+    kernel.write_queued(refcount=PINNED)
+    kernel.say(Hook.BIO_QUEUE, io=1, write=True, pinned=True, refcount=PINNED)
+    kernel.write_done(refcount=PINNED)
+    assert outcomes(kernel)[0] == "inconclusive"
+
+
 def test_a_pin_that_a_function_shows_decides() -> None:
     assert outcomes(records.grabbed()) == ("violated", "holds")
     assert outcomes(records.grabbed(write=True)) == ("holds", "holds")

@@ -43,6 +43,8 @@ class Frame:
     write: int = 0
     """The bio that writes it back; or WRITTEN."""
     reads: list[Read] = field(default_factory=list)
+    early: int = 0
+    """A pin whose bio is not queued yet: nobody sees it, and no device has the page."""
     sources: list[int] = field(default_factory=list)
     """Pins of devices that only read the page: O_DIRECT writes from a mapping."""
     unseen: int = 0
@@ -50,7 +52,7 @@ class Frame:
 
     @property
     def pins(self) -> int:
-        return len(self.reads) + len(self.sources) + self.unseen
+        return len(self.reads) + self.early + len(self.sources) + self.unseen
 
 
 @dataclass
@@ -209,9 +211,15 @@ class World:
     def let_go(self, frame: Frame) -> None:
         frame.reads = [each for each in frame.reads if not each.done]
 
-    def send(self, frame: Frame) -> None:
-        """A device is to write out of the page, by way of a pin."""
+    def pin(self, frame: Frame) -> None:
+        """Somebody takes the pin for what is to be sent."""
         if frame.mapping and not frame.sources:
+            frame.early = 1
+
+    def send(self, frame: Frame) -> None:
+        """A device is to write out of the page, by way of that pin."""
+        if frame.early:
+            frame.early = 0
             frame.sources.append(0x3000 + frame.pfn)
             self.say(Hook.BIO_QUEUE, frame, io=frame.sources[0], write=True, pinned=True)
 
@@ -231,5 +239,6 @@ class World:
 ACTIONS: Final[tuple[Callable[[World, Frame], None], ...]] = (
     *(World.add, World.remove, World.move, World.strip, World.mkwrite, World.redirty),
     *(World.clean, World.clean_copy, World.write, World.written, World.end),
-    *(World.read, World.done, World.let_go, World.send, World.sent, World.hold, World.release),
+    *(World.read, World.done, World.let_go, World.pin, World.send, World.sent),
+    *(World.hold, World.release),
 )
