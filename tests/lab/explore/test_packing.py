@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab.lab.explore.interpreter import Interpreter
+from pinlab.lab.explore.meaning import Failed, Work
 from pinlab.lab.explore.packing import WORD, layout, pack
 from pinlab.lab.explore.ranges import Ranges, TooWide
 from pinlab.lab.explore.result import Move
 from pinlab.lab.explore.squeeze import FROM_SHIFT, FROM_WORD, MASK, TO_SHIFT, TO_WORD, squeeze
-from pinlab.lab.explore.transition import Failed, Transition
 from pinlab.lab.language.program import Check, Halt, System, Var
 
 from .programs import actors, node, program
@@ -95,7 +95,8 @@ def test_values_lie_in_their_ranges(it: System) -> None:
                 continue
             for actor in range(len(it.actors)):
                 try:
-                    value = Transition(run.places, run.listening, state, Move(actor)).value(test)
+                    work = Work(list(state), run.places.slots[actor], Move(actor))
+                    value = run.meanings.value(test)(work)
                 except (Failed, KeyError):  # it fails, or the actor has no such slot
                     continue
                 assert lo <= value <= hi

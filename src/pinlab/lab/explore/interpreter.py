@@ -1,7 +1,7 @@
 """The reference interpreter: which moves a state has, and what each of them does.
 
-It is meant to be believed by reading, with `transition` (what a node does) and `reference` (the
-search): whatever else reads programs is compared with these.
+It is meant to be believed by reading, with `meaning` (what a node means), `transition` (what a
+move does) and `reference` (the search): whatever else reads programs is compared with these.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pinlab.errors import UsageError
+from pinlab.lab.explore.meaning import Failed, Listener, Meanings, Value, Work
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
-from pinlab.lab.explore.transition import Failed, Listener, Transition
+from pinlab.lab.explore.transition import run
 from pinlab.lab.language.program import (
     HALTED,
     IN_IRQ,
@@ -59,7 +60,9 @@ class Interpreter:
             for i, automaton in enumerate(program.automata)
             if automaton.name in system.watch
         }
+        self.handlers = [i for i, each in enumerate(system.actors) if each.irq_of is not None]
         self.listeners: dict[str, tuple[Listener, ...]] = {}
+        self.meanings = Meanings(self.places, self.listening)
         self.first = self._first()
 
     def initial(self) -> State:
@@ -81,19 +84,19 @@ class Interpreter:
             values += frame.values()
         for i in range(len(self.system.actors)):
             if not self.program.nodes[self.pc(values, i)].visible:
-                transition = self._transition(values, Move(i))
+                work = self._work(values, Move(i))
                 try:
-                    transition.run()
+                    run(self.meanings, work)
                 except Failed:  # the actor's first move will say so
                     continue
-                if transition.events:
-                    raise self._too_early(i, transition)
-                values = transition.values
+                if work.events:
+                    raise self._too_early(i, work)
+                values = work.values
         return tuple(values)
 
-    def _too_early(self, actor: int, transition: Transition) -> UsageError:
-        node = self.program.nodes[transition.nodes[0]]
-        who, (event, _) = self.system.actors[actor].name, transition.events[0]
+    def _too_early(self, actor: int, work: Work) -> UsageError:
+        node = self.program.nodes[work.nodes[0]]
+        who, (event, _) = self.system.actors[actor].name, work.events[0]
         return UsageError(
             f"{node.file}:{node.line}: {who} says {event} before its first step, where nobody "
             "listens: put the primitive that it belongs to before trace()"
@@ -117,7 +120,7 @@ class Interpreter:
         if self._interrupts(state, actor):
             return True
         cpu = self.system.cpu(actor)
-        for i in range(len(self.system.actors)):
+        for i in self.handlers:
             if self._interrupts(state, i) and self.system.cpu(i) == cpu:
                 return False
         if self.system.actors[actor].irq_of is None:
@@ -131,48 +134,52 @@ class Interpreter:
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every enabled move, by actor, then by choice."""
+        values = list(state)
         for actor in range(len(self.system.actors)):
             if self.may_run(state, actor):
-                node = self.program.nodes[self.pc(state, actor)]
-                for move in (Move(actor, choice) for choice in range(node.choices)):
-                    if node.guard is None or self._enabled(node.guard, state, move):
+                pc = self.pc(state, actor)
+                guard = self.meanings.of(pc).guard
+                for choice in range(self.program.nodes[pc].choices):
+                    move = Move(actor, choice)
+                    work = Work(values, self.places.slots[actor], move)
+                    if guard is None or self._enabled(guard, work):
                         yield move
 
-    def _enabled(self, guard: Expr, state: State, move: Move) -> bool:
+    def _enabled(self, guard: Value, work: Work) -> bool:
         try:
-            return bool(self._transition(state, move).value(guard))
+            return bool(guard(work))
         except Failed:  # the move is there, and fails
             return True
 
     def step(self, state: State, move: Move) -> Step:
         """Execute `move`, which must be enabled in `state`."""
-        run = self._transition(state, move)
+        work = self._work(state, move)
         handler = self.system.actors[move.actor].irq_of is not None
         reached, failure = None, None
         try:
-            run.run()
-            if handler and run.values[run.slots[PC]] != HALTED:
-                run.values[run.slots[IN_IRQ]] = RUNS
-            reached = tuple(run.values)
+            run(self.meanings, work)
+            if handler and work.values[work.slots[PC]] != HALTED:
+                work.values[work.slots[IN_IRQ]] = RUNS
+            reached = tuple(work.values)
         except Failed as failed:
             failure = failed.failure
-        return Step(reached, failure, tuple(run.violated), tuple(run.events), tuple(run.nodes))
+        return Step(reached, failure, tuple(work.violated), tuple(work.events), tuple(work.nodes))
 
     def read(self, state: State, move: Move) -> dict[tuple[int, int], int]:
         """What the step of `move` looks at: the value of each (variable, element), in order."""
-        transition = self._transition(state, move)
+        work, value = self._work(state, move), self.meanings.value
         found: dict[tuple[int, int], int] = {}
         for outer in _looks_at(self.program.nodes[self.pc(state, move.actor)]):
             for inner in subexpressions(outer):
                 if isinstance(inner, Shared):
                     try:
-                        found[inner.var, transition.value(inner.index)] = transition.value(inner)
+                        found[inner.var, value(inner.index)(work)] = value(inner)(work)
                     except Failed:  # evaluated for the side of an `or` that does not count
                         continue
         return found
 
-    def _transition(self, state: Sequence[int], move: Move) -> Transition:
-        return Transition(self.places, self.listening, list(state), move)
+    def _work(self, state: Sequence[int], move: Move) -> Work:
+        return Work(list(state), self.places.slots[move.actor], move)
 
     def listening(self, event: str) -> tuple[Listener, ...]:
         """The watched automata that `event` concerns."""

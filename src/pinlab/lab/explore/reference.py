@@ -1,6 +1,6 @@
 """The reference explorer: breadth-first search in plain Python, obviously right.
 
-It keeps every state as the interpreter has it and every parent of it, and knows no trick. The
+It keeps every state as the interpreter has it, numbered as they are found, and knows no trick. The
 native explorer has to find the same.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 
 from pinlab.lab.explore.interpreter import Interpreter, State
 from pinlab.lab.explore.result import (
@@ -45,84 +44,85 @@ def explore(
     start = time.perf_counter()
     first = run.initial()
     each = sys.getsizeof(first) + BESIDE
-    parents: dict[State, tuple[State, Move] | None] = {first: None}
-    depth = {first: 0}
-    queue = deque([first])
+    states, numbers = [first], {first: 0}
+    parents: list[tuple[int, Move] | None] = [None]
+    depth = [0]
     hits: dict[str, Path] = {}
     messages: dict[str, str] = {}
     ways: dict[Way, Path] = {}
     covered: set[int] = set()
-    predecessors: dict[State, list[State]] = {}
-    good: dict[str, set[State]] = {p.name: set() for p in progress}
+    predecessors: list[list[int]] = [[]]
+    good: dict[str, set[int]] = {p.name: set() for p in progress}
     transitions = 0
     stopped: str | None = None
 
-    def path_to(state: State) -> Path:
+    def path_to(number: int) -> Path:
         moves: list[Move] = []
-        while (parent := parents[state]) is not None:
-            state, move = parent
+        while (parent := parents[number]) is not None:
+            number, move = parent
             moves.append(move)
         return tuple(reversed(moves))
 
-    def hit(what: str, state: State, *last: Move, message: str = "") -> None:
-        place = run.pc(state, last[0].actor) if last else 0
+    def hit(what: str, number: int, *last: Move, message: str = "") -> None:
+        place = run.pc(states[number], last[0].actor) if last else 0
         if what not in hits:
-            hits[what] = (*path_to(state), *last)
+            hits[what] = (*path_to(number), *last)
             messages[what] = message
         if everywhere and (what, place) not in ways:
-            ways[what, place] = (*path_to(state), *last)
+            ways[what, place] = (*path_to(number), *last)
 
-    def visit(state: State) -> None:
+    def visit(number: int) -> None:
         nonlocal transitions
+        state = states[number]
         any_move = False
         finished = run.finished(state)
         for p in progress:
             if p.event is None and finished:
-                good[p.name].add(state)
+                good[p.name].add(number)
         for move in run.moves(state):
             any_move = True
             step = run.step(state, move)
             transitions += 1
             covered.update(step.nodes)
             for name in step.violated:
-                hit(name, state, move)
+                hit(name, number, move)
             for p in progress:
                 happens = p.event is not None and any(name == p.event for name, _ in step.events)
                 if happens or step.failure is not None:  # what follows a failure is not known
-                    good[p.name].add(state)
+                    good[p.name].add(number)
             if step.failure is not None:
                 kind = f"failure:{step.failure.kind}"
-                hit(kind, state, move, message=step.failure.message)
+                hit(kind, number, move, message=step.failure.message)
             if step.state is None:
                 continue
-            if progress:
-                predecessors.setdefault(step.state, []).append(state)
-            if step.state not in parents:
-                parents[step.state] = (state, move)
-                depth[step.state] = depth[state] + 1
-                queue.append(step.state)
+            reached = numbers.setdefault(step.state, len(states))
+            if reached == len(states):
+                states.append(step.state)
+                parents.append((number, move))
+                depth.append(depth[number] + 1)
+                predecessors.append([])
+            predecessors[reached].append(number)
         if not any_move and not finished:
-            hit("failure:deadlock", state, message=deadlock_message(run, state))
+            hit("failure:deadlock", number, message=deadlock_message(run, state))
 
     def memory() -> int:
-        return len(parents) * each
+        return len(states) * each
 
     visited = 0
     try:
-        while queue and stopped is None:
-            state = queue.popleft()
-            visit(state)
+        while visited < len(states) and stopped is None:
+            visit(visited)
             visited += 1
             seconds = time.perf_counter() - start
-            if limits.max_states is not None and len(parents) > limits.max_states:
+            if limits.max_states is not None and len(states) > limits.max_states:
                 stopped = f"more than {limits.max_states:,} states"
             elif limits.seconds is not None and seconds > limits.seconds:
                 stopped = f"more than {limits.seconds:g} seconds"
             elif limits.memory_bytes is not None and memory() > limits.memory_bytes:
                 stopped = limits.full(memory())
             if on_progress is not None and visited % REPORT_EVERY == 0:
-                frontier, level = len(queue), depth[state]
-                on_progress(Progress(len(parents), transitions, frontier, level, seconds, memory()))
+                frontier, level = len(states) - visited, depth[visited - 1]
+                on_progress(Progress(len(states), transitions, frontier, level, seconds, memory()))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
 
@@ -130,14 +130,14 @@ def explore(
     if stopped is None:
         for p in progress:
             possible = _backwards(good[p.name], predecessors)
-            for state in parents:  # in breadth-first order: the first one is nearest
-                if state not in possible:
-                    stuck[p.name] = path_to(state)
-                    break
+            # In breadth-first order: the first one is nearest.
+            without = next((n for n in range(len(states)) if n not in possible), None)
+            if without is not None:
+                stuck[p.name] = path_to(without)
     return Exploration(
-        states=len(parents),
+        states=len(states),
         transitions=transitions,
-        depth=max(depth.values()),
+        depth=max(depth),
         hits=hits,
         covered=frozenset(covered),
         complete=stopped is None,
@@ -160,12 +160,12 @@ def deadlock_message(run: Interpreter, state: State) -> str:
     return "waiting forever: " + ", ".join(waiting)
 
 
-def _backwards(good: set[State], predecessors: dict[State, list[State]]) -> set[State]:
+def _backwards(good: set[int], predecessors: list[list[int]]) -> set[int]:
     """Every state from which a state of `good` can be reached."""
     reached = set(good)
     todo = list(good)
     while todo:
-        for before in predecessors.get(todo.pop(), ()):
+        for before in predecessors[todo.pop()]:
             if before not in reached:
                 reached.add(before)
                 todo.append(before)
