@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def _ended() -> Iterator[None]:
         _started.pop().wait(timeout=30)
 
 
-def pinlab(*words: str, before: tuple[str, ...] = ()) -> tuple[int, dict[str, object], str]:
+def pinlab(*words: str, before: tuple[str, ...] = ()) -> tuple[int, dict[str, Any], str]:
     """Status, JSON and standard error of a command."""
     done = subprocess.run([*before, *PINLAB, *words, "--json"], capture_output=True, text=True)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
@@ -105,7 +106,7 @@ def disk_of(one: Held) -> str:
     return os.readlink(f"/proc/{one.pid}/fd/{one.fd}")
 
 
-def owners(answer: dict[str, object]) -> set[tuple[int, str, str]]:
+def owners(answer: dict[str, Any]) -> set[tuple[int, str, str]]:
     """Process, kind and detail of each claim of more than one page."""
     claims = answer["claims"]
     assert isinstance(claims, list)
@@ -226,3 +227,27 @@ def test_every_name_of_a_file_is_that_file(scratch: Path, withheld: str) -> None
     os.link(file, hard)
     told_of(file, withheld)
     told_of(hard, withheld)
+
+
+FIFO = SPLICED.replace(
+    "pipes.append(os.pipe())", "pipes.append((os.open(sys.argv[2], os.O_RDWR),) * 2)"
+)
+"""The same, into a pipe that has a name."""
+
+
+def test_the_pages_in_a_pipe_are_found_by_its_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    os.mkfifo(tmp_path / "empty")
+    with needs.reader(), child(FIFO, "3", str(tmp_path / "fifo")) as process:
+        for path in (tmp_path / "fifo", Path(f"/proc/{process.pid}/fd/3")):
+            _, answer, _ = pinlab("who", str(path))
+            (claim,) = answer["claims"]
+            assert {owner["pid"] for owner in claim["owners"]} == {process.pid}
+            assert (claim["kind"], claim["detail"]) == ("pipe", "vmsplice")
+        status, answer, _ = pinlab("who", str(tmp_path / "empty"))
+        assert (status, answer["claims"]) == (0, [])
+
+
+def test_a_file_that_is_not_there_is_refused_before_anything_is_walked(tmp_path: Path) -> None:
+    done = subprocess.run([*PINLAB, "who", str(tmp_path / "missing"), "--watch", "1"], timeout=30)
+    assert done.returncode == 2

@@ -37,6 +37,9 @@ def parse_size(text: str, option: str = "--memory") -> int:
     return int(size)
 
 
+SHORTEST = 0.05
+"""Seconds between two pictures of the same, at least."""
+
 LONGEST = 366 * 86_400.0
 """Seconds: a year, which is as good as no limit, and a clock can still say it."""
 

@@ -33,8 +33,6 @@ from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table
 
 LIMIT = 40
-SHORTEST = 0.05
-"""Seconds between two pictures."""
 
 CoreOption = Annotated[
     Path | None,
@@ -117,7 +115,7 @@ def census(
     if watch is not None and (json or open_ is not None or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
-        options.time_of(watch, "--watch", SHORTEST)
+        options.time_of(watch, "--watch", options.SHORTEST)
     if save is not None:
         output.check(save)
     if process is not None and not (core or guest or open_):

@@ -20,14 +20,12 @@ from pinlab.field.holders.select import Order, select
 from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.walker import load
+from pinlab.field.meant import pipe_at
 from pinlab.field.readers import choose
 from pinlab.field.readers.reader import Reader
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table
-
-SHORTEST = 0.05
-"""Seconds between two pictures."""
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -39,7 +37,7 @@ def who(
         str | None,
         typer.Argument(
             metavar="PATH|PID|PFN",
-            help="A file, a process (12345), or a frame (0x1a2b3c, pfn:1715004).",
+            help="A file or pipe, a process (12345), or a frame (0x1a2b3c, pfn:1715004).",
             show_default=False,
         ),
     ] = None,
@@ -84,10 +82,12 @@ def who(
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
-        options.time_of(watch, "--watch", SHORTEST)
+        options.time_of(watch, "--watch", options.SHORTEST)
     wanted = Target(Sort.everything) if target is None else parse(target)
     if wanted.sort is Sort.process and core is None and guest is None:
         require_process("live", wanted.number)
+    if wanted.path is not None and core is None and guest is None:
+        pipe_at(wanted.path)  # refuses what is not there before everything is walked
     least = 0 if over is None else options.parse_size(over, "--over")
 
     def chosen(reader: Reader) -> Answer:

@@ -41,16 +41,20 @@ def file_of(mapping: View, mounts: Mapping[str, str]) -> MappedFile | None:
         if inode is None:
             return None
         superblock = inode.behind("i_sb")
-        device = _device(superblock["s_dev"])
+        device, number = key_of(inode)
         kind = superblock.behind("s_type")
         name = kind.text_at("name")
         if name == "bdev":
             device = _device(inode["i_rdev"])
-            return MappedFile(device, inode["i_ino"], name, f"block device {device}")
-        number = inode["i_ino"]
+            return MappedFile(device, number, name, f"block device {device}")
     except FaultError:
         return None
     return MappedFile(device, number, name, _path(inode, mounts.get(device)))
+
+
+def key_of(inode: View) -> tuple[str, int]:
+    """Device and number of a `struct inode`. Raises FaultError."""
+    return _device(inode.behind("i_sb")["s_dev"]), inode["i_ino"]
 
 
 def _device(number: int) -> str:

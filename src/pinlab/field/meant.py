@@ -16,7 +16,8 @@ import mmap
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -32,6 +33,8 @@ from pinlab.field.place import Placed
 from pinlab.names import decoded
 
 T = TypeVar("T")
+Key = tuple[str, int]
+"""Device ("254:0") and inode as the kernel has them."""
 
 MOST: Final = 1 << 34
 """Bytes of a file up to which its frames are looked for."""
@@ -48,8 +51,8 @@ FAR: Final = ("fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "virtiofs", "or
 class Meant:
     """A file of this machine, as its pages can be told from others."""
 
-    key: tuple[str, int] | None
-    """Device ("254:0") and inode as the kernel has them; None if they do not name it."""
+    key: Key | None
+    """None if these do not name it."""
     frames: NDArray[np.uint64] | None
     """Its page cache; None if that was not looked at."""
 
@@ -71,23 +74,35 @@ def meant(path: Path) -> Meant:
     return _within(PATIENCE, path, lambda: _look(path))
 
 
-def _look(path: Path) -> Meant:
-    seen = -1
-    try:
-        seen = os.open(path, os.O_PATH | os.O_CLOEXEC)
+def pipe_at(path: Path) -> Key | None:
+    """The pipe at a path: a FIFO, or a descriptor in /proc; None if a regular file is there.
+
+    Raises UsageError and FieldError as `meant` does.
+    """
+    return _within(PATIENCE, path, lambda: _look_for_pipe(path))
+
+
+def _look_for_pipe(path: Path) -> Key | None:
+    with _seen(path) as seen:
         status = os.fstat(seen)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(
-                f"{path} is not a regular file, and is not opened: ask about the process that has "
-                "it open"
-            )
+        if not stat.S_ISFIFO(status.st_mode):
+            _require_regular(path, status)
+            return None
+        device, kind = _mounted(seen, status)
+    if kind in NOT_ITS_OWN:
+        raise FieldError(
+            f"{path} lies on {kind}, where it has no number of its own: ask about the process "
+            "that has it open"
+        )
+    return device, status.st_ino
+
+
+def _look(path: Path) -> Meant:
+    with _seen(path) as seen:
+        status = os.fstat(seen)
+        _require_regular(path, status)
         device, kind = _mounted(seen, status)
         frames = None if kind.startswith(FAR) else _cached(seen)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be asked about: {error.strerror}") from error
-    finally:
-        if seen >= 0:
-            os.close(seen)
     if kind not in NOT_ITS_OWN:
         return Meant((device, status.st_ino), frames)
     if frames is None:
@@ -96,6 +111,28 @@ def _look(path: Path) -> Meant:
             f"shown: it needs CAP_SYS_ADMIN, and a file of at most {MOST >> 30} GiB"
         )
     return Meant(None, frames)
+
+
+@contextmanager
+def _seen(path: Path) -> Iterator[int]:
+    """A descriptor that only looks, so that nothing is opened. Raises UsageError."""
+    seen = -1
+    try:
+        seen = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        yield seen
+    except OSError as error:
+        raise UsageError(f"{path} cannot be asked about: {error.strerror}") from error
+    finally:
+        if seen >= 0:
+            os.close(seen)
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(
+            f"{path} is not a regular file, and is not opened: ask about the process that has it "
+            "open"
+        )
 
 
 def file_system(path: Path) -> str:

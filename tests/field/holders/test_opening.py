@@ -10,7 +10,7 @@ import pytest
 
 from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
-from pinlab.field.meant import _within, meant
+from pinlab.field.meant import _within, meant, pipe_at
 
 
 def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
@@ -28,6 +28,7 @@ def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
     thread.start()
     with pytest.raises(UsageError, match="is not a regular file, and is not opened"):
         meant(pipe)
+    assert pipe_at(pipe) is not None
     assert not opened.wait(0.3)
     with pipe.open("rb", buffering=0) as file:
         assert file.read() == b"job"
@@ -36,8 +37,23 @@ def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/", "/proc/self/fd"])
 def test_devices_and_folders_are_not_opened(path: str) -> None:
-    with pytest.raises(UsageError, match="not a regular file"):
-        meant(Path(path))
+    for look in (meant, pipe_at):
+        with pytest.raises(UsageError, match="not a regular file"):
+            look(Path(path))
+
+
+def test_a_pipe_is_known_by_its_name_and_by_its_descriptors(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    try:
+        one, other = (pipe_at(Path(f"/proc/self/fd/{fd}")) for fd in (read, write))
+    finally:
+        os.close(read)
+        os.close(write)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").touch()
+    assert one is not None and one == other
+    assert pipe_at(tmp_path / "fifo") not in (None, one)
+    assert pipe_at(tmp_path / "file") is None
 
 
 def test_a_regular_file_and_a_link_to_it_are_mapped(tmp_path: Path) -> None:

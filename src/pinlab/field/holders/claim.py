@@ -40,3 +40,5 @@ class Claim:
     """How long it has been held, if the kernel keeps that."""
     weak: bool = False
     """Inferred from addresses, or from what lies on a stack: it explains, it does not accuse."""
+    inode: tuple[str, int] | None = None
+    """Device and number of what holds, if it is a file that can have a name: a pipe."""

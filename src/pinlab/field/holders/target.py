@@ -15,7 +15,7 @@ from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import Attribution, Share
 from pinlab.field.holders.kernel import OWN
-from pinlab.field.meant import meant
+from pinlab.field.meant import meant, pipe_at
 from pinlab.field.namespaces import first_pid_namespace
 from pinlab.field.place import Placed, place
 from pinlab.field.readers.reader import Reader
@@ -190,6 +190,9 @@ def _of_file(
         named = [file is not None and file.path == str(path) for file in placed.files]
         rows = np.flatnonzero(named)
         return _over(whole, rows, np.zeros(0, np.uint64)), rows
+    if (key := pipe_at(path)) is not None:
+        of_pipe = tuple(share for share in whole.shares if share.claim.inode == key)
+        return of_pipe, _claimed(whole, of_pipe)
     file = meant(path)
     rows = np.flatnonzero(file.rows(place(reader, whole.census)))
     cached = np.zeros(0, np.uint64) if file.frames is None else file.frames

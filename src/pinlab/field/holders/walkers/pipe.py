@@ -12,6 +12,7 @@ import numpy as np
 
 from pinlab.field.errors import FaultError
 from pinlab.field.extents import Extents
+from pinlab.field.files import key_of
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
@@ -35,10 +36,11 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
             return
         found = _pages(kernel, file.private, sorts)
         seen.add(file.private)
+        inode = key_of(kernel.at("inode", file.inode))
         for sort, pages in found.items():
             extents = Extents.of_pages(kernel.pfns(np.array(pages, np.uint64)))
             owners = tuple(sorted(set(ends[file.private])))
-            yield Claim(WALKER.kind, sort, owners, extents, references=True)
+            yield Claim(WALKER.kind, sort, owners, extents, references=True, inode=inode)
 
     pipes = kernel.processes.released_by("pipe_release")
     ends: dict[int, list[Owner]] = {}
