@@ -30,9 +30,10 @@ from pinlab.field.events import recording
 Capture = pytest.CaptureFixture[str]
 
 
-def test_a_signal_interrupts_nothing_and_is_told() -> None:
+def test_a_signal_interrupts_nothing_and_is_told(capsys: Capture) -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    with asked_to_end() as ended:
+    with asked_to_end("watching") as ended:
+        assert capsys.readouterr().err == "pinlab: watching; Ctrl-C ends it\n"
         assert not ended()
         for _ in range(2):
             signal.raise_signal(signal.SIGTERM)

@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -77,13 +78,17 @@ def mapped(path: Path) -> Iterator[tuple[int, Buffer]]:
         os.close(fd)
 
 
-def hazard(path: Path, how: Callable[[Buffer], AbstractContextManager[Held]] = bio.make) -> None:
+def hazard(
+    path: Path,
+    how: Callable[[Buffer], AbstractContextManager[Held]] = bio.make,
+    until: Callable[[], object] = lambda: time.sleep(1),
+) -> None:
     """O1 and then O2, by somebody who withholds the answer for a while; or skip."""
     with mapped(path) as (fd, pages):
         try:
             with how(pages):
                 os.fsync(fd)
-                time.sleep(1)
+                until()
         except (FieldError, OSError) as error:
             pytest.skip(f"there is no device that withholds its answer: {error}")
 
@@ -93,14 +98,20 @@ def command(*words: str) -> Iterator[subprocess.Popen[str]]:
     """A command that watches, once it does."""
     with stream():
         pass
-    child = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True)
-    time.sleep(2)
-    try:
-        yield child
-    finally:
-        if child.poll() is None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline().endswith("ing; Ctrl-C ends it\n")
+        try:
+            yield child
+        finally:
             child.kill()
-            child.wait()
+
+
+def told(child: subprocess.Popen[str]) -> None:
+    """Wait until a command has told something."""
+    assert child.stdout is not None
+    assert select.select([child.stdout], [], [], 30)[0]
 
 
 def test_recorded_and_judged(file: Path, tmp_path: Path) -> None:
@@ -128,7 +139,7 @@ def test_recorded_and_judged(file: Path, tmp_path: Path) -> None:
 def test_watched(file: Path) -> None:
     # Who has it open must be found when the violation is told, which is a little later.
     with file.open(), command("watch", "--file", str(file), "--json", "--for", "4") as child:
-        hazard(file)
+        hazard(file, until=lambda: told(child))
         lines = [json.loads(line) for line in child.communicate(timeout=20)[0].splitlines()]
     assert child.returncode == 1
     violation = lines[0]["violation"]
@@ -145,7 +156,7 @@ def test_watched(file: Path) -> None:
 def test_a_holder_that_no_tracepoint_shows_is_named(file: Path) -> None:
     """FUSE pins without a bio: what it does nobody says, but who it is its walker knows."""
     with file.open(), command("watch", "--file", str(file), "--json", "--for", "4") as child:
-        hazard(file, fuse.make)
+        hazard(file, fuse.make, lambda: told(child))
         lines = [json.loads(line) for line in child.communicate(timeout=20)[0].splitlines()]
     if any("try_grab_folio" in name for name in lines[-1]["hooks"]):
         pytest.skip("functions are watched here, so they show it")
@@ -268,13 +279,10 @@ def load(path: Path, seconds: float) -> None:
 )
 def test_ordinary_work_gives_no_alarm_and_loses_nothing(file: Path, seconds: int) -> None:
     where = ("--device", str(DISK))  # others may work on loop devices meanwhile
-    words = [*COMMAND, "watch", *where, "--for", str(seconds + 2), "--limit", "0", "--json"]
-    with stream():
-        pass
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    time.sleep(1.5)
-    load(file, seconds - 1)
-    lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
+    words = ("watch", *where, "--for", str(seconds), "--limit", "0", "--json")
+    with command(*words) as child:
+        load(file, seconds - 1)
+        lines = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
     assert not [line for line in lines if "violation" in line]
     assert lines[-1]["lost"] == 0
     # A direct write pins pages of the file some microseconds before its bio is queued. Should

@@ -36,10 +36,11 @@ def signals() -> Iterator[None]:
 
 
 @contextmanager
-def asked_to_end() -> Iterator[Callable[[], bool]]:
+def asked_to_end(doing: str) -> Iterator[Callable[[], bool]]:
     """Within the block SIGTERM, SIGHUP and Ctrl-C interrupt nothing; it says whether one came.
 
-    For what must not stop half way: records that were read and not yet judged would be lost.
+    For what must not stop half way: records that were read and not yet judged would be lost. From
+    when that is so is told on standard error, as a script has to know from when nothing is missed.
     """
     came = False
 
@@ -49,6 +50,7 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
 
     before = [(number, signal.signal(number, note)) for number in NUMBERS]
     try:
+        print(f"pinlab: {doing}; Ctrl-C ends it", file=sys.stderr, flush=True)
         yield lambda: came
     finally:
         for number, handler in before:

@@ -45,7 +45,7 @@ def record(
     tape = Tape(max_events, options.parse_size(memory))
     pid = events.running(pid)
     with Stream(only=events.only(device, file, everything), pid=pid, raw=raw) as stream:
-        with asked_to_end() as ended:
+        with asked_to_end("recording") as ended:
             for rows in stream.until(lambda: over() or ended() or tape.full):
                 tape.add(rows)
         note = (

@@ -57,7 +57,7 @@ def watch(
 
         console = Screen(stderr=True)
         status = console.status("watching") if console.is_terminal and not json else None
-        with asked_to_end() as ended, status or contextlib.nullcontext():
+        with asked_to_end("watching") as ended, status or contextlib.nullcontext():
             next_count = time.monotonic()
             for rows in stream.until(lambda: over() or ended()):
                 judge(rows)
