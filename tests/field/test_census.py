@@ -37,40 +37,51 @@ def rows(taken: Census) -> list[Decoded]:
     ]
 
 
+# Made once: hypothesis takes longer to make a strategy than to draw from it.
+ORDERS = st.sampled_from((0, 0, 0, 1, 2, 4))
+NAMES = st.sets(
+    st.sampled_from(("private", "swapbacked", "swapcache", "dirty", "locked", "reserved"))
+)
+MAPPINGS = st.sampled_from((0, FILE, FILE | 2, ANON, ANON | 3))
+REFS = st.one_of(
+    st.integers(0, 20),
+    st.integers(1000, 1100),
+    st.integers(0, 5000),
+    st.sampled_from((-1, -5000, (1 << 31) - 1)),
+)
+MAPS = st.one_of(st.integers(0, 3), st.integers(0, 2000))
+ONE_IN_TEN, ONE_IN_FIVE = st.integers(0, 9), st.integers(0, 4)
+TYPES = st.sampled_from((0xF0000000, 0xF5000000, -200))
+PINS = st.sampled_from((0, 0, 1, 2, 700))
+FEW, EITHER = st.integers(0, 3), st.booleans()
+
+
 def draw_folio(data: st.DataObject, memory: Memory, pfn: int) -> int:
     """Write one folio of any kind; how many pages it has."""
     draw, release = data.draw, memory.release
-    order = draw(st.sampled_from((0, 0, 0, 1, 2, 4)))
+    order = draw(ORDERS)
     if pfn % (1 << order) or pfn + (1 << order) > memory.count:
         order = 0
-    names = ("private", "swapbacked", "swapcache", "dirty", "locked", "reserved")
-    flags = flag(release, *draw(st.sets(st.sampled_from(names))))
-    mapping = draw(st.sampled_from((0, FILE, FILE | 2, ANON, ANON | 3)))
-    refs = draw(
-        st.one_of(
-            st.integers(0, 20),
-            st.integers(1000, 1100),
-            st.integers(0, 5000),
-            st.sampled_from((-1, -5000, (1 << 31) - 1)),
-        )
-    )
+    flags = flag(release, *draw(NAMES))
+    mapping = draw(MAPPINGS)
+    refs = draw(REFS)
     if order == 0:
-        maps = draw(st.one_of(st.integers(0, 3), st.integers(0, 2000)))
+        maps = draw(MAPS)
         memory.small(pfn, refs, maps=maps, flags=flags, mapping=mapping)
-        if draw(st.integers(0, 9)) == 0:
-            memory.set(pfn, "page_type", draw(st.sampled_from((0xF0000000, 0xF5000000, -200))))
+        if draw(ONE_IN_TEN) == 0:
+            memory.set(pfn, "page_type", draw(TYPES))
         return 1
     memory.large(
         pfn,
         order,
         refs,
-        draw(st.sampled_from((0, 0, 1, 2, 700))),
-        whole=draw(st.integers(0, 3)),
-        each=draw(st.integers(0, 3)),
+        draw(PINS),
+        whole=draw(FEW),
+        each=draw(FEW),
         flags=flags,
         mapping=mapping,
-        hugetlb=draw(st.integers(0, 4)) == 0,
-        tail_flags=flag(release, "double_map") if release == "6.1" and draw(st.booleans()) else 0,
+        hugetlb=draw(ONE_IN_FIVE) == 0,
+        tail_flags=flag(release, "double_map") if release == "6.1" and draw(EITHER) else 0,
     )
     return 1 << order
 

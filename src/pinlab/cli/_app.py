@@ -10,7 +10,8 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Annotated
 
@@ -84,10 +85,16 @@ def root(
         raise typer.Exit(EXIT_MISUSE)
 
 
+@cache
+def _command() -> Callable[..., int | None]:
+    """The command line. Typer would make it anew, from all signatures, each time that it is run."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     try:
-        status = app(arguments, standalone_mode=False, prog_name="pinlab")
+        status = _command()(arguments, standalone_mode=False, prog_name="pinlab")
         sys.stdout.flush()
     except FieldError as error:
         return _refused(str(error), EXIT_UNKNOWN)
