@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import check, design, model
 
 K = "from pinlab.lab.language.kernel import *; from pinlab.lab.language.kernel import Annotated\n"
 HEAD = "from pinlab.lab.language.kernel import *\nfrom pinlab.lab.linux.types import Page\n"
@@ -17,7 +17,7 @@ def test_every_design_of_the_package_loads_and_says_what_it_is() -> None:
     for name in design.names():
         it = design.load(name)
         assert it.summary.startswith(name), f"{name}: the docstring begins with the name"
-        assert set(it.hooks) <= design.hook_names()
+        assert set(it.replaced) <= model.functions().keys()
 
 
 def test_detectors_come_before_policies() -> None:
@@ -28,14 +28,14 @@ def test_detectors_come_before_policies() -> None:
 
 def test_a_policy_has_the_hooks_of_the_detector_it_builds_on() -> None:
     bounce, bias = design.load("bounce"), design.load("refcount-bias")
-    assert bounce.hooks["grab_page"] is bias.hooks["grab_page"]
+    assert bounce.replaced["grab_page"] is bias.replaced["grab_page"]
     assert "writeback_pinned" in bounce.own
 
 
 def test_a_policy_goes_with_any_detector() -> None:
     both = design.load("page-counter+bounce")
-    assert both.hooks["grab_page"] is design.load("page-counter").hooks["grab_page"]
-    assert both.hooks["writeback_pinned"] is design.load("bounce").hooks["writeback_pinned"]
+    assert both.replaced["grab_page"] is design.load("page-counter").replaced["grab_page"]
+    assert both.replaced["writeback_pinned"] is design.load("bounce").replaced["writeback_pinned"]
     assert both.struct_page_bytes == design.load("page-counter").struct_page_bytes > 0
 
 
@@ -46,7 +46,7 @@ def test_a_design_from_a_file(tmp_path: Path) -> None:
         "    return False\n"
     )
     it = check.load_design(str(path))
-    assert (it.name, it.kind, list(it.hooks)) == ("my-design", "detector", ["page_pinned"])
+    assert (it.name, it.kind, list(it.replaced)) == ("my-design", "detector", ["page_pinned"])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_design_from_a_file(tmp_path: Path) -> None:
     [
         ("def f(:\n", "syntax"),
         ("import nothing_of_this_name\n", "cannot be imported"),
-        ("x = 1\n", "replaces no hook"),
+        ("x = 1\n", "replaces no function of the model"),
         (f"{HEAD}@kernel\ndef page_pinned(page: Page) -> bool:\n    return [1]\n", "tuple"),
         (f"{HEAD}@kernel\ndef page_pinned(page) -> bool:\n    return True\n", "write it so"),
         (f"{HEAD}@kernel\ndef page_pinned() -> bool:\n    return True\n", "page_pinned"),

@@ -6,18 +6,16 @@ differ only in actors and initial values, so they share the program and its mach
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-import pinlab.lab.linux
 from pinlab import objectives
 from pinlab.errors import UsageError
+from pinlab.lab import model
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.language.compile import compile_program
-from pinlab.lab.language.kernel import Cell, Cells, KernelFunction, Pointer, Struct
+from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import Actor, Program, System
 from pinlab.lab.linux.types import Page
 from pinlab.lab.scenarios import scenario as scenarios
@@ -47,12 +45,12 @@ _programs: dict[tuple[tuple[str, int], ...], Program] = {}
 
 def program(design: Design) -> Program:
     """The program of a design, for every scenario. Raises LanguageError."""
-    key = tuple(sorted((name, id(hook)) for name, hook in design.hooks.items()))
+    key = tuple(sorted((name, id(function)) for name, function in design.replaced.items()))
     if key not in _programs:
         roots: dict[KernelFunction, None] = {}
         for scenario in scenarios.load().values():
             roots |= dict.fromkeys(task.kernel_function() for task in scenario.tasks)
-        _programs[key] = compile_program(roots, design.hooks, automata(), Page.count)
+        _programs[key] = compile_program(roots, design.replaced, automata(), Page.count)
     return _programs[key]
 
 
@@ -100,8 +98,8 @@ def system(
     )
     known = {var.name for var in code.vars}
     for name in scenario.initial:
-        if name not in known | declared():
-            hint = nearest(name, known | declared())
+        if name not in known | model.variables():
+            hint = nearest(name, known | model.variables())
             raise UsageError(f"scenario {scenario.name}: there is no variable {name!r}: {hint}")
     values = {**scenario.initial, **{name: (value,) for name, value in keys.items()}}
     initial = {name: value for name, value in values.items() if name in known}
@@ -111,23 +109,6 @@ def system(
         return System(code, actors, initial, tuple(sorted(watch)))
     except ValueError as error:
         raise UsageError(f"scenario {scenario.name}: {error}") from error
-
-
-@cache
-def declared() -> frozenset[str]:
-    """Every variable of the model by name. A design's program has those that it uses."""
-    found: set[str] = set()
-    for info in pkgutil.iter_modules(pinlab.lab.linux.__path__):
-        module = importlib.import_module(f"{pinlab.lab.linux.__name__}.{info.name}")
-        for name, value in vars(module).items():
-            if isinstance(value, Cell | Cells | Pointer):
-                found.add(name)
-            elif isinstance(value, type) and issubclass(value, Struct):
-                fields = vars(value).items()
-                found |= {
-                    f"{name}.{f}" for f, it in fields if isinstance(it, Cell | Cells | Pointer)
-                }
-    return frozenset(found)
 
 
 def progress(scenario: Scenario, judged: Iterable[str] | None = None) -> tuple[AlwaysPossible, ...]:

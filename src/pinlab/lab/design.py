@@ -1,9 +1,10 @@
-"""A design: hooks of the model replaced, with the state that they need.
+"""A design: functions of the model replaced, with the state that they need.
 
-A design is a Python module with `@kernel` functions that bear the names of hooks (see
-`pinlab.lab.linux.design`). Those of the package lie in `pinlab/lab/designs/`, one file each;
-any other file will do as well. A policy names the detector it builds on in `BASE`;
-`DETECTOR+POLICY` on the command line combines any two.
+A design is a Python module with functions that bear the names of the model's. Any may be
+replaced; hooks (see `pinlab.lab.linux.design`) are those that designs are expected to replace.
+The package's designs lie in `pinlab/lab/designs/`, one file each; any other file will do as well.
+A policy, or a patch, names what it builds on in `BASE`; `DETECTOR+POLICY` on the command line
+combines any two.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pinlab.lab.designs
-import pinlab.lab.linux.design
 from pinlab.errors import UsageError
+from pinlab.lab import model
 from pinlab.lab.language import functions, kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
 from pinlab.nearest import nearest
@@ -33,29 +34,19 @@ PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 
 @dataclass(frozen=True)
 class Design:
-    """`hooks` by name, `own` those that it does not have from its `BASE`; `kind` is "detector" or
-    "policy"; `struct_page_bytes` is what its `per_page` fields add to struct page; `path` is its
-    source file."""
+    """`replaced` are functions by name, `own` those that it does not have from its `BASE`; `kind`
+    is "detector" or "policy"; `struct_page_bytes` is what its `per_page` fields add to struct page;
+    `path` is its source file."""
 
     name: str
     summary: str
     kind: str
     path: str
-    hooks: Mapping[str, KernelFunction]
+    replaced: Mapping[str, KernelFunction]
     own: Mapping[str, KernelFunction]
     struct_page_bytes: int
     lineage: frozenset[str]
     """Its own name, and those of all designs that it builds on or combines."""
-
-
-@cache
-def hook_names() -> frozenset[str]:
-    """The names of all hooks that the model offers."""
-    return frozenset(
-        name
-        for name, value in vars(pinlab.lab.linux.design).items()
-        if isinstance(value, KernelFunction) and value.role == "hook"
-    )
 
 
 @cache
@@ -98,24 +89,23 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         name: value
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction)
-        and value.role == "kernel"
         and value.__module__ == module.__name__
-        and name in hook_names()
+        and name in model.functions()
     }
     _refuse_unmarked(module)
     _refuse_strays(module)
     base = getattr(module, "BASE", None)
     if not own and base is None and not module.__name__.startswith(pinlab.lab.designs.__name__):
         raise UsageError(
-            f"{module.__file__} replaces no hook: define a @kernel function named as one of "
-            f"{', '.join(sorted(hook_names()))}"
+            f"{module.__file__} replaces no function of the model: define one under its name, "
+            "page_pinned say"
         )
     below: Mapping[str, KernelFunction] = {}
     packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
         detector = load(_base_name(module, base))
-        below = detector.hooks
+        below = detector.replaced
         lineage |= detector.lineage
     _refuse_imported(module, below)
     if "grab_page_fast" in own and "undo_grab" not in {**below, **own}:
@@ -151,10 +141,10 @@ def _base_name(module: ModuleType, base: object) -> str:
 
 
 def _refuse_unmarked(module: ModuleType) -> None:
-    """Without @kernel the model's own hook would be judged, and nobody would notice."""
+    """Without @kernel the model's own function would be judged, and nobody would notice."""
     for name, value in vars(module).items():
-        wrapped = name in hook_names() and not isinstance(value, KernelFunction | FunctionType)
-        if wrapped:
+        replaces = name in model.functions()
+        if replaces and not isinstance(value, KernelFunction | FunctionType):
             raise UsageError(
                 f"{module.__file__}: {name} is no @kernel function: @kernel stands alone above it"
             )
@@ -171,32 +161,41 @@ def _refuse_unmarked(module: ModuleType) -> None:
             raise UsageError(
                 f"{module.__file__}:{line}: {name} is a plain function: mark it @kernel"
             )
-        own = isinstance(value, KernelFunction) and value.__module__ == module.__name__
-        if own and name in hook_names() and value.role != "kernel":
+        if not replaces or not isinstance(value, KernelFunction):
+            continue
+        if value.__module__ == module.__name__ and value.role != (role := _role(name)):
             line = value.function.__code__.co_firstlineno
-            raise UsageError(f"{module.__file__}:{line}: {name} replaces a hook: mark it @kernel")
+            raise UsageError(
+                f"{module.__file__}:{line}: {name} replaces a function of the model: mark it "
+                f"@{role}"
+            )
+
+
+def _role(name: str) -> str:
+    """How a function that replaces one of the model's is marked."""
+    return "pure" if model.functions()[name].role == "pure" else "kernel"
 
 
 def _refuse_imported(module: ModuleType, below: Mapping[str, KernelFunction]) -> None:
-    """Of an imported function it is not clear whether it is to be called or to replace a hook."""
-    for name in hook_names() & vars(module).keys():
+    """Of an imported function it is not clear whether it is to be called or to replace one."""
+    for name in model.functions().keys() & vars(module).keys():
         value = vars(module)[name]
-        known = (vars(pinlab.lab.linux.design)[name], below.get(name))
+        known = (model.functions()[name], below.get(name))
         if getattr(value, "__module__", None) != module.__name__ and value not in known:
             raise UsageError(
-                f"{module.__file__}: {name} is imported from elsewhere under a hook's name: define "
-                "it in this file, or import it under another name"
+                f"{module.__file__}: {name} is imported from elsewhere under the name of a "
+                "function of the model: define it in this file, or import it under another name"
             )
 
 
 def _refuse_strays(module: ModuleType) -> None:
-    """A misspelt hook must not be passed over in silence."""
+    """A misspelt name must not be passed over in silence."""
     functions = {
         name: value.function
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction) and value.__module__ == module.__name__
     }
-    used = functions.keys() & hook_names()
+    used = functions.keys() & model.functions().keys()
     todo = list(used)
     while todo:
         called = functions.keys() & set(functions[todo.pop()].__code__.co_names)
@@ -205,8 +204,8 @@ def _refuse_strays(module: ModuleType) -> None:
     for name in sorted(functions.keys() - used):
         line = functions[name].__code__.co_firstlineno
         raise UsageError(
-            f"{module.__file__}:{line}: {name} is not a hook, and nothing calls it; "
-            f"{nearest(name, hook_names())}"
+            f"{module.__file__}:{line}: {name} is no function of the model, and nothing calls it; "
+            f"{nearest(name, model.functions())}"
         )
 
 
@@ -227,12 +226,12 @@ def _refuse_twice(path: Path, text: str) -> None:
 
 def _combined(name: str, parts: list[Design]) -> Design:
     """A detector with policies: of each further one only what it brings itself."""
-    hooks = dict(parts[0].hooks)
+    replaced = dict(parts[0].replaced)
     for part in parts[1:]:
-        hooks |= part.own
+        replaced |= part.own
     summary = "; ".join(part.summary for part in parts)
     lineage = frozenset([name]).union(*(part.lineage for part in parts))
-    return _design(name, summary, parts[-1].kind, parts[-1].path, hooks, hooks, lineage)
+    return _design(name, summary, parts[-1].kind, parts[-1].path, replaced, replaced, lineage)
 
 
 def _design(
@@ -240,19 +239,19 @@ def _design(
     summary: str,
     kind: str,
     path: str,
-    hooks: Mapping[str, KernelFunction],
+    replaced: Mapping[str, KernelFunction],
     own: Mapping[str, KernelFunction],
     lineage: frozenset[str],
 ) -> Design:
-    added = sum(field.bytes for field in _fields(hooks))
-    return Design(name, summary, kind, path, hooks, own, added, lineage)
+    added = sum(field.bytes for field in _fields(replaced))
+    return Design(name, summary, kind, path, replaced, own, added, lineage)
 
 
-def _fields(hooks: Mapping[str, KernelFunction]) -> list[Cells]:
-    """The per-page fields declared in the modules that the hooks come from."""
+def _fields(replaced: Mapping[str, KernelFunction]) -> list[Cells]:
+    """The per-page fields declared in the modules that the functions come from."""
     found: dict[int, Cells] = {}
-    for hook in hooks.values():
-        for value in hook.function.__globals__.values():
+    for function in replaced.values():
+        for value in function.function.__globals__.values():
             if isinstance(value, Cells) and value.length < 0:
                 found[id(value)] = value
     return list(found.values())

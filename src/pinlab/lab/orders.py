@@ -67,7 +67,7 @@ def _asking(design: Design) -> frozenset[str]:
     """The functions of the design, and all that they come to outside the model, that ask."""
     found: set[str] = set()
     seen: set[int] = set()
-    todo = list(design.hooks.values())
+    todo = list(design.replaced.values())
     while todo:
         function = todo.pop()
         if id(function) in seen or function.__module__.startswith(MODEL):

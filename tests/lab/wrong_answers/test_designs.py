@@ -99,11 +99,11 @@ def test_13_a_gup_fast_that_sleeps_is_left_out_as_before(tmp_path: Path) -> None
     ("changes", "says"),
     [
         ({"mark": ""}, r"counted.py:\d+: grab_page_fast is a plain function: mark it @kernel"),
-        ({"mark": "@pure"}, r"counted.py:\d+: grab_page_fast replaces a hook: mark it @kernel"),
+        ({"mark": "@pure"}, r"counted.py:\d+: grab_page_fast replaces .*: mark it @kernel"),
         ({"more": "\ndef page_pined(page: Page) -> bool:\n    return 1\n"}, "plain function"),
         (
             {"undo": "undo_grap"},
-            "undo_grap is not a hook, and nothing calls it; did you mean undo_gr",
+            "undo_grap is no function of the model, and nothing calls it; did you mean undo_gr",
         ),
         (
             {"more": "\n@kernel\ndef page_pinned(page: Page) -> bool:\n    return False\n"},
@@ -111,7 +111,7 @@ def test_13_a_gup_fast_that_sleeps_is_left_out_as_before(tmp_path: Path) -> None
         ),
         (
             {"more": "\nfrom pinlab.lab.designs.mapcount_v1 import release_page\n"},
-            "release_page is imported from elsewhere under a hook's name",
+            "release_page is imported from elsewhere under the name of a function",
         ),
     ],
     ids=["no mark", "wrong mark", "misspelt, no mark", "misspelt", "twice", "imported"],

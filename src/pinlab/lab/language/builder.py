@@ -58,21 +58,26 @@ def parameters(source: Source) -> list[str]:
 class Unit:
     """What the functions of one program share while they are lowered."""
 
-    hooks: Mapping[str, KernelFunction]
+    replaced: Mapping[str, KernelFunction]
+    """What a design has instead of functions of the model, by name."""
     declarations: Declarations = field(default_factory=Declarations)
     wanted: dict[str, KernelFunction] = field(default_factory=dict)
 
     def resolve(self, function: KernelFunction) -> KernelFunction:
-        """The function that runs: a design's, if it replaces this hook. Raises LanguageError if
+        """The function that runs: a design's, if it replaces this one. Raises LanguageError if
         that one does not fit."""
-        if function.role != "hook" or function.__name__ not in self.hooks:
+        chosen = self.replaced.get(function.__name__, function)
+        if chosen is function:
             return function
-        chosen = self.hooks[function.__name__]
-        hook, own = source_of(function), source_of(chosen)
-        if signature(hook) != signature(own) or parameters(hook) != parameters(own):
-            wanted = ast.unparse(hook.tree.args)
-            result = "" if hook.tree.returns is None else f" -> {ast.unparse(hook.tree.returns)}"
-            own.refuse(own.tree, f"hook {own.name} is declared ({wanted}){result}: write it so")
+        original, own = source_of(function), source_of(chosen)
+        if (function.role == "pure") != (chosen.role == "pure"):
+            role = "pure" if function.role == "pure" else "kernel"
+            own.refuse(own.tree, f"{own.name} is @{role} in the model: mark it so")
+        if signature(original) != signature(own) or parameters(original) != parameters(own):
+            tree = original.tree
+            result = "" if tree.returns is None else f" -> {ast.unparse(tree.returns)}"
+            wanted = f"({ast.unparse(tree.args)}){result}"
+            own.refuse(own.tree, f"{own.name} is declared {wanted} in the model: write it so")
         return chosen
 
     def key(self, function: KernelFunction) -> str:

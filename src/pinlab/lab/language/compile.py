@@ -72,16 +72,16 @@ BUILTINS = (PC, PREEMPT, LOCKS, IN_IRQ)
 
 def compile_program(
     roots: Iterable[Callable[..., Any]],
-    hooks: Mapping[str, Callable[..., Any]] | None = None,
+    replaced: Mapping[str, Callable[..., Any]] | None = None,
     automata: tuple[Automaton, ...] = (),
     pages: int = 1,
 ) -> Program:
     """Compile the functions that actors may start in, with all they call.
 
-    `hooks` replaces `@hook` functions by name; `pages` is the number of instances every
-    automaton has. Raises LanguageError for anything outside the language.
+    `replaced` are the functions that run instead of those of their names; `pages` is the number of
+    instances every automaton has. Raises LanguageError for anything outside the language.
     """
-    unit = Unit({name: model_function(hook) for name, hook in (hooks or {}).items()})
+    unit = Unit({name: model_function(each) for name, each in (replaced or {}).items()})
     root_keys = [unit.key(unit.resolve(model_function(root))) for root in roots]
     routines: dict[str, Routine] = {}
     while missing := [key for key in unit.wanted if key not in routines]:

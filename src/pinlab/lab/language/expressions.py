@@ -360,7 +360,7 @@ class Expressions(Memory):
             return self.truth(value) if function is bool else value
         if isinstance(function, KernelFunction):
             if function.role == "pure":
-                return self.inline(node, function)
+                return self.inline(node, self.unit.resolve(function))
             if self.awaiting:
                 self.source.refuse(node, "a condition that is awaited calls no kernel function")
             return self.call_kernel(node, self.unit.resolve(function), dest)
