@@ -100,7 +100,7 @@ class Shelf:
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     shelf = Shelf()
     for name in ("compare", "check", "explain", "list"):
-        monkeypatch.setattr(sys.modules[f"pinlab.cli.{name}"], "lab", lambda: shelf)
+        monkeypatch.setattr(importlib.import_module(f"pinlab.cli.{name}"), "lab", lambda: shelf)
     monkeypatch.setattr(_options, "lab", lambda: shelf)
     return shelf
 

@@ -39,9 +39,12 @@ struct file {
 struct file_system_type { char *name; };
 struct super_block {
     struct list_head s_list; struct file_system_type *s_type; void *s_fs_info;
-    struct list_head s_inodes;
+    struct list_head s_inodes; unsigned int s_dev;
 };
-struct inode { struct super_block *i_sb; void *i_mapping; struct list_head i_sb_list; };
+struct inode {
+  struct super_block *i_sb; void *i_mapping; struct list_head i_sb_list;
+  unsigned long i_ino;
+};
 """
 
 

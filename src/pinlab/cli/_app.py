@@ -7,31 +7,18 @@ decides nothing, so it is 3 as well, with its traceback.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import MutableMapping, Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from pinlab.cli.census import census
-from pinlab.cli.check import check
-from pinlab.cli.compare import compare
-from pinlab.cli.diff import diff
-from pinlab.cli.doctor import doctor
-from pinlab.cli.draw import draw
-from pinlab.cli.explain import explain
-from pinlab.cli.hold import hold
-from pinlab.cli.judge import judge
-from pinlab.cli.list import list_
-from pinlab.cli.record import record
-from pinlab.cli.timeline import timeline
-from pinlab.cli.watch import watch
-from pinlab.cli.who import who
-from pinlab.cli.witness import witness
 from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
 from pinlab.names import printable
@@ -39,28 +26,41 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 
 EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
 
+COMMANDS = (
+    *("compare", "check", "explain", "list", "draw", "census", "diff", "doctor", "hold", "judge"),
+    *("record", "watch", "witness", "who", "timeline"),
+)
+"""Each is a module of this package, with a function of its name ("list_" for one of Python's)."""
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: to import all takes longer than most of them run."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Their names, in the order of the help."""
+        return list(self.commands)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+        """The command of a name; None if there is none."""
+        return _command(cmd_name) if cmd_name in self.commands else None
+
+
+@cache
+def _command(name: str) -> TyperCommand:
+    module = importlib.import_module(f"pinlab.cli.{name}")
+    own = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    own.command(name, epilog=EXIT_HELP)(getattr(module, f"{name}_" if name == "list" else name))
+    return cast(TyperCommand, typer.main.get_command(own))
+
+
 app = typer.Typer(
+    cls=Commands,
     name="pinlab",
     help="Checks designs for tracking pinned pages against the objectives of the thread.",
     epilog=EXIT_HELP,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EXIT_HELP)(compare)
-app.command(epilog=EXIT_HELP)(check)
-app.command(epilog=EXIT_HELP)(explain)
-app.command("list", epilog=EXIT_HELP)(list_)
-app.command(epilog=EXIT_HELP)(draw)
-app.command(epilog=EXIT_HELP)(census)
-app.command(epilog=EXIT_HELP)(diff)
-app.command(epilog=EXIT_HELP)(doctor)
-app.command(epilog=EXIT_HELP)(hold)
-app.command(epilog=EXIT_HELP)(judge)
-app.command(epilog=EXIT_HELP)(record)
-app.command(epilog=EXIT_HELP)(watch)
-app.command(epilog=EXIT_HELP)(witness)
-app.command(epilog=EXIT_HELP)(who)
-app.command(epilog=EXIT_HELP)(timeline)
 
 INTERRUPTED = 130  # how typer says that Ctrl-C got through
 
@@ -86,15 +86,17 @@ def root(
 
 
 @cache
-def _command() -> Callable[..., int | None]:
+def _line() -> TyperGroup:
     """The command line. Typer would make it anew, from all signatures, each time that it is run."""
-    return typer.main.get_command(app)
+    line = cast(TyperGroup, typer.main.get_command(app))
+    line.commands = cast(MutableMapping[str, Any], dict.fromkeys(COMMANDS))
+    return line
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     try:
-        status = _command()(arguments, standalone_mode=False, prog_name="pinlab")
+        status = _line()(arguments, standalone_mode=False, prog_name="pinlab")
         sys.stdout.flush()
     except FieldError as error:
         return _refused(str(error), EXIT_UNKNOWN)

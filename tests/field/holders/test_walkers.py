@@ -206,13 +206,16 @@ def test_pipe_tells_users_pages_from_its_own() -> None:
         ops=operations["user_page_pipe_buf_try_steal"],
     )
     pipe = image.new("pipe_inode_info", head=5, tail=1, ring_size=4, bufs=bufs)
-    ends = [image.file("pipe_release", pipe) for _ in range(2)]
+    pipefs = image.new("super_block", s_dev=14)
+    inode = image.new("inode", i_sb=pipefs, i_ino=4711)
+    ends = [image.file("pipe_release", pipe, f_inode=inode) for _ in range(2)]
     image.process(7, "pipes", ends)
 
     spliced = {each.detail: each for each in walk(image, "pipe")}
 
     assert spliced["vmsplice"].extents == Extents([(61, 1, 1), (63, 1, 1)])
     assert spliced["splice"].extents == Extents([(64, 1, 1)])
+    assert {each.inode for each in spliced.values()} == {("0:14", 4711)}
     assert all(each.references for each in spliced.values())
     assert spliced["vmsplice"].owners == (Owner(7, "pipes", 3), Owner(7, "pipes", 4))
 
