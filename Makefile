@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 	@$(BIN)/pinlab compare || test $$? -eq 1
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

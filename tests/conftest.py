@@ -6,11 +6,20 @@ import fcntl
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pinlab.lab import check
 from pinlab.lab.results import Comparison
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Instead of the scheduling that --dist names."""
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,16 +13,7 @@ import pytest
 from pinlab.field.readers.live import LiveReader
 from tests.live import needs
 
-HERE = Path(__file__).parent
 NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all, or the others would wait for each other."""
-    for item in items:
-        if item.path.is_relative_to(HERE) and not item.path.name.startswith("test_guest"):
-            item.add_marker(pytest.mark.xdist_group("live"))
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def prepare() -> None:
             with contextlib.suppress(ImportError):  # what only the lab needs is not in the guest
                 importlib.import_module(module.name)
     with contextlib.redirect_stdout(io.StringIO()):
-        run(["--version"])
+        run(["--help"])
 
 
 def serve() -> None:

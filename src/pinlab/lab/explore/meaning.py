@@ -80,6 +80,24 @@ class Meaning:
     """The pc of the node that comes next."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is kept of an actor's frame: what is read again. The rest has its least value."""
+
+    start: int
+    """The place of its first slot; the others follow."""
+    least: list[int]
+    live: tuple[int, ...]
+    """Places."""
+
+    def forget(self, values: list[int]) -> None:
+        """Let what nobody reads again have its least value."""
+        kept = list(self.least)
+        for where in self.live:
+            kept[where - self.start] = values[where]
+        values[self.start : self.start + len(kept)] = kept
+
+
 class Meanings:
     """What the nodes of one system's program mean."""
 
@@ -88,7 +106,7 @@ class Meanings:
         self.places = places
         self.listening = listening
         self.known: dict[int, Meaning] = {}
-        self.forgotten: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        self.frames: dict[tuple[int, int], Frame] = {}
 
     def of(self, pc: int) -> Meaning:
         """What a node means."""
@@ -96,17 +114,17 @@ class Meanings:
             self.known[pc] = self.node(self.program.nodes[pc])
         return self.known[pc]
 
-    def dead(self, actor: int, pc: int) -> tuple[tuple[int, int], ...]:
-        """The places that nobody reads any more once `actor` stands before node `pc` (or has
-        HALTED), and the value that each has then."""
-        if (actor, pc) not in self.forgotten:
+    def frame(self, actor: int, pc: int) -> Frame:
+        """The frame of `actor` once it stands before node `pc`, or has HALTED."""
+        if (actor, pc) not in self.frames:
             live = frozenset[int]() if pc == HALTED else self.program.nodes[pc].live
-            self.forgotten[actor, pc] = tuple(
-                (where, self.program.slots[slot].lo)
-                for slot, where in self.places.slots[actor].items()
-                if slot not in live
+            slots = self.places.slots[actor]
+            self.frames[actor, pc] = Frame(
+                min(slots.values()),
+                [self.program.slots[slot].lo for slot in slots],
+                tuple(where for slot, where in slots.items() if slot in live),
             )
-        return self.forgotten[actor, pc]
+        return self.frames[actor, pc]
 
     def node(self, node: Node) -> Meaning:
         """What a node means."""

@@ -6,6 +6,7 @@ native explorer has to find the same.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 
@@ -109,6 +110,7 @@ def explore(
         return len(states) * each
 
     visited = 0
+    gc.disable()  # there are no cycles, and states are large
     try:
         while visited < len(states) and stopped is None:
             visit(visited)
@@ -125,6 +127,8 @@ def explore(
                 on_progress(Progress(len(states), transitions, frontier, level, seconds, memory()))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
+    finally:
+        gc.enable()
 
     stuck: dict[str, Path] = {}
     if stopped is None:

@@ -54,6 +54,5 @@ def run(meanings: Meanings, work: Work) -> None:
             break
         if circle.closed(pc, values):
             raise Failed(Failure("livelock", f"{node.function} loops without a step"))
-    for where, lo in meanings.dead(work.move.actor, pc):
-        values[where] = lo
+    meanings.frame(work.move.actor, pc).forget(values)
     values[here] = pc
