@@ -20,7 +20,16 @@ from pinlab.cli._app import run
 from pinlab.cli._show import describe
 from pinlab.errors import UsageError
 from pinlab.lab.explore.result import Limits, Move, Progress
-from pinlab.lab.results import Activity, CheckResult, Comparison, Cost, Info, OnActivity, Trace
+from pinlab.lab.results import (
+    Activity,
+    CheckResult,
+    Comparison,
+    Cost,
+    Difference,
+    Info,
+    OnActivity,
+    Trace,
+)
 from pinlab.objectives.verdict import Verdict
 
 
@@ -32,6 +41,7 @@ class Shelf:
         self.comparison = samples.COMPARISON
         self.asked: dict[str, Any] = {}
         self.raises: BaseException | None = None
+        self.builds_on: str | None = None
         self.reports: tuple[Activity, ...] = ()
 
     def designs(self) -> tuple[Info, ...]:
@@ -88,6 +98,12 @@ class Shelf:
         if on_progress is not None:
             for activity in self.reports:
                 on_progress(activity)
+
+    def base(self, design: Any, /) -> Any | None:
+        return self.builds_on
+
+    def difference(self, before: CheckResult, after: CheckResult, /) -> Difference:
+        return samples.DIFFERENCE
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
         return samples.TRACE
@@ -337,6 +353,26 @@ def test_progress_in_one_line() -> None:
         "2/8  d, s: 1,000,000 states, 5 in the frontier, depth 6, 500,000 states/s, 16 MiB"
     )
     assert describe(Activity("d", "s", 2, 8)) == "2/8  d, s"
+
+
+def test_of_a_patch_the_difference_is_said_first(shelf: Shelf, capsys: Capture) -> None:
+    shelf.builds_on = "untracked"
+    assert run(["check", "./patch.py"]) == 1
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("4 verdicts differ from untracked, 1 for the worse. 5 verdicts in 2")
+    run(["check", "./patch.py", "--json"])
+    said = json.loads(capsys.readouterr().out)["difference"]
+    assert (said["base"], said["broke"], said["states"]) == ("untracked", True, 11_885)
+    assert said["changes"][1] == {
+        "objective": "I13",
+        "scenario": "dio-fsync-zap",
+        "before": "holds",
+        "after": "violated",
+        "steps": 23,
+        "reason": "",
+        "broke": True,
+    }
+    assert said["changes"][3]["after"] is None
 
 
 def test_piped_tables_are_not_cut(shelf: Shelf, capsys: Capture) -> None:

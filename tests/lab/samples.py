@@ -5,9 +5,11 @@ from __future__ import annotations
 from pinlab.lab.explore.result import Move
 from pinlab.lab.results import (
     Activity,
+    Change,
     CheckResult,
     Comparison,
     Cost,
+    Difference,
     Info,
     Line,
     Row,
@@ -111,6 +113,30 @@ WAYS = (
 RESULT = CheckResult(
     "mapcount-v1", ROWS[2:], {("I13", "dio-fsync-zap"): lambda: TRACE}, uncovered=LINES, ways=WAYS
 )
+
+BASE_RESULT = CheckResult(
+    "untracked",
+    (
+        Row("untracked", "O1", "dio-fsync", Verdict.violated(9, BOUNDS), 1200, 2400, 0.25),
+        Row("untracked", "I13", "dio-fsync", Verdict.holds(BOUNDS), 1200, 2400, 0.25),
+        Row("untracked", "I13", "dio-fsync-zap", Verdict.holds(BOUNDS), 9000, 20000, 1.0),
+        Row("untracked", "I12", "dio-fsync-zap", Verdict.holds(BOUNDS), 9000, 20000, 1.0),
+        Row("untracked", "I10", "dio-fsync-zap", Verdict.violated(7, BOUNDS), 9000, 20000, 1.0),
+    ),
+)
+DIFFERENCE = Difference(
+    "untracked",
+    (
+        Change("O1", "dio-fsync", BASE_RESULT.rows[0].verdict, ROWS[2].verdict),
+        Change("I13", "dio-fsync-zap", BASE_RESULT.rows[2].verdict, ROWS[4].verdict),
+        Change("I12", "dio-fsync-zap", BASE_RESULT.rows[3].verdict, ROWS[5].verdict),
+        Change("I10", "dio-fsync-zap", BASE_RESULT.rows[4].verdict, None),
+    ),
+    verdicts=5,
+    scenarios=2,
+    states=11_885,
+)
+"""RESULT, were it of a patch, beside BASE_RESULT."""
 
 DESIGNS = (
     Info("untracked", "4.20 as it was: a pin is a reference like any other", "detector"),

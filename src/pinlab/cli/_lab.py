@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from pinlab.lab.explore.result import Limits, Move
-from pinlab.lab.results import CheckResult, Comparison, Cost, Info, OnActivity, Trace
+from pinlab.lab.results import CheckResult, Comparison, Cost, Difference, Info, OnActivity, Trace
 
 
 class Lab(Protocol):
@@ -47,6 +47,12 @@ class Lab(Protocol):
         on_progress: OnActivity | None = None,
     ) -> Comparison:
         """Many designs, by name or path; None stands for all of the package."""
+
+    def base(self, design: Any, /) -> Any | None:
+        """What a patch builds on, to be compared with it; None for a design, which is no patch."""
+
+    def difference(self, before: CheckResult, after: CheckResult, /) -> Difference:
+        """The verdicts of `after` that differ from those of `before`."""
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
         """Replay a counterexample."""

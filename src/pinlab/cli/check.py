@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
 from pinlab.objectives.verdict import EXIT_UNKNOWN
-from pinlab.report import answer, schema, table
+from pinlab.report import answer, difference, schema, table
 
 
 def check(
@@ -32,23 +33,34 @@ def check(
     verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
-    """Check one design: one row per objective, worst first, with the scenario that decides it."""
+    """Check one design: one row per objective, worst first, with the scenario that decides it.
+
+    Of a patch, which replaces other functions of the model than hooks, it says first what differs
+    from what it builds on, and ends with status 1 only if something broke that was not broken.
+    """
     limits = options.limits(max_states, timeout, memory)
     objectives = tuple(map(options.known_objective, objective)) if objective else None
     scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     subject = lab().load_design(design)
+    base = lab().base(subject)
     with progress(verbose) as on_progress:
-        result = lab().check(
-            subject,
-            scenarios,
-            objectives,
+        run = partial(
+            lab().check,
+            scenarios=scenarios,
+            objectives=objectives,
             limits=limits,
             engine=engine.value,
-            coverage=coverage,
             on_progress=on_progress,
         )
+        before = None if base is None else run(base)
+        result = run(subject, coverage=coverage)
+    changed = None if before is None else lab().difference(before, result)
     if json:
-        show_json(schema.check(result))
+        show_json(schema.check(result, changed))
     else:
+        if changed is not None:
+            show(difference.difference(changed, design))
         show(table.check(result, design) if all_rows else answer.answer(result, design))
-    return EXIT_UNKNOWN if result.stopped else result.verdict.exit_status
+    if result.stopped:
+        return EXIT_UNKNOWN
+    return result.verdict.exit_status if changed is None else changed.exit_status

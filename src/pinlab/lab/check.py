@@ -21,6 +21,7 @@ from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.design import Design
+from pinlab.lab.difference import difference as difference
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
@@ -355,6 +356,11 @@ def cost(design: Design, limits: Limits | None = None) -> Cost:
     keys = probe(design, limits).keys
     pinning = "gup_fast_works" if keys["gup_fast_works"] else "slow_pin_works"
     return costs.cost(design, probes[pinning], probes["slow_pin_works"], keys)
+
+
+def base(design: Design) -> Design | None:
+    """What a patch builds on; None if the design is no patch."""
+    return None if design.base is None else load_design(design.base)
 
 
 # ----------------------------------------------------------------------------- many designs

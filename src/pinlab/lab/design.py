@@ -28,6 +28,9 @@ from pinlab.lab.language import functions, kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
 from pinlab.nearest import nearest
 
+EMPTY = "untracked"
+"""The design that replaces nothing: the model as it is."""
+
 PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 """A design that replaces one of these counts pins in a way of its own: it is a detector."""
 
@@ -47,6 +50,9 @@ class Design:
     struct_page_bytes: int
     lineage: frozenset[str]
     """Its own name, and those of all designs that it builds on or combines."""
+    base: str | None = None
+    """What it builds on, as `load` takes it, if it is a patch: if it replaces a function that is
+    no hook. Of a design its own verdicts are asked for, of a patch what it changes."""
 
 
 @cache
@@ -67,7 +73,7 @@ def _names() -> list[str]:
 def load(name_or_path: str) -> Design:
     """A design by its name, by DETECTOR+POLICY, or from a file. Raises UsageError."""
     if "+" in name_or_path and not Path(name_or_path).is_file():
-        return _combined(name_or_path, [load(part) for part in name_or_path.split("+")])
+        return _combined(name_or_path, {part: load(part) for part in name_or_path.split("+")})
     if _is_file_name(name_or_path):
         return _from_module(_import_file(Path(name_or_path)), Path(name_or_path).stem)
     module = name_or_path.replace("-", "_")
@@ -101,10 +107,12 @@ def _from_module(module: ModuleType, stem: str) -> Design:
             "page_pinned say"
         )
     below: Mapping[str, KernelFunction] = {}
+    builds_on = EMPTY
     packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
-        detector = load(_base_name(module, base))
+        builds_on = _base_name(module, base)
+        detector = load(builds_on)
         below = detector.replaced
         lineage |= detector.lineage
     _refuse_imported(module, below)
@@ -122,7 +130,13 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         {**below, **own},
         own,
         lineage,
+        builds_on if any(_reaches_round(name) for name in own) else None,
     )
+
+
+def _reaches_round(name: str) -> bool:
+    """Whether to replace this function is a patch to the model: no design is expected to do so."""
+    return model.functions()[name].role != "hook"
 
 
 def _base_name(module: ModuleType, base: object) -> str:
@@ -224,14 +238,18 @@ def _refuse_twice(path: Path, text: str) -> None:
             lines[node.name] = node.lineno
 
 
-def _combined(name: str, parts: list[Design]) -> Design:
-    """A detector with policies: of each further one only what it brings itself."""
-    replaced = dict(parts[0].replaced)
-    for part in parts[1:]:
+def _combined(name: str, parts: Mapping[str, Design]) -> Design:
+    """A detector with policies, and patches: of each further one only what it brings itself."""
+    first, *others = parts.values()
+    replaced = dict(first.replaced)
+    for part in others:
         replaced |= part.own
-    summary = "; ".join(part.summary for part in parts)
-    lineage = frozenset([name]).union(*(part.lineage for part in parts))
-    return _design(name, summary, parts[-1].kind, parts[-1].path, replaced, replaced, lineage)
+    summary = "; ".join(part.summary for part in parts.values())
+    lineage = frozenset([name]).union(*(part.lineage for part in parts.values()))
+    designs = [part for part, design in parts.items() if design.base is None]
+    base = None if len(designs) == len(parts) else "+".join(designs) or first.base
+    last = (first, *others)[-1]
+    return _design(name, summary, last.kind, last.path, replaced, replaced, lineage, base)
 
 
 def _design(
@@ -242,9 +260,10 @@ def _design(
     replaced: Mapping[str, KernelFunction],
     own: Mapping[str, KernelFunction],
     lineage: frozenset[str],
+    base: str | None,
 ) -> Design:
     added = sum(field.bytes for field in _fields(replaced))
-    return Design(name, summary, kind, path, replaced, own, added, lineage)
+    return Design(name, summary, kind, path, replaced, own, added, lineage, base)
 
 
 def _fields(replaced: Mapping[str, KernelFunction]) -> list[Cells]:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pinlab.lab.explore.result import Move, Progress
-from pinlab.objectives.verdict import Outcome, Verdict, worst
+from pinlab.objectives.verdict import (
+    EXIT_HOLDS,
+    EXIT_UNKNOWN,
+    EXIT_VIOLATED,
+    Outcome,
+    Verdict,
+    worst,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,55 @@ class CheckResult:
     def verdict(self) -> Verdict:
         """What all rows come to."""
         return worst(row.verdict for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A verdict that a patch changes. None where the objective was not judged: the scenario does
+    not ask for it, and no failure that violates it was met."""
+
+    objective: str
+    scenario: str
+    before: Verdict | None
+    after: Verdict | None
+
+    @property
+    def broke(self) -> bool:
+        """Whether something is violated that was not before."""
+        now = self.after is not None and self.after.outcome is Outcome.VIOLATED
+        return now and (self.before is None or self.before.outcome is not Outcome.VIOLATED)
+
+    @property
+    def opened(self) -> bool:
+        """Whether something held, and nobody knows whether it still does."""
+        held = self.before is not None and self.before.outcome is Outcome.HOLDS
+        known = self.after is None or self.after.outcome in (Outcome.HOLDS, Outcome.VIOLATED)
+        return held and not known
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a patch changes: its verdicts beside those of `base`, what it builds on.
+
+    `verdicts` were compared, in `scenarios` that were explored to `states`. `stopped` says what
+    ended either of the two early, if anything.
+    """
+
+    base: str
+    changes: tuple[Change, ...]
+    verdicts: int
+    scenarios: int
+    states: int
+    stopped: str | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """1 if the patch broke something, 3 if that cannot be told, else 0."""
+        if any(change.broke for change in self.changes):
+            return EXIT_VIOLATED
+        if self.stopped or any(change.opened for change in self.changes):
+            return EXIT_UNKNOWN
+        return EXIT_HOLDS
 
 
 @dataclass(frozen=True, slots=True)

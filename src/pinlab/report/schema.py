@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
 
-from pinlab.lab.results import CheckResult, Comparison, Cost, Info, Line, Row, Trace, Way
+from pinlab.lab.results import (
+    Change,
+    CheckResult,
+    Comparison,
+    Cost,
+    Difference,
+    Info,
+    Line,
+    Row,
+    Trace,
+    Way,
+)
 from pinlab.objectives.verdict import Verdict
 
 
@@ -62,9 +73,34 @@ class CheckJson(TypedDict):
     schema: Literal["pinlab.check/1"]
     design: str
     verdict: str
+    difference: DifferenceJson | None
     rows: list[RowJson]
     uncovered: list[LineJson] | None
     stopped: str | None
+
+
+class DifferenceJson(TypedDict):
+    """What a patch changes. `broke` says whether anything is violated that was not before."""
+
+    base: str
+    broke: bool
+    changes: list[VerdictChangeJson]
+    verdicts: int
+    scenarios: int
+    states: int
+    stopped: str | None
+
+
+class VerdictChangeJson(TypedDict):
+    """A verdict that a patch changes; null where the objective was not judged."""
+
+    objective: str
+    scenario: str
+    before: str | None
+    after: str | None
+    steps: int | None
+    reason: str
+    broke: bool
 
 
 class ChangeJson(TypedDict):
@@ -165,12 +201,13 @@ def compare(comparison: Comparison) -> CompareJson:
     }
 
 
-def check(result: CheckResult) -> CheckJson:
-    """The check as "pinlab.check/1"."""
+def check(result: CheckResult, difference: Difference | None = None) -> CheckJson:
+    """The check, and what a patch changes, as "pinlab.check/1"."""
     return {
         "schema": "pinlab.check/1",
         "design": result.design,
         "verdict": result.verdict.outcome.value,
+        "difference": None if difference is None else _difference(difference),
         "rows": [_row(row) for row in result.rows],
         "uncovered": None if result.uncovered is None else [_line(at) for at in result.uncovered],
         "stopped": result.stopped,
@@ -247,6 +284,30 @@ def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
     if "objectives" in lists:
         shown["objectives"] = [_info(info) for info in lists["objectives"]]
     return shown
+
+
+def _difference(difference: Difference) -> DifferenceJson:
+    return {
+        "base": difference.base,
+        "broke": any(change.broke for change in difference.changes),
+        "changes": [_change(change) for change in difference.changes],
+        "verdicts": difference.verdicts,
+        "scenarios": difference.scenarios,
+        "states": difference.states,
+        "stopped": difference.stopped,
+    }
+
+
+def _change(change: Change) -> VerdictChangeJson:
+    return {
+        "objective": change.objective,
+        "scenario": change.scenario,
+        "before": None if change.before is None else change.before.outcome.value,
+        "after": None if change.after is None else change.after.outcome.value,
+        "steps": None if change.after is None else change.after.steps,
+        "reason": "" if change.after is None else change.after.reason,
+        "broke": change.broke,
+    }
 
 
 def _row(row: Row) -> RowJson:

@@ -1,0 +1,61 @@
+"""What a patch changes, before its verdicts: each that differs, from what to what."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinlab.lab.results import Change, Difference
+from pinlab.objectives import order
+from pinlab.objectives.verdict import Outcome, Verdict
+from pinlab.report.table import COLOURS
+
+NO_PROOF = (
+    "No proof that the patch changes nothing: what no scenario plays, or no objective asks, "
+    "is not seen."
+)
+
+
+def difference(found: Difference, patch: str) -> RenderableType:
+    """What broke first. `patch` is how it was named."""
+    compared = (
+        f"{found.verdicts:,} verdicts in {found.scenarios:,} scenarios compared, "
+        f"{found.states:,} states."
+    )
+    count = len(found.changes)
+    parts: list[RenderableType] = []
+    if count:
+        differ = "verdict differs" if count == 1 else "verdicts differ"
+        broken = sum(change.broke for change in found.changes)
+        words = f"{count:,} {differ} from {found.base}, {broken:,} for the worse. {compared}"
+        parts += [Text(words, style="bold"), _table(found)]
+    else:
+        parts += [Text(f"No verdict differs from {found.base}. {compared} {NO_PROOF}")]
+    if found.stopped:
+        words = f"Stopped early: {found.stopped}. What was not begun is not compared."
+        parts.append(Text(words, style="bold yellow"))
+    return Group(*parts, Text(f"\nAll verdicts of {patch}:", style="bold"))
+
+
+def _table(found: Difference) -> Table:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("objective", no_wrap=True)
+    for name in ("scenario", found.base, "now"):
+        table.add_column(name)
+    for change in sorted(found.changes, key=_worst_first):
+        cells = (_words(change.before), _words(change.after))
+        table.add_row(change.objective, change.scenario, *cells)
+    return table
+
+
+def _worst_first(change: Change) -> tuple[bool, bool, tuple[int, int, str], str]:
+    return not change.broke, not change.opened, order(change.objective), change.scenario
+
+
+def _words(verdict: Verdict | None) -> Text:
+    if verdict is None:
+        return Text("not asked")
+    holds = verdict.outcome is Outcome.HOLDS
+    return Text("holds" if holds else str(verdict), style=COLOURS[verdict.outcome])
