@@ -25,8 +25,9 @@ def test_the_worst_of_several_orders_counts() -> None:
     def rows(*verdicts: Verdict) -> tuple[Row, ...]:
         return tuple(replace(samples.ROWS[0], verdict=verdict) for verdict in verdicts)
 
-    before = replace(samples.RESULT, rows=rows(HOLDS, HOLDS))
-    after = replace(samples.RESULT, rows=rows(HOLDS, VIOLATED))
+    before = replace(samples.RESULT, rows=rows(HOLDS))
+    one, other = rows(HOLDS, VIOLATED)
+    after = replace(samples.RESULT, rows=(one, replace(other, scenario="dio-fsync:1,0")))
     assert [change.broke for change in difference(before, after).changes] == [True]
     assert not difference(after, replace(after, rows=rows(SOONER, HOLDS))).changes
 

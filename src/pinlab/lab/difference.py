@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pinlab.lab.results import Change, CheckResult, Difference, Row
+from pinlab.lab.scenarios.scenario import unordered
 from pinlab.objectives.verdict import Verdict, worst
 
 Key = tuple[str, str]
@@ -25,17 +26,18 @@ def difference(before: CheckResult, after: CheckResult) -> Difference:
         before.design,
         tuple(change for change in changes if _outcome(change.before) != _outcome(change.after)),
         len(old.keys() | new.keys()),
-        len({row.scenario for row in after.rows if row.states}),
+        len({unordered(row.scenario) for row in after.rows if row.states}),
         sum({row.scenario: row.states for row in after.rows}.values()),
         before.stopped or after.stopped,
     )
 
 
 def _verdicts(rows: Iterable[Row]) -> dict[Key, Verdict]:
-    """The worst verdict of each objective in each scenario, as several orders may have been run."""
+    """The worst verdict of each objective in each scenario, in whatever order of its tasks: only
+    one of the two may depend on it."""
     found: dict[Key, list[Verdict]] = {}
     for row in rows:
-        found.setdefault((row.objective, row.scenario), []).append(row.verdict)
+        found.setdefault((row.objective, unordered(row.scenario)), []).append(row.verdict)
     return {key: worst(verdicts) for key, verdicts in found.items()}
 
 

@@ -10,7 +10,7 @@ import pytest
 from pinlab.errors import UsageError
 from pinlab.lab import check, design
 from pinlab.lab.orders import _places, orders
-from pinlab.lab.scenarios import direct_io_fsync, scenario
+from pinlab.lab.scenarios import direct_io_fsync, scenario, store_fsync
 from pinlab.objectives.verdict import Outcome
 
 PER_CPU = '''"""per-cpu: pins counted on each CPU, added up one after the other."""
@@ -115,3 +115,13 @@ def test_18_a_handler_asks_for_the_cpu_that_it_interrupts(
 ) -> None:
     monkeypatch.setattr("pinlab.lab.orders._asking", lambda _: frozenset({"bio_check_pages_dirty"}))
     assert _places(per_cpu, direct_io_fsync.SCENARIO) == (0,)  # the reader: its interrupt asks
+
+
+def test_what_a_cpu_has_goes_with_its_task() -> None:
+    """Or the TLB of the program that stores is not flushed, and all breaks."""
+    moved = scenario.permuted(store_fsync.SCENARIO, (1, 0, 2))
+    assert [task.name for task in moved.tasks] == ["program", "rdma", "fsync"]
+    assert store_fsync.SCENARIO.initial["mm_cpumask"][:3] == (0, 1, 0)
+    assert moved.initial["mm_cpumask"] == (1, 0, 0, 0, 0, 0, 0)
+    rest = moved.initial.keys() - {"mm_cpumask"}
+    assert all(moved.initial[name] == store_fsync.SCENARIO.initial[name] for name in rest)

@@ -20,6 +20,8 @@ from pinlab.lab.linux.types import CPUS
 
 tlb = array(CPUS, 0, 31)
 mm_cpumask = array(CPUS, 0, 1)
+PER_CPU = ("tlb", "mm_cpumask")
+"""The variables of which each CPU has an element."""
 
 
 @kernel

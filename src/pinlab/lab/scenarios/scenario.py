@@ -12,6 +12,7 @@ from typing import Any
 
 from pinlab import objectives
 from pinlab.lab.language.kernel import KernelFunction, model_function
+from pinlab.lab.linux.tlb import PER_CPU
 from pinlab.nearest import nearest
 from pinlab.objectives.events import Event
 
@@ -115,10 +116,23 @@ def named(name: str) -> Scenario:
     return permuted(scenario, tuple(map(int, order.split(",")))) if order else scenario
 
 
+def unordered(name: str) -> str:
+    """The name of the scenario that `permuted` has put in another order."""
+    return name.partition(":")[0]
+
+
 def permuted(scenario: Scenario, order: tuple[int, ...]) -> Scenario:
-    """The scenario with its tasks in another order, and so on other CPUs."""
+    """The scenario with its tasks in another order, and so on other CPUs: what a CPU has at the
+    start goes with the task that runs on it."""
     tasks = tuple(scenario.tasks[number] for number in order)
-    return replace(scenario, name=f"{scenario.name}:{','.join(map(str, order))}", tasks=tasks)
+    initial = {
+        name: (*(values[number] for number in order), *values[len(order) :])
+        if name in PER_CPU
+        else values
+        for name, values in scenario.initial.items()
+    }
+    name = f"{scenario.name}:{','.join(map(str, order))}"
+    return replace(scenario, name=name, tasks=tasks, initial=initial)
 
 
 def _alone(scenario: Scenario, before: Mapping[str, Scenario]) -> Scenario:
