@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from pinlab.lab.explore.result import Limits, Move
-from pinlab.lab.results import CheckResult, Comparison, Cost, Difference, Info, OnActivity, Trace
+from pinlab.lab.results import (
+    CheckResult,
+    Comparison,
+    Cost,
+    Difference,
+    Function,
+    Info,
+    OnActivity,
+    Touched,
+    Trace,
+)
 
 
 class Lab(Protocol):
@@ -53,6 +64,18 @@ class Lab(Protocol):
 
     def difference(self, before: CheckResult, after: CheckResult, /) -> Difference:
         """The verdicts of `after` that differ from those of `before`."""
+
+    def functions(self) -> tuple[Function, ...]:
+        """Every function of the model, by kernel file."""
+
+    def function(self, name: str, /) -> Function:
+        """One of them. Raises UsageError."""
+
+    def patch(self, name: str, /) -> str:
+        """A file that replaces it by itself. Raises UsageError."""
+
+    def touched(self, path: Path, /) -> Touched:
+        """What a diff of C touches. Raises UsageError."""
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:
         """Replay a counterexample."""

@@ -20,6 +20,8 @@ from pinlab.lab import build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import verdicts as verdicts_
+from pinlab.lab.catalogue import function as function
+from pinlab.lab.catalogue import functions as functions
 from pinlab.lab.design import Design
 from pinlab.lab.difference import difference as difference
 from pinlab.lab.explore import choose, room
@@ -27,6 +29,7 @@ from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.orders import orders
+from pinlab.lab.patch import patch as patch
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -41,6 +44,7 @@ from pinlab.lab.results import (
 )
 from pinlab.lab.scenarios import scenario as scenarios_
 from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
 from pinlab.nearest import nearest

@@ -9,7 +9,9 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 
 import pinlab.lab.linux
+from pinlab.errors import UsageError
 from pinlab.lab.language.kernel import Cell, Cells, KernelFunction, Pointer, Struct
+from pinlab.nearest import nearest
 
 PACKAGE = pinlab.lab.linux.__name__
 
@@ -32,6 +34,13 @@ def functions() -> Mapping[str, KernelFunction]:
                 assert name not in found, f"{name} is defined twice"
                 found[name] = value
     return MappingProxyType(found)
+
+
+def function(name: str) -> KernelFunction:
+    """One function of the model. Raises UsageError if there is none of this name."""
+    if name not in functions():
+        raise UsageError(f"the model has no function {name!r}: {nearest(name, functions())}")
+    return functions()[name]
 
 
 @cache

@@ -23,9 +23,10 @@ from __future__ import annotations
 '''
 
 
-def unchanged(name: str) -> str:
-    """A file that replaces the model's function `name` by itself."""
-    function = model.functions()[name]
+def patch(name: str) -> str:
+    """A file that replaces the model's function `name` by itself. Raises UsageError if there is
+    none."""
+    function = model.function(name)
     module = sys.modules[function.__module__]
     head = HEAD.format(name=name, module=module.__name__)
     text, needed = text_of(function)

@@ -30,6 +30,44 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the model: its source, what it stands for, and where it is used.
+
+    `role` is "kernel", "hook" or "pure"; `lines` are its source, numbered; `kernel` the files of
+    the kernel that it models a part of, in `version`; `stands_for` names of the kernel's functions
+    that are not its own. `scenarios` can come to it; `designs` of the package replace it.
+    """
+
+    name: str
+    role: str
+    file: str
+    lines: tuple[tuple[int, str], ...]
+    kernel: tuple[str, ...]
+    version: str
+    stands_for: tuple[str, ...]
+    callers: tuple[str, ...]
+    calls: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    designs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedFunction:
+    """A function of C that a patch touches, and those of the model that stand for it."""
+
+    file: str
+    name: str
+    model: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a patch to the kernel touches, in its order."""
+
+    functions: tuple[TouchedFunction, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """The verdict on one design, objective and scenario, with what it took."""
 

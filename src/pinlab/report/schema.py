@@ -14,9 +14,11 @@ from pinlab.lab.results import (
     Comparison,
     Cost,
     Difference,
+    Function,
     Info,
     Line,
     Row,
+    Touched,
     Trace,
     Way,
 )
@@ -77,6 +79,45 @@ class CheckJson(TypedDict):
     rows: list[RowJson]
     uncovered: list[LineJson] | None
     stopped: str | None
+
+
+class FunctionJson(TypedDict):
+    """A function of the model. `role` is kernel, hook or pure; `kernel` are files of the kernel."""
+
+    name: str
+    role: str
+    file: str
+    line: int
+    source: list[str]
+    kernel: list[str]
+    version: str
+    stands_for: list[str]
+    callers: list[str]
+    calls: list[str]
+    scenarios: list[str]
+    designs: list[str]
+
+
+class FunctionsJson(TypedDict):
+    """`pinlab show --json`."""
+
+    schema: Literal["pinlab.show/1"]
+    functions: list[FunctionJson]
+
+
+class TouchedFunctionJson(TypedDict):
+    """A function of C that a patch touches; `model` are those of the model that stand for it."""
+
+    file: str
+    name: str
+    model: list[str]
+
+
+class TouchedJson(TypedDict):
+    """`pinlab show --touched DIFF --json`."""
+
+    schema: Literal["pinlab.touched/1"]
+    touched: list[TouchedFunctionJson]
 
 
 class DifferenceJson(TypedDict):
@@ -284,6 +325,39 @@ def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
     if "objectives" in lists:
         shown["objectives"] = [_info(info) for info in lists["objectives"]]
     return shown
+
+
+def functions(found: Iterable[Function]) -> FunctionsJson:
+    """Functions of the model as "pinlab.show/1"."""
+    return {"schema": "pinlab.show/1", "functions": [_function(each) for each in found]}
+
+
+def _function(it: Function) -> FunctionJson:
+    return {
+        "name": it.name,
+        "role": it.role,
+        "file": it.file,
+        "line": it.lines[0][0],
+        "source": [line for _, line in it.lines],
+        "kernel": list(it.kernel),
+        "version": it.version,
+        "stands_for": list(it.stands_for),
+        "callers": list(it.callers),
+        "calls": list(it.calls),
+        "scenarios": list(it.scenarios),
+        "designs": list(it.designs),
+    }
+
+
+def touched(found: Touched) -> TouchedJson:
+    """What a patch touches as "pinlab.touched/1"."""
+    return {
+        "schema": "pinlab.touched/1",
+        "touched": [
+            {"file": each.file, "name": each.name, "model": list(each.model)}
+            for each in found.functions
+        ],
+    }
 
 
 def _difference(difference: Difference) -> DifferenceJson:

@@ -1,0 +1,93 @@
+"""The model's functions as a reader looks for them: by kernel file, with who calls what."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from pinlab.lab import design as designs
+from pinlab.lab import model
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.results import Function
+from pinlab.lab.scenarios import scenario as scenarios
+from pinlab.lab.trace import short
+
+VERSION = "4.20"
+FILE = re.compile(r"\b(?:[a-z0-9_-]+/)+[a-z0-9_-]+\.[ch]\b")
+"""A file of the kernel as docstrings of the model name it."""
+NAMED = re.compile(rf"\b(\w+)\(\), {FILE.pattern}")
+"""A function of the kernel that one of the model stands for under another name."""
+
+
+def function(name: str) -> Function:
+    """One function of the model. Raises UsageError if there is none of this name."""
+    it = model.function(name)
+    lines, first = inspect.getsourcelines(it.function)
+    after = callees()
+    return Function(
+        name=name,
+        role=it.role,
+        file=short(inspect.getfile(it.function)),
+        lines=tuple((first + i, line.rstrip("\n")) for i, line in enumerate(lines)),
+        kernel=kernel_files(it),
+        version=VERSION,
+        stands_for=tuple(sorted(stands_for(it) - {name})),
+        callers=tuple(sorted(caller for caller, called in after.items() if name in called)),
+        calls=tuple(sorted(after[name])),
+        scenarios=tuple(
+            scenario.name
+            for scenario in scenarios.load().values()
+            if name in _from(task.kernel_function().__name__ for task in scenario.tasks)
+        ),
+        designs=tuple(each for each in designs.names() if name in designs.load(each).own),
+    )
+
+
+def functions() -> tuple[Function, ...]:
+    """All of them, by kernel file; those of the lab alone come last."""
+    found = [function(name) for name in model.functions()]
+    return tuple(sorted(found, key=lambda it: (not it.kernel, it.kernel, it.file, it.lines)))
+
+
+def kernel_files(function: KernelFunction) -> tuple[str, ...]:
+    """The files of the kernel that a function stands for a part of: as its docstring says, else
+    its module's. None: the lab alone has it."""
+    own = FILE.findall(function.function.__doc__ or "")
+    return tuple(own or FILE.findall(sys.modules[function.__module__].__doc__ or ""))
+
+
+def stands_for(function: KernelFunction) -> frozenset[str]:
+    """The names of the kernel's functions that a function of the model is a model of."""
+    return frozenset([function.__name__, *NAMED.findall(function.function.__doc__ or "")])
+
+
+@cache
+def callees() -> Mapping[str, frozenset[str]]:
+    """The functions of the model that each one calls, by what is written in it."""
+    return {name: _called(it) for name, it in model.functions().items()}
+
+
+def _called(function: KernelFunction) -> frozenset[str]:
+    tree = ast.parse(inspect.getsource(function.function))
+    names = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return frozenset(names & model.functions().keys())
+
+
+def _from(names: Iterable[str]) -> frozenset[str]:
+    """Functions, and all that they can come to."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += callees()[name]
+    return frozenset(found)

@@ -1,0 +1,118 @@
+"""The model's functions as a reader looks for them, and those that a diff of C touches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import catalogue, model
+from pinlab.lab.results import TouchedFunction
+from pinlab.lab.touched import touched
+
+
+def test_one_function() -> None:
+    it = catalogue.function("__remove_mapping")
+    assert (it.role, it.file, it.kernel) == ("kernel", "linux/vmscan.py", ("mm/vmscan.c",))
+    assert it.lines[0][1] == "@kernel"
+    assert it.lines[1][1].startswith("def __remove_mapping(")
+    assert (it.callers, it.scenarios) == (("shrink_page_list",), ("direct-io-reclaim",))
+    assert "page_index" in it.calls
+    assert set(catalogue.function("page_pinned").designs) > {"refcount-bias", "page-counter"}
+    assert catalogue.function("end_page_io").stands_for == ("end_buffer_async_write",)
+
+
+def test_pure_functions_are_called_too() -> None:
+    it = catalogue.function("pte_mkclean")
+    assert (it.role, it.callers) == ("pure", ("page_mkclean",))
+    assert it.scenarios
+
+
+def test_all_are_there_and_every_one_is_used() -> None:
+    every = catalogue.functions()
+    assert {it.name for it in every} == model.functions().keys()
+    assert [it.name for it in every if not it.callers and not it.scenarios] == []
+    assert {file.split("/")[0] for it in every for file in it.kernel} >= {"mm", "fs"}
+
+
+DIFF = """From 0123456789 Mon Sep 17 00:00:00 2001
+From: A Developer <a@example.org>
+Subject: [PATCH] mm: look at the page before its count
+
+---
+ mm/vmscan.c | 4 ++--
+ mm/compaction.c | 1 +
+ 2 files changed, 3 insertions(+), 2 deletions(-)
+
+diff --git a/mm/vmscan.c b/mm/vmscan.c
+index 1111111..2222222 100644
+--- a/mm/vmscan.c
++++ b/mm/vmscan.c
+@@ -10,7 +10,7 @@ static int __remove_mapping(struct address_space *mapping, struct page *page,
+     refcount = 2;
+-    if (!page_ref_freeze(page, refcount))
++    if (PageDirty(page))
+         goto cannot_free;
+-    if (PageDirty(page))
++    if (!page_ref_freeze(page, refcount))
+         goto cannot_free;
+     return 1;
+ }
+@@ -50,5 +50,6 @@ int remove_mapping(struct address_space *mapping, struct page *page)
+ }
+ static bool never_there(struct page *page)
+ {
++    might_sleep();
+     return true;
+ }
+diff --git a/fs/buffer.c b/fs/buffer.c
+--- a/fs/buffer.c
++++ b/fs/buffer.c
+@@ -1,3 +1,3 @@ void end_buffer_async_write(struct buffer_head *bh, int uptodate)
+     a = 1;
+-    b = 2;
++    b = 3;
+     c = 4;
+diff --git a/Documentation/vm.txt b/Documentation/vm.txt
+--- a/Documentation/vm.txt
++++ b/Documentation/vm.txt
+@@ -1,2 +1,2 @@ pageout(
+-a
++b
+ c
+"""
+
+
+def test_what_a_diff_touches(tmp_path: Path) -> None:
+    path = tmp_path / "0001-fix.patch"
+    path.write_text(DIFF)
+    assert touched(path).functions == (
+        TouchedFunction("mm/vmscan.c", "__remove_mapping", ("__remove_mapping",)),
+        TouchedFunction("mm/vmscan.c", "never_there", ()),
+        TouchedFunction("fs/buffer.c", "end_buffer_async_write", ("end_page_io",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is no unified diff: write one with git format-patch"),
+        ("words\n", "is no unified diff"),
+        (DIFF.replace("@@ -10,7 +10,7 @@", "@@ -10,9 +10,9 @@"), "is no unified diff: Hunk"),
+    ],
+    ids=["empty", "words", "cut"],
+)
+def test_what_is_no_diff_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "it"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=says):
+        touched(path)
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UsageError, match="cannot be read"):
+            touched(path)
+    with pytest.raises(UsageError, match=r"did you mean pageout\?"):
+        catalogue.function("pagout")
