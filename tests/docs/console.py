@@ -2,7 +2,7 @@
 
 Three kinds of fenced blocks are followed, in their order; all others are only read:
 
-* `python` after a line `<!-- file: NAME -->`: the file is written.
+* `python` or `text` after a line `<!-- file: NAME -->`: the file is written.
 * `diff` after a line `<!-- change: NAME -->`: the file is changed; what the hunk shows must be in
   it exactly once.
 * `console`: lines that begin with `$ ` are run by bash, all of a block in one shell; what follows
@@ -61,7 +61,7 @@ def blocks(page: str) -> Iterator[Block]:
         end = lines.index("```", at + 1)
         text = "".join(line + "\n" for line in lines[at + 1 : end])
         about = re.fullmatch(r"<!-- (file|change): (\S+) -->", marker)
-        kind = {"python": "file", "diff": "change"}.get(fence[1], fence[1])
+        kind = {"python": "file", "text": "file", "diff": "change"}.get(fence[1], fence[1])
         if kind == "console":
             yield Block(kind, "", at + 1, text)
         elif about is not None and about[1] == kind:

@@ -20,6 +20,7 @@ def test_one_function() -> None:
     assert (it.callers, it.scenarios) == (("shrink_page_list",), ("direct-io-reclaim",))
     assert "page_index" in it.calls
     assert set(catalogue.function("page_pinned").designs) > {"refcount-bias", "page-counter"}
+    assert catalogue.function("page_mkclean").stands_for == ("page_mkclean_one", "rmap_walk_file")
     assert catalogue.function("end_page_io").stands_for == ("end_buffer_async_write",)
 
 
@@ -50,13 +51,13 @@ index 1111111..2222222 100644
 --- a/mm/vmscan.c
 +++ b/mm/vmscan.c
 @@ -10,7 +10,7 @@ static int __remove_mapping(struct address_space *mapping, struct page *page,
-     refcount = 2;
--    if (!page_ref_freeze(page, refcount))
-+    if (PageDirty(page))
-         goto cannot_free;
--    if (PageDirty(page))
-+    if (!page_ref_freeze(page, refcount))
-         goto cannot_free;
+     one = 1;
+-    if (second(page))
++    if (first(page))
+         return 0;
+-    if (first(page))
++    if (second(page))
+         return 0;
      return 1;
  }
 @@ -50,5 +50,6 @@ int remove_mapping(struct address_space *mapping, struct page *page)

@@ -19,8 +19,8 @@ from pinlab.lab.trace import short
 VERSION = "4.20"
 FILE = re.compile(r"\b(?:[a-z0-9_-]+/)+[a-z0-9_-]+\.[ch]\b")
 """A file of the kernel as docstrings of the model name it."""
-NAMED = re.compile(rf"\b(\w+)\(\), {FILE.pattern}")
-"""A function of the kernel that one of the model stands for under another name."""
+NAMED = re.compile(rf"\b(\w+)\(\)(?=, {FILE.pattern}|(?: with \w+\(\))? in line)")
+"""A function of the kernel that one of the model stands for, under another name or as a part."""
 
 
 def function(name: str) -> Function:

@@ -31,6 +31,9 @@ def difference(found: Difference, patch: str) -> RenderableType:
         broken = sum(change.broke for change in found.changes)
         words = f"{count:,} {differ} from {found.base}, {broken:,} for the worse. {compared}"
         parts += [Text(words, style="bold"), _table(found)]
+        if worst := next((change for change in found.changes if change.broke), None):
+            how = f"pinlab explain {patch} {worst.objective} --scenario {worst.scenario}"
+            parts.append(Text(f"`{how}` shows how."))
     else:
         parts += [Text(f"No verdict differs from {found.base}. {compared} {NO_PROOF}")]
     if found.stopped:
