@@ -152,6 +152,7 @@ def test_the_list_leads_to_the_chart(shown: Path) -> None:
     assert attribute(browser.dom(shown, script), "data-chosen") == "inode 77, page 2 6"
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_events(tmp_path: Path) -> None:
     path = tmp_path / "many.html"
     path.write_text(page.html(many()), encoding="utf-8")

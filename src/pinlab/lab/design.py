@@ -103,8 +103,8 @@ def _from_module(module: ModuleType, stem: str) -> Design:
     base = getattr(module, "BASE", None)
     if not own and base is None and not module.__name__.startswith(pinlab.lab.designs.__name__):
         raise UsageError(
-            f"{module.__file__} replaces no function of the model: define one under its name, "
-            "page_pinned say"
+            f"{module.__file__} replaces no function of the model: define one under its name; "
+            "`pinlab show` names them"
         )
     below: Mapping[str, KernelFunction] = {}
     builds_on = EMPTY
@@ -112,7 +112,7 @@ def _from_module(module: ModuleType, stem: str) -> Design:
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
         builds_on = _base_name(module, base)
-        detector = load(builds_on)
+        detector = _load_below(module, builds_on)
         below = detector.replaced
         lineage |= detector.lineage
     _refuse_imported(module, below)
@@ -132,6 +132,23 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         lineage,
         builds_on if any(_reaches_round(name) for name in own) else None,
     )
+
+
+_above: list[str] = []
+"""The files whose bases are being loaded, the first one outermost."""
+
+
+def _load_below(module: ModuleType, base: str) -> Design:
+    """What a module builds on. Raises UsageError if that builds on the module in turn."""
+    file = str(module.__file__)
+    if file in _above:
+        way = " -> ".join([*_above[_above.index(file) :], file])
+        raise UsageError(f"BASE goes round in a circle: {way}; name another design in one of them")
+    _above.append(file)
+    try:
+        return load(base)
+    finally:
+        _above.pop()
 
 
 def _reaches_round(name: str) -> bool:

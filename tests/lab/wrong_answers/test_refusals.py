@@ -107,3 +107,11 @@ def test_a_nul_byte_is_said(tmp_path: Path) -> None:
     file.write_bytes(HEAD.encode() + b"\0")
     with pytest.raises(UsageError, match="contains a NUL byte"):
         design.load(str(file))
+
+
+def test_bases_that_go_round_in_a_circle(tmp_path: Path) -> None:
+    for name, base in (("one", "other"), ("other", "one")):
+        head = HEAD.replace('"refcount-bias"', repr(str(tmp_path / f"{base}.py")))
+        (tmp_path / f"{name}.py").write_text(head)
+    with pytest.raises(UsageError, match=r"circle: .*one.py -> .*other.py -> .*one.py"):
+        design.load(str(tmp_path / "one.py"))
