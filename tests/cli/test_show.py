@@ -68,7 +68,7 @@ def test_what_a_diff_touches(tmp_path: Path, capsys: Capture) -> None:
         (["pagout"], "did you mean pageout?"),
         (["--patch"], "name it"),
         (["pageout", "--touched", "x"], "give no function"),
-        (["--touched", "/no/such.patch"], "cannot be read"),
+        (["--touched", "/no/such.patch"], "there is no file"),
     ],
 )
 def test_misuse_is_one_sentence(words: list[str], says: str, capsys: Capture) -> None:

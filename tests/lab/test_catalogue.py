@@ -113,7 +113,7 @@ def test_what_is_no_diff_is_refused(tmp_path: Path, text: str, says: str) -> Non
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UsageError, match="cannot be read"):
+        with pytest.raises(UsageError, match="there is no file"):
             touched(path)
     with pytest.raises(UsageError, match=r"did you mean pageout\?"):
         catalogue.function("pagout")

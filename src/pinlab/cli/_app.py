@@ -27,20 +27,8 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
 
 COMMANDS = (
-    *(
-        "compare",
-        "check",
-        "explain",
-        "list",
-        "show",
-        "draw",
-        "census",
-        "diff",
-        "doctor",
-        "hold",
-        "judge",
-    ),
-    *("record", "watch", "witness", "who", "timeline"),
+    *("compare", "check", "explain", "list", "show", "draw"),
+    *("census", "diff", "doctor", "hold", "judge", "record", "watch", "witness", "who", "timeline"),
 )
 """Each is a module of this package, with a function of its name ("list_" for one of Python's)."""
 

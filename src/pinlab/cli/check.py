@@ -52,8 +52,8 @@ def check(
             engine=engine.value,
             on_progress=on_progress,
         )
-        before = None if base is None else run(base)
         result = run(subject, coverage=coverage)
+        before = None if base is None or result.stopped else run(base)
     changed = None if before is None else lab().difference(before, result)
     if json:
         show_json(schema.check(result, changed))

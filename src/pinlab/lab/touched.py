@@ -22,6 +22,8 @@ SOURCE = (".c", ".h")
 def touched(path: Path) -> Touched:
     """The functions that a unified diff touches, as `git format-patch` writes it. Raises UsageError
     for what is none."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}: give a patch, as git format-patch writes it")
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
