@@ -102,7 +102,7 @@ class Shelf:
     def base(self, design: Any, /) -> Any | None:
         return self.builds_on
 
-    def difference(self, before: CheckResult, after: CheckResult, /) -> Difference:
+    def difference(self, patch: Any, before: CheckResult, after: CheckResult, /) -> Difference:
         return samples.DIFFERENCE
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:

@@ -11,7 +11,7 @@ import pytest
 from pinlab.errors import UsageError
 from pinlab.lab import build, check, design, model, patch
 from pinlab.lab.language.program import Node
-from pinlab.objectives.verdict import Outcome
+from pinlab.objectives.verdict import EXIT_HOLDS, Outcome
 
 HEAD = '"""A patch."""\nfrom __future__ import annotations\n\n'
 
@@ -138,3 +138,18 @@ def test_a_mistake_is_refused_in_a_sentence(tmp_path: Path, mistake: str) -> Non
     text, says = MISTAKES[mistake]
     with pytest.raises(UsageError, match=says):
         build.program(loaded(tmp_path, HEAD + text, mistake.replace(" ", "_")))
+
+
+def test_an_event_that_is_no_longer_said_is_told(tmp_path: Path) -> None:
+    """Without it nothing is violated: a patch could hold by keeping silent."""
+    text = patch.patch("__remove_mapping")
+    assert text.count("    trace(Event.CACHE_DEL, page)\n") == 1
+    silent = loaded(tmp_path, text.replace("    trace(Event.CACHE_DEL, page)\n", ""), "silent")
+    base = check.base(silent)
+    assert base is not None
+    results = [check.check(it, scenarios=("direct-io-reclaim",)) for it in (base, silent)]
+    found = check.difference(silent, *results)
+    assert found.unsaid == (("__remove_mapping", "CACHE_DEL"),)
+    assert found.exit_status != EXIT_HOLDS
+    loud = loaded(tmp_path, text, "loud")
+    assert check.difference(loud, results[0], check.check(loud)).unsaid == ()

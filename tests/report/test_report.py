@@ -156,6 +156,7 @@ SHAPES: list[type[Any]] = [
     schema.CheckJson,
     schema.DifferenceJson,
     schema.VerdictChangeJson,
+    schema.UnsaidJson,
     schema.FunctionJson,
     schema.FunctionsJson,
     schema.TouchedFunctionJson,

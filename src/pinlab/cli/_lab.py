@@ -62,8 +62,8 @@ class Lab(Protocol):
     def base(self, design: Any, /) -> Any | None:
         """What a patch builds on, to be compared with it; None for a design, which is no patch."""
 
-    def difference(self, before: CheckResult, after: CheckResult, /) -> Difference:
-        """The verdicts of `after` that differ from those of `before`."""
+    def difference(self, patch: Any, before: CheckResult, after: CheckResult, /) -> Difference:
+        """What a patch changes: `after` are its verdicts, `before` those of what it builds on."""
 
     def functions(self) -> tuple[Function, ...]:
         """Every function of the model, by kernel file."""

@@ -54,7 +54,7 @@ def check(
         )
         result = run(subject, coverage=coverage)
         before = None if base is None or result.stopped else run(base)
-    changed = None if before is None else lab().difference(before, result)
+    changed = None if before is None else lab().difference(subject, before, result)
     if json:
         show_json(schema.check(result, changed))
     else:

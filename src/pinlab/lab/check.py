@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context
 
@@ -19,11 +19,11 @@ from pinlab.errors import UsageError
 from pinlab.lab import build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
+from pinlab.lab import difference as difference_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
 from pinlab.lab.design import Design
-from pinlab.lab.difference import difference as difference
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
@@ -35,6 +35,7 @@ from pinlab.lab.results import (
     CheckResult,
     Comparison,
     Cost,
+    Difference,
     Info,
     Line,
     OnActivity,
@@ -365,6 +366,13 @@ def cost(design: Design, limits: Limits | None = None) -> Cost:
 def base(design: Design) -> Design | None:
     """What a patch builds on; None if the design is no patch."""
     return None if design.base is None else load_design(design.base)
+
+
+def difference(patch: Design, before: CheckResult, after: CheckResult) -> Difference:
+    """What a patch changes: `after` are its verdicts, `before` those of what it builds on."""
+    below = base(patch)
+    unsaid = () if below is None else tuple(difference_.unsaid(patch, below))
+    return replace(difference_.difference(before, after), unsaid=unsaid)
 
 
 # ----------------------------------------------------------------------------- many designs

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Iterable, Iterator
 
+from pinlab.lab import model
+from pinlab.lab.design import Design
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.source import source_of
 from pinlab.lab.results import Change, CheckResult, Difference, Row
 from pinlab.lab.scenarios.scenario import unordered
 from pinlab.objectives.verdict import Verdict, worst
@@ -29,6 +34,25 @@ def difference(before: CheckResult, after: CheckResult) -> Difference:
         len({unordered(row.scenario) for row in after.rows if row.states}),
         sum({row.scenario: row.states for row in after.rows}.values()),
         before.stopped or after.stopped,
+    )
+
+
+def unsaid(patch: Design, base: Design) -> Iterator[tuple[str, str]]:
+    """Each function that the patch replaces and the events that it no longer says: objectives
+    judge by events alone, so to leave one out may hide what it is to show."""
+    for name, function in patch.replaced.items():
+        before = base.replaced.get(name, model.functions()[name])
+        for event in sorted(said(before) - said(function)):
+            yield name, event
+
+
+def said(function: KernelFunction) -> frozenset[str]:
+    """The events that the text of a function says."""
+    return frozenset(
+        node.args[0].attr
+        for node in ast.walk(source_of(function).tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "trace"
+        if node.args and isinstance(node.args[0], ast.Attribute)
     )
 
 

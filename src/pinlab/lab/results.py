@@ -237,7 +237,8 @@ class Difference:
     """What a patch changes: its verdicts beside those of `base`, what it builds on.
 
     `verdicts` were compared, in `scenarios` that were explored to `states`. `stopped` says what
-    ended either of the two early, if anything.
+    ended either of the two early, if anything. `unsaid` are functions with an event that they no
+    longer say: what objectives make of that is not known.
     """
 
     base: str
@@ -246,13 +247,14 @@ class Difference:
     scenarios: int
     states: int
     stopped: str | None = None
+    unsaid: tuple[tuple[str, str], ...] = ()
 
     @property
     def exit_status(self) -> int:
         """1 if the patch broke something, 3 if that cannot be told, else 0."""
         if any(change.broke for change in self.changes):
             return EXIT_VIOLATED
-        if self.stopped or any(change.opened for change in self.changes):
+        if self.stopped or self.unsaid or any(change.opened for change in self.changes):
             return EXIT_UNKNOWN
         return EXIT_HOLDS
 

@@ -36,6 +36,9 @@ def difference(found: Difference, patch: str) -> RenderableType:
             parts.append(Text(f"`{how}` shows how."))
     else:
         parts += [Text(f"No verdict differs from {found.base}. {compared} {NO_PROOF}")]
+    for name, event in found.unsaid:
+        words = f"{name} no longer says {event}, so what judges by that event may hold for nothing."
+        parts.append(Text(words, style="bold yellow"))
     if found.stopped:
         words = f"Stopped early: {found.stopped}. What was not begun is not compared."
         parts.append(Text(words, style="bold yellow"))

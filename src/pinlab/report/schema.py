@@ -130,6 +130,14 @@ class DifferenceJson(TypedDict):
     scenarios: int
     states: int
     stopped: str | None
+    unsaid: list[UnsaidJson]
+
+
+class UnsaidJson(TypedDict):
+    """An event that a replaced function no longer says."""
+
+    function: str
+    event: str
 
 
 class VerdictChangeJson(TypedDict):
@@ -369,6 +377,7 @@ def _difference(difference: Difference) -> DifferenceJson:
         "scenarios": difference.scenarios,
         "states": difference.states,
         "stopped": difference.stopped,
+        "unsaid": [{"function": name, "event": event} for name, event in difference.unsaid],
     }
 
 
