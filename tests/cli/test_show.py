@@ -48,7 +48,11 @@ def test_a_patch_runs_as_it_is(
     )
     (tmp_path / "other.py").write_text(function)
     assert run(["check", "bounce+./other.py", "--scenario", "store-fsync"]) == 1
-    assert "I4" in capsys.readouterr().out.splitlines()[4]
+    differs, _, _ = capsys.readouterr().out.partition("All verdicts of ")
+    assert "1 verdict differs from bounce, 1 for the worse." in differs
+    assert [line.split()[:3] for line in differs.splitlines() if line.startswith(" I")] == [
+        ["I4", "store-fsync", "holds"]
+    ]
 
 
 def test_what_a_diff_touches(tmp_path: Path, capsys: Capture) -> None:
