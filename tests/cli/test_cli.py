@@ -358,12 +358,12 @@ def test_progress_in_one_line() -> None:
 def test_of_a_patch_the_difference_is_said_first(shelf: Shelf, capsys: Capture) -> None:
     shelf.builds_on = "untracked"
     assert run(["check", "./patch.py"]) == 1
-    first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("4 verdicts differ from untracked, 1 for the worse. 5 verdicts in 2")
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("4 verdicts differ from untracked, 1 for the worse. 5 verdicts in 2")
     run(["check", "./patch.py", "--json"])
-    said = json.loads(capsys.readouterr().out)["difference"]
-    assert (said["base"], said["broke"], said["states"]) == ("untracked", True, 11_885)
-    assert said["changes"][1] == {
+    value = json.loads(capsys.readouterr().out)["difference"]
+    assert (value["base"], value["broke"], value["states"]) == ("untracked", True, 11_885)
+    assert value["changes"][1] == {
         "objective": "I13",
         "scenario": "dio-fsync-zap",
         "before": "holds",
@@ -372,7 +372,7 @@ def test_of_a_patch_the_difference_is_said_first(shelf: Shelf, capsys: Capture) 
         "reason": "",
         "broke": True,
     }
-    assert said["changes"][3]["after"] is None
+    assert value["changes"][3]["after"] is None
 
 
 def test_piped_tables_are_not_cut(shelf: Shelf, capsys: Capture) -> None:
