@@ -372,7 +372,7 @@ def test_of_a_patch_the_difference_is_said_first(shelf: Shelf, capsys: Capture) 
         "reason": "",
         "broke": True,
     }
-    assert value["changes"][3]["after"] is None
+    assert value["changes"][3]["after"] == "unknown"
 
 
 def test_piped_tables_are_not_cut(shelf: Shelf, capsys: Capture) -> None:

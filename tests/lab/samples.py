@@ -124,13 +124,14 @@ BASE_RESULT = CheckResult(
         Row("untracked", "I10", "dio-fsync-zap", Verdict.violated(7, BOUNDS), 9000, 20000, 1.0),
     ),
 )
+NOT_TO_THE_END = Verdict.unknown("not known to be explored to the end")
 DIFFERENCE = Difference(
     "untracked",
     (
         Change("O1", "dio-fsync", BASE_RESULT.rows[0].verdict, ROWS[2].verdict),
         Change("I13", "dio-fsync-zap", BASE_RESULT.rows[2].verdict, ROWS[4].verdict),
         Change("I12", "dio-fsync-zap", BASE_RESULT.rows[3].verdict, ROWS[5].verdict),
-        Change("I10", "dio-fsync-zap", BASE_RESULT.rows[4].verdict, None),
+        Change("I10", "dio-fsync-zap", BASE_RESULT.rows[4].verdict, NOT_TO_THE_END),
     ),
     verdicts=5,
     scenarios=2,

@@ -36,7 +36,8 @@ def test_the_worst_of_several_orders_counts() -> None:
     ("before", "after", "status"),
     [
         (HOLDS, VIOLATED, EXIT_VIOLATED),
-        (UNKNOWN, VIOLATED, EXIT_VIOLATED),
+        (UNKNOWN, VIOLATED, EXIT_UNKNOWN),
+        (None, UNKNOWN, EXIT_UNKNOWN),
         (None, VIOLATED, EXIT_VIOLATED),
         (HOLDS, UNKNOWN, EXIT_UNKNOWN),
         (VIOLATED, HOLDS, EXIT_HOLDS),
@@ -50,6 +51,17 @@ def test_the_status_is_of_what_broke(
 ) -> None:
     found = Difference("x", (Change("I1", "s", before, after),), 1, 1, 1)
     assert found.exit_status == status
+
+
+def test_what_was_not_explored_to_the_end_met_no_failure_for_all_one_knows() -> None:
+    """A base that was cut off does not make the patch the culprit."""
+    failed = replace(samples.ROWS[0], objective="I10", verdict=VIOLATED)
+    after = replace(samples.RESULT, rows=(samples.ROWS[0], failed))
+    for verdict, status in ((HOLDS, EXIT_VIOLATED), (UNKNOWN, EXIT_UNKNOWN)):
+        before = replace(samples.RESULT, rows=(replace(samples.ROWS[0], verdict=verdict),))
+        found = difference(before, replace(after, rows=(before.rows[0], failed)))
+        assert [change.objective for change in found.changes] == ["I10"]
+        assert found.exit_status == status
 
 
 def test_one_that_was_stopped_shows_nothing() -> None:

@@ -57,19 +57,19 @@ def program(design: Design) -> Program:
 def called(program: Program, chosen: Iterable[Scenario]) -> frozenset[str]:
     """Every kernel function that the tasks of these scenarios can come to."""
     return called_from(
-        program, (task.kernel_function().__name__ for s in chosen for task in s.tasks)
+        program.calls, (task.kernel_function().__name__ for s in chosen for task in s.tasks)
     )
 
 
-def called_from(program: Program, functions: Iterable[str]) -> frozenset[str]:
-    """`functions`, and every kernel function that they can come to."""
+def called_from(calls: Mapping[str, frozenset[str]], functions: Iterable[str]) -> frozenset[str]:
+    """`functions`, and every one that they can come to, by who calls whom."""
     found: set[str] = set()
     todo = list(functions)
     while todo:
         function = todo.pop()
         if function not in found:
             found.add(function)
-            todo += program.calls[function]
+            todo += calls[function]
     return frozenset(found)
 
 

@@ -6,11 +6,12 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from pinlab.lab import design as designs
 from pinlab.lab import model
+from pinlab.lab.build import called_from
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.results import Function
 from pinlab.lab.scenarios import scenario as scenarios
@@ -41,7 +42,8 @@ def function(name: str) -> Function:
         scenarios=tuple(
             scenario.name
             for scenario in scenarios.load().values()
-            if name in _from(task.kernel_function().__name__ for task in scenario.tasks)
+            if name
+            in called_from(after, (task.kernel_function().__name__ for task in scenario.tasks))
         ),
         designs=tuple(each for each in designs.names() if name in designs.load(each).own),
     )
@@ -79,15 +81,3 @@ def _called(function: KernelFunction) -> frozenset[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     return frozenset(names & model.functions().keys())
-
-
-def _from(names: Iterable[str]) -> frozenset[str]:
-    """Functions, and all that they can come to."""
-    found: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += callees()[name]
-    return frozenset(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pinlab.lab import model
 from pinlab.lab.design import Design
@@ -11,7 +11,7 @@ from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.source import source_of
 from pinlab.lab.results import Change, CheckResult, Difference, Row
 from pinlab.lab.scenarios.scenario import unordered
-from pinlab.objectives.verdict import Verdict, worst
+from pinlab.objectives.verdict import Outcome, Verdict, worst
 
 Key = tuple[str, str]
 """Objective and scenario."""
@@ -20,12 +20,12 @@ Key = tuple[str, str]
 def difference(before: CheckResult, after: CheckResult) -> Difference:
     """The verdicts of `after` that differ from those of `before`, both asked the same.
 
-    A verdict that only one of them has is of a failure that the lab noticed by itself.
+    A verdict that only one of them has is of a failure that the lab noticed by itself. That the
+    other met none is known only if it was explored to the end.
     """
     old, new = _verdicts(before.rows), _verdicts(after.rows)
     changes = (
-        Change(objective, scenario, old.get((objective, scenario)), new.get((objective, scenario)))
-        for objective, scenario in dict.fromkeys((*new, *old))
+        Change(*key, _verdict(old, key), _verdict(new, key)) for key in dict.fromkeys((*new, *old))
     )
     return Difference(
         before.design,
@@ -63,6 +63,15 @@ def _verdicts(rows: Iterable[Row]) -> dict[Key, Verdict]:
     for row in rows:
         found.setdefault((row.objective, unordered(row.scenario)), []).append(row.verdict)
     return {key: worst(verdicts) for key, verdicts in found.items()}
+
+
+def _verdict(found: Mapping[Key, Verdict], key: Key) -> Verdict | None:
+    """The verdict; None if no failure was met, which is known only of what was explored whole."""
+    if key in found:
+        return found[key]
+    others = (verdict for (_, scenario), verdict in found.items() if scenario == key[1])
+    ended = any(verdict.outcome is Outcome.HOLDS for verdict in others)
+    return None if ended else Verdict.unknown("not known to be explored to the end")
 
 
 def _outcome(verdict: Verdict | None) -> object:

@@ -58,7 +58,7 @@ def _places(design: Design, scenario: Scenario) -> tuple[int, ...]:
     cpus = {
         task.irq_of or task.name
         for task in scenario.tasks
-        if asking & build.called_from(program, [task.kernel_function().__name__])
+        if asking & build.called_from(program.calls, [task.kernel_function().__name__])
     }
     return tuple(place for place, task in enumerate(scenario.tasks) if task.name in cpus)
 

@@ -208,6 +208,9 @@ class CheckResult:
         return worst(row.verdict for row in self.rows)
 
 
+_KNOWN = (Outcome.HOLDS, Outcome.VIOLATED)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A verdict that a patch changes. None where the objective was not judged: the scenario does
@@ -220,16 +223,21 @@ class Change:
 
     @property
     def broke(self) -> bool:
-        """Whether something is violated that was not before."""
-        now = self.after is not None and self.after.outcome is Outcome.VIOLATED
-        return now and (self.before is None or self.before.outcome is not Outcome.VIOLATED)
+        """Whether something is violated that was known not to be."""
+        return self._held and self.after is not None and self.after.outcome is Outcome.VIOLATED
 
     @property
     def opened(self) -> bool:
-        """Whether something held, and nobody knows whether it still does."""
-        held = self.before is not None and self.before.outcome is Outcome.HOLDS
-        known = self.after is None or self.after.outcome in (Outcome.HOLDS, Outcome.VIOLATED)
-        return held and not known
+        """Whether something held and nobody knows whether it still does, or is violated and
+        nobody knows whether it was."""
+        if self._held:
+            return self.after is not None and self.after.outcome not in _KNOWN
+        was_known = self.before is not None and self.before.outcome in _KNOWN
+        return not was_known and self.after is not None and self.after.outcome is Outcome.VIOLATED
+
+    @property
+    def _held(self) -> bool:
+        return self.before is None or self.before.outcome is Outcome.HOLDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pinlab.objectives.verdict import Outcome, Verdict
 from pinlab.report.table import COLOURS
 
 NO_PROOF = (
-    "No proof that the patch changes nothing: what no scenario plays, or no objective asks, "
-    "is not seen."
+    "No proof that the patch changes nothing: what no scenario plays or no objective asks is not "
+    "seen, nor a new way to violate what is violated anyway."
 )
 
 

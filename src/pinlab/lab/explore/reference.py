@@ -110,6 +110,7 @@ def explore(
         return len(states) * each
 
     visited = 0
+    collecting = gc.isenabled()
     gc.disable()  # there are no cycles, and states are large
     try:
         while visited < len(states) and stopped is None:
@@ -128,7 +129,8 @@ def explore(
     except KeyboardInterrupt:
         stopped = INTERRUPTED
     finally:
-        gc.enable()
+        if collecting:
+            gc.enable()
 
     stuck: dict[str, Path] = {}
     if stopped is None:
