@@ -25,6 +25,7 @@ from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
+from pinlab.lab.explore.garbage import uncollected
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
@@ -82,6 +83,7 @@ def load_design(name_or_path: str) -> Design:
 # ------------------------------------------------------------------------------- one design
 
 
+@uncollected()
 def check(
     design: Design,
     scenarios: tuple[str, ...] | None = None,

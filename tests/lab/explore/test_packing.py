@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab.lab.explore.interpreter import Interpreter
-from pinlab.lab.explore.meaning import Failed, Work
+from pinlab.lab.explore.meaning import Failed
 from pinlab.lab.explore.packing import WORD, layout, pack
 from pinlab.lab.explore.ranges import Ranges, TooWide
 from pinlab.lab.explore.result import Move
@@ -95,7 +95,7 @@ def test_values_lie_in_their_ranges(it: System) -> None:
                 continue
             for actor in range(len(it.actors)):
                 try:
-                    work = Work(list(state), run.places.slots[actor], Move(actor))
+                    work = run.work(state, Move(actor))
                     value = run.meanings.value(test)(work)
                 except (Failed, KeyError):  # it fails, or the actor has no such slot
                     continue

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pinlab.errors import UsageError
-from pinlab.lab.explore.meaning import Failed, Listener, Meanings, Value, Work
+from pinlab.lab.explore.meaning import Failed, Listener, Value, Work, meanings
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
 from pinlab.lab.explore.transition import run
@@ -62,7 +62,7 @@ class Interpreter:
         }
         self.handlers = [i for i, each in enumerate(system.actors) if each.irq_of is not None]
         self.listeners: dict[str, tuple[Listener, ...]] = {}
-        self.meanings = Meanings(self.places, self.listening)
+        self.meanings = meanings(program)
         self.first = self._first()
 
     def initial(self) -> State:
@@ -84,9 +84,9 @@ class Interpreter:
             values += frame.values()
         for i in range(len(self.system.actors)):
             if not self.program.nodes[self.pc(values, i)].visible:
-                work = self._work(values, Move(i))
+                work = self.work(values, Move(i))
                 try:
-                    run(self.meanings, work)
+                    run(self.meanings, self.places, work)
                 except Failed:  # the actor's first move will say so
                     continue
                 if work.events:
@@ -134,15 +134,13 @@ class Interpreter:
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every enabled move, by actor, then by choice."""
-        values = list(state)
         for actor in range(len(self.system.actors)):
             if self.may_run(state, actor):
                 pc = self.pc(state, actor)
                 guard = self.meanings.of(pc).guard
                 for choice in range(self.program.nodes[pc].choices):
                     move = Move(actor, choice)
-                    work = Work(values, self.places.slots[actor], move)
-                    if guard is None or self._enabled(guard, work):
+                    if guard is None or self._enabled(guard, self.work(state, move)):
                         yield move
 
     def _enabled(self, guard: Value, work: Work) -> bool:
@@ -153,11 +151,11 @@ class Interpreter:
 
     def step(self, state: State, move: Move) -> Step:
         """Execute `move`, which must be enabled in `state`."""
-        work = self._work(state, move)
+        work = self.work(state, move)
         handler = self.system.actors[move.actor].irq_of is not None
         reached, failure = None, None
         try:
-            run(self.meanings, work)
+            run(self.meanings, self.places, work)
             if handler and work.values[work.slots[PC]] != HALTED:
                 work.values[work.slots[IN_IRQ]] = RUNS
             reached = tuple(work.values)
@@ -167,7 +165,7 @@ class Interpreter:
 
     def read(self, state: State, move: Move) -> dict[tuple[int, int], int]:
         """What the step of `move` looks at: the value of each (variable, element), in order."""
-        work, value = self._work(state, move), self.meanings.value
+        work, value = self.work(state, move), self.meanings.value
         found: dict[tuple[int, int], int] = {}
         for outer in _looks_at(self.program.nodes[self.pc(state, move.actor)]):
             for inner in subexpressions(outer):
@@ -178,8 +176,12 @@ class Interpreter:
                         continue
         return found
 
-    def _work(self, state: Sequence[int], move: Move) -> Work:
-        return Work(list(state), self.places.slots[move.actor], move)
+    def work(self, state: Sequence[int], move: Move) -> Work:
+        """What `move` works on in `state`: a copy of it."""
+        actor = move.actor
+        return Work(
+            list(state), self.places.slots[actor], move, self.system.cpu(actor), self.listening
+        )
 
     def listening(self, event: str) -> tuple[Listener, ...]:
         """The watched automata that `event` concerns."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from pinlab.lab.explore.places import Places
+from pinlab.lab.explore.memo import per_program
+from pinlab.lab.explore.places import first_places
 from pinlab.lab.explore.result import Move
 from pinlab.lab.language.program import (
     HALTED,
@@ -30,6 +31,7 @@ from pinlab.lab.language.program import (
     Next,
     Node,
     Op,
+    Program,
     Select,
     Self,
     SetLocal,
@@ -41,6 +43,9 @@ from pinlab.lab.language.program import (
 
 Listener = tuple[str, int, tuple[tuple[int, bool], ...]]
 """An automaton that an event concerns: its name, its variable, what the event does to it."""
+
+Listeners = Callable[[str], tuple[Listener, ...]]
+"""Who listens to an event of this name."""
 
 
 class Failed(Exception):
@@ -59,6 +64,9 @@ class Work:
     slots: Mapping[int, int]
     """The place of each slot of the actor that moves."""
     move: Move
+    cpu: int
+    """The one that the actor runs on."""
+    listening: Listeners
     violated: list[str] = field(default_factory=list)
     events: list[tuple[str, int]] = field(default_factory=list)
     nodes: list[int] = field(default_factory=list)
@@ -80,51 +88,19 @@ class Meaning:
     """The pc of the node that comes next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What is kept of an actor's frame: what is read again. The rest has its least value."""
-
-    start: int
-    """The place of its first slot; the others follow."""
-    least: list[int]
-    live: tuple[int, ...]
-    """Places."""
-
-    def forget(self, values: list[int]) -> None:
-        """Let what nobody reads again have its least value."""
-        kept = list(self.least)
-        for where in self.live:
-            kept[where - self.start] = values[where]
-        values[self.start : self.start + len(kept)] = kept
-
-
 class Meanings:
-    """What the nodes of one system's program mean."""
+    """What the nodes of a program mean."""
 
-    def __init__(self, places: Places, listening: Callable[[str], tuple[Listener, ...]]) -> None:
-        self.program = places.program
-        self.places = places
-        self.listening = listening
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.starts = first_places(program)
         self.known: dict[int, Meaning] = {}
-        self.frames: dict[tuple[int, int], Frame] = {}
 
     def of(self, pc: int) -> Meaning:
         """What a node means."""
         if pc not in self.known:
             self.known[pc] = self.node(self.program.nodes[pc])
         return self.known[pc]
-
-    def frame(self, actor: int, pc: int) -> Frame:
-        """The frame of `actor` once it stands before node `pc`, or has HALTED."""
-        if (actor, pc) not in self.frames:
-            live = frozenset[int]() if pc == HALTED else self.program.nodes[pc].live
-            slots = self.places.slots[actor]
-            self.frames[actor, pc] = Frame(
-                min(slots.values()),
-                [self.program.slots[slot].lo for slot in slots],
-                tuple(where for slot, where in slots.items() if slot in live),
-            )
-        return self.frames[actor, pc]
 
     def node(self, node: Node) -> Meaning:
         """What a node means."""
@@ -144,8 +120,7 @@ class Meanings:
             case Self():
                 return lambda work: work.move.actor
             case Cpu():
-                cpu = self.places.system.cpu
-                return lambda work: cpu(work.move.actor)
+                return lambda work: work.cpu
             case Chosen():
                 return lambda work: work.move.choice
             case Unary("-", operand):
@@ -169,7 +144,7 @@ class Meanings:
     def _element(self, var: int, index: Expr) -> Value:
         """The place of an element of a shared variable."""
         name, length = self.program.vars[var].name, self.program.vars[var].length
-        start, at = self.places.vars[var], self.value(index)
+        start, at = self.starts[var], self.value(index)
 
         def place(work: Work) -> int:
             i = at(work)
@@ -206,10 +181,10 @@ class Meanings:
             if number == 0:
                 return
             work.events.append((event, number))
-            for name, var, table in self.listening(event):
+            for name, var, table in work.listening(event):
                 if not 1 <= number <= self.program.vars[var].length:
                     raise Failed(Failure("null", f"{event}: page {number} does not exist"))
-                where = self.places.vars[var] + number - 1
+                where = self.starts[var] + number - 1
                 work.values[where], violated = table[work.values[where]]
                 if violated and name not in work.violated:
                     work.violated.append(name)
@@ -230,6 +205,10 @@ class Meanings:
                 return lambda work: HALTED
             case _:
                 assert_never(next_)
+
+
+meanings = per_program(Meanings)
+"""What the nodes of a program mean: of each node once, however many systems share the program."""
 
 
 def _store(place: Value, value: Value, lo: int, hi: int, name: str) -> Action:

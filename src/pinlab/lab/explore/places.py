@@ -8,12 +8,31 @@ the two explorers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate
 
 from pinlab.lab.explore.reach import touched
-from pinlab.lab.language.program import IN_IRQ, Actor, Program, System
+from pinlab.lab.language.program import HALTED, IN_IRQ, Actor, Program, System
 
 State = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is kept of an actor's frame: what is read again. The rest has its least value."""
+
+    start: int
+    """The place of its first slot; the others follow."""
+    least: list[int]
+    live: tuple[int, ...]
+    """Places."""
+
+    def forget(self, values: list[int]) -> None:
+        """Let what nobody reads again have its least value."""
+        kept = list(self.least)
+        for where in self.live:
+            kept[where - self.start] = values[where]
+        values[self.start : self.start + len(kept)] = kept
 
 
 class Places:
@@ -22,8 +41,7 @@ class Places:
     def __init__(self, system: System) -> None:
         self.system = system
         self.program = program = system.program
-        self.vars = [0, *accumulate(var.length for var in program.vars)]
-        """Of each shared variable the place of its first element; at the end, how many places."""
+        self.vars = first_places(program)
         self.frames = tuple(_slots(program, actor) for actor in system.actors)
         """The slots of each actor's frame, in order."""
         starts = accumulate(map(len, self.frames), initial=self.vars[-1])
@@ -32,6 +50,24 @@ class Places:
             for start, frame in zip(starts, self.frames, strict=False)
         ]
         """The place of each slot of each actor."""
+        self.standing: dict[tuple[int, int], Frame] = {}
+
+    def frame(self, actor: int, pc: int) -> Frame:
+        """The frame of `actor` once it stands before node `pc`, or has HALTED."""
+        if (actor, pc) not in self.standing:
+            live = frozenset[int]() if pc == HALTED else self.program.nodes[pc].live
+            slots = self.slots[actor]
+            self.standing[actor, pc] = Frame(
+                min(slots.values()),
+                [self.program.slots[slot].lo for slot in slots],
+                tuple(where for slot, where in slots.items() if slot in live),
+            )
+        return self.standing[actor, pc]
+
+
+def first_places(program: Program) -> list[int]:
+    """Of each shared variable the place of its first element; at the end, how many places."""
+    return [0, *accumulate(var.length for var in program.vars)]
 
 
 def _slots(program: Program, actor: Actor) -> tuple[int, ...]:

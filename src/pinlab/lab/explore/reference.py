@@ -6,10 +6,10 @@ native explorer has to find the same.
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 
+from pinlab.lab.explore.garbage import uncollected
 from pinlab.lab.explore.interpreter import Interpreter, State
 from pinlab.lab.explore.result import (
     INTERRUPTED,
@@ -31,6 +31,7 @@ REPORT_EVERY = 4096
 """States between two reports of progress."""
 
 
+@uncollected()
 def explore(
     system: System,
     limits: Limits | None = None,
@@ -110,8 +111,6 @@ def explore(
         return len(states) * each
 
     visited = 0
-    collecting = gc.isenabled()
-    gc.disable()  # there are no cycles, and states are large
     try:
         while visited < len(states) and stopped is None:
             visit(visited)
@@ -128,9 +127,6 @@ def explore(
                 on_progress(Progress(len(states), transitions, frontier, level, seconds, memory()))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    finally:
-        if collecting:
-            gc.enable()
 
     stuck: dict[str, Path] = {}
     if stopped is None:

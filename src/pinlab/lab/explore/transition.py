@@ -6,6 +6,7 @@ A move executes one visible node and what is invisible behind it, up to the next
 from __future__ import annotations
 
 from pinlab.lab.explore.meaning import Failed, Meanings, Work
+from pinlab.lab.explore.places import Places
 from pinlab.lab.language.program import HALTED, PC, Failure
 
 LOOK_AGAIN = 1024
@@ -35,7 +36,7 @@ class Circle:
         return (pc, values) == self.kept
 
 
-def run(meanings: Meanings, work: Work) -> None:
+def run(meanings: Meanings, places: Places, work: Work) -> None:
     """Execute the actor's node and what is invisible behind it; forget what is dead.
 
     Raises Failed.
@@ -54,5 +55,5 @@ def run(meanings: Meanings, work: Work) -> None:
             break
         if circle.closed(pc, values):
             raise Failed(Failure("livelock", f"{node.function} loops without a step"))
-    meanings.frame(work.move.actor, pc).forget(values)
+    places.frame(work.move.actor, pc).forget(values)
     values[here] = pc
