@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from tests.lab import samples
 
+from pinlab import objectives
 from pinlab.cli import _lab, _options
 from pinlab.cli._app import run
 from pinlab.cli._show import describe
@@ -30,6 +32,7 @@ from pinlab.lab.results import (
     OnActivity,
     Trace,
 )
+from pinlab.objectives import Objective
 from pinlab.objectives.verdict import Verdict
 
 
@@ -47,8 +50,11 @@ class Shelf:
     def designs(self) -> tuple[Info, ...]:
         return samples.DESIGNS
 
-    def scenarios(self) -> tuple[Info, ...]:
+    def scenarios(self, design: Any = None, /) -> tuple[Info, ...]:
         return samples.SCENARIOS
+
+    def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
+        return objectives.load()
 
     def load_design(self, name_or_path: str, /) -> Any:
         if name_or_path == "nonsense":
@@ -289,7 +295,8 @@ def test_list(shelf: Shelf, capsys: Capture) -> None:
         ("explain x I13 --output /nonexistent/dir/file.py", "cannot write"),
         ("explain x I13 --output foo.txt", "what to write to foo.txt: name it .py for a test"),
         ("explain x I13 --output foo", "or .html for a chart"),
-        ("list everything", "everything"),
+        ("list nonsense", "there is no design 'nonsense'"),
+        ("list scenaros", "there is no list 'scenaros': did you mean scenarios?"),
         ("frobnicate", "frobnicate"),
         ("compare --frobnicate", "frobnicate"),
     ],

@@ -99,7 +99,7 @@ def steps(*functions: Any, **initial: Any) -> tuple[TraceStep, ...]:
         if after is None:
             break
         state = after
-    return trace.replay(it, tuple(moves), design="d", scenario="s", objective="I12").steps
+    return trace.replay(it, tuple(moves), design="d", scenario="s", objective="I12", claim="").steps
 
 
 def reads(*functions: Any, **initial: Any) -> list[dict[str, str]]:

@@ -20,10 +20,10 @@ def compare(name: str, low: int, high: int) -> int:
     compared = 0
     for scenario in scenarios.load().values():
         system = build.system(it, scenario, {scenario.probes: 1} if scenario.probes else keys)
-        fast = native.explore(system, progress=build.progress(scenario))
+        fast = native.explore(system, progress=build.progress(it, scenario))
         if not low < fast.states <= high:
             continue
-        plain = reference.explore(system, progress=build.progress(scenario))
+        plain = reference.explore(system, progress=build.progress(it, scenario))
         compared += 1
         assert (fast.states, fast.transitions, fast.depth) == (
             plain.states,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from pinlab.lab.results import (
     Touched,
     Trace,
 )
+from pinlab.objectives import Objective
 
 
 class Lab(Protocol):
@@ -29,8 +31,14 @@ class Lab(Protocol):
     def designs(self) -> tuple[Info, ...]:
         """Every design of the package."""
 
-    def scenarios(self) -> tuple[Info, ...]:
-        """Every scenario of the package."""
+    def scenarios(self, design: Any = None, /) -> tuple[Info, ...]:
+        """Every scenario of the package, and those that a design brings."""
+
+    def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
+        """Every objective of the thread, and those that a design brings, by name."""
+
+    def brought(self, design: Any, /) -> Mapping[str, tuple[Info, ...]]:
+        """What a design replaces and adds, by kind."""
 
     def load_design(self, name_or_path: str, /) -> Any:
         """A design by name, or from a file. Raises UsageError."""

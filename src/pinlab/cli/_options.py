@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from pinlab import objectives
 from pinlab.cli._lab import lab
 from pinlab.errors import UsageError
 from pinlab.lab.explore.result import Limits
+from pinlab.lab.results import Info
 
 
 class Engine(StrEnum):
@@ -72,9 +73,10 @@ def _objective_names(incomplete: str) -> list[str]:
     return [name for name in objectives.load() if name.startswith(incomplete)]
 
 
-def known_objective(name: str) -> str:
-    """`name` as the objective spells it (o1 is O1). Raises UsageError."""
-    names = {known.lower(): known for known in objectives.load()}
+def known_objective(name: str, among: Iterable[str] | None = None) -> str:
+    """`name` as the objective spells it (o1 is O1), one of `among` (None: of the thread's). Raises
+    UsageError."""
+    names = {known.lower(): known for known in (objectives.load() if among is None else among)}
     if name.lower() in names:
         return names[name.lower()]
     aliases = {"i2": "O1"}
@@ -83,9 +85,9 @@ def known_objective(name: str) -> str:
     raise _unknown("objective", name, names.values())
 
 
-def known_scenario(name: str) -> str:
+def known_scenario(name: str, among: Iterable[Info]) -> str:
     """`name` if there is such a scenario. Raises UsageError."""
-    names = [info.name for info in lab().scenarios()]
+    names = [info.name for info in among]
     if name in names:
         return name
     raise _unknown("scenario", name, names)
@@ -95,6 +97,20 @@ def _unknown(kind: str, name: str, names: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"`pinlab list {kind}s` names them"
     return UsageError(f"there is no {kind} {name!r}; {hint}")
+
+
+Names = tuple[str, ...] | None
+"""None: all."""
+
+
+def asked(
+    design: Any, objectives: Iterable[str] | None, scenarios: Iterable[str] | None
+) -> tuple[Names, Names]:
+    """The objectives and scenarios that are named, of those there are for a loaded design. Raises
+    UsageError."""
+    judges = [known_objective(name, lab().objectives(design)) for name in objectives or ()]
+    played = [known_scenario(name, lab().scenarios(design)) for name in scenarios or ()]
+    return tuple(judges) or None, tuple(played) or None
 
 
 DesignArgument = Annotated[

@@ -39,9 +39,8 @@ def check(
     from what it builds on, and ends with status 1 only if something broke that was not broken.
     """
     limits = options.limits(max_states, timeout, memory)
-    objectives = tuple(map(options.known_objective, objective)) if objective else None
-    scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     subject = lab().load_design(design)
+    objectives, scenarios = options.asked(subject, objective, scenario)
     base = lab().base(subject)
     with progress(verbose) as on_progress:
         run = partial(

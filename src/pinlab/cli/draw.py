@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pinlab import objectives
 from pinlab import output as asked_for
 from pinlab.cli import _options as options
+from pinlab.cli._lab import lab
 from pinlab.errors import UsageError
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.dot import to_dot
@@ -21,6 +21,12 @@ WRITERS = {".dot": to_dot, ".svg": svg}
 
 def draw(
     objective: options.ObjectiveArgument,
+    design: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DESIGN]", help="The file that brings the objective.", show_default=False
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -33,7 +39,8 @@ def draw(
     ] = None,
 ) -> int:
     """Draw an objective's automaton, or write it for the kernel's runtime-verification tools."""
-    automaton = objectives.load()[options.known_objective(objective)]
+    known = lab().objectives(None if design is None else lab().load_design(design))
+    automaton = known[options.known_objective(objective, known)]
     if not isinstance(automaton, Automaton):
         raise UsageError(
             f"{automaton.name} asks what can still happen ({automaton.claim}); "

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pinlab import objectives
 from pinlab import output as asked_for
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
@@ -56,8 +55,6 @@ def explain(
     if output is not None and Path(design).exists() and output.exists() and output.samefile(design):
         raise UsageError(f"--output {output} is the design itself: name another file")
     limits = options.limits(max_states, timeout, memory)
-    name = options.known_objective(objective)
-    scenarios = tuple(map(options.known_scenario, scenario)) if scenario else None
     if mail and json:
         raise UsageError("--mail and --json are two forms of one answer; give one of them")
     if output is not None and output.suffix not in (".py", ".html"):
@@ -66,6 +63,8 @@ def explain(
             "counterexample, or .html for a chart"
         )
     subject = lab().load_design(design)
+    asked, scenarios = options.asked(subject, [objective], scenario)
+    (name,) = asked or ()
     with progress() as on_progress:
         result = lab().check(
             subject,
@@ -78,7 +77,8 @@ def explain(
         )
     trace = _chosen(result, way)
     if trace is None:
-        _no_counterexample(result, name, scenarios, json)
+        claim = lab().objectives(subject)[name].claim
+        _no_counterexample(result, name, claim, scenarios, json)
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
     if json:
@@ -110,11 +110,10 @@ def _chosen(result: CheckResult, way: int) -> Trace | None:
 
 
 def _no_counterexample(
-    result: CheckResult, name: str, scenarios: tuple[str, ...] | None, json: bool
+    result: CheckResult, name: str, claim: str, scenarios: options.Names, json: bool
 ) -> None:
     scenario = scenarios[0] if scenarios and len(scenarios) == 1 else None
     if json:
-        claim = objectives.load()[name].claim
         show_json(schema.nothing_to_explain(result.design, name, scenario, claim, result.verdict))
         return
     typer.echo(f"{result.design}, {name}: there is no counterexample to show.")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from pinlab import objectives
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import show, show_json
+from pinlab.errors import UsageError
 from pinlab.lab.results import Info
-from pinlab.objectives.progress import Progress
 from pinlab.objectives.verdict import EXIT_HOLDS
 from pinlab.report import schema, table
 
@@ -26,31 +27,44 @@ class What(StrEnum):
 
 
 def list_(
-    what: Annotated[What | None, typer.Argument(help="Only this list.", show_default="all")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[designs|scenarios|objectives|DESIGN]",
+            help="Only this list, or what a design, by name or file, replaces and brings.",
+            show_default="all three lists",
+            autocompletion=lambda: [kind.value for kind in What],
+        ),
+    ] = None,
     json: options.JsonOption = False,
 ) -> int:
-    """List designs, scenarios and objectives."""
-    sources = {
-        What.designs: lambda: lab().designs(),
-        What.scenarios: lambda: lab().scenarios(),
-        What.objectives: objective_infos,
-    }
-    lists = {kind.value: sources[kind]() for kind in ([what] if what else What)}
+    """List designs, scenarios and objectives, or what one design replaces and brings."""
+    lists = _brought(what) if what is not None and what not in SOURCES else _known(what)
     if json:
         show_json(schema.listing(lists))
     else:
         for kind, infos in lists.items():
-            show(table.listing(kind, infos))
+            if infos:
+                show(table.listing(kind, infos))
+        if not any(lists.values()):
+            typer.echo(f"{what} replaces and brings nothing: it is the model as it is.")
     return EXIT_HOLDS
 
 
-def objective_infos() -> tuple[Info, ...]:
-    """The objectives as a list to choose from."""
-    return tuple(
-        Info(
-            name,
-            objective.claim,
-            "progress" if isinstance(objective, Progress) else "safety",
-        )
-        for name, objective in objectives.load().items()
-    )
+SOURCES: Mapping[str, Callable[[], tuple[Info, ...]]] = {
+    What.designs: lambda: lab().designs(),
+    What.scenarios: lambda: lab().scenarios(),
+    What.objectives: lambda: tuple(map(Info.of, lab().objectives().values())),
+}
+
+
+def _known(what: str | None) -> Mapping[str, tuple[Info, ...]]:
+    return {kind: SOURCES[kind]() for kind in ([what] if what else SOURCES)}
+
+
+def _brought(what: str) -> Mapping[str, tuple[Info, ...]]:
+    """What the design `what` brings. Raises UsageError, also for a misspelt list."""
+    if near := difflib.get_close_matches(what, SOURCES, 1, 0.8):
+        raise UsageError(f"there is no list {what!r}: did you mean {near[0]}?")
+    subject = lab().load_design(what)
+    return lab().brought(subject)

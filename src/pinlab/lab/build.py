@@ -7,7 +7,6 @@ differ only in actors and initial values, so they share the program and its mach
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 from pinlab import objectives
 from pinlab.errors import UsageError
@@ -21,16 +20,26 @@ from pinlab.lab.linux.types import Page
 from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
 from pinlab.nearest import nearest
+from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.build import sequence
 from pinlab.objectives.progress import Progress
 
 
-@cache
-def automata() -> tuple[Automaton, ...]:
+def known(design: Design) -> dict[str, Scenario]:
+    """The package's scenarios and the design's own, by name."""
+    return {**scenarios.load(), **design.scenarios}
+
+
+def objectives_of(design: Design) -> dict[str, Objective]:
+    """The objectives of the thread and the design's own, by name."""
+    return {**objectives.load(), **design.objectives}
+
+
+def automata(design: Design) -> tuple[Automaton, ...]:
     """Every safety objective, then every goal of any scenario."""
-    found = {o.name: o for o in objectives.load().values() if isinstance(o, Automaton)}
-    for scenario in scenarios.load().values():
+    found = {o.name: o for o in objectives_of(design).values() if isinstance(o, Automaton)}
+    for scenario in known(design).values():
         goals = (goal for goal in scenario.reach if isinstance(goal, ReachEvents))
         found |= {goal.name: _goal(goal) for goal in goals}
     return tuple(found.values())
@@ -40,18 +49,21 @@ def _goal(reach: ReachEvents) -> Automaton:
     return sequence(reach.name, reach.events, reach.broken_by)
 
 
-_programs: dict[tuple[tuple[str, int], ...], Program] = {}
+_programs: dict[tuple[object, ...], tuple[Design, Program]] = {}
+"""By what makes them; the design is kept, so that nothing else gets an identity out of it."""
 
 
 def program(design: Design) -> Program:
     """The program of a design, for every scenario. Raises LanguageError."""
-    key = tuple(sorted((name, id(function)) for name, function in design.replaced.items()))
+    brought = (design.replaced, design.scenarios, design.objectives)
+    key = tuple(tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
     if key not in _programs:
         roots: dict[KernelFunction, None] = {}
-        for scenario in scenarios.load().values():
+        for scenario in known(design).values():
             roots |= dict.fromkeys(task.kernel_function() for task in scenario.tasks)
-        _programs[key] = compile_program(roots, design.replaced, automata(), Page.count)
-    return _programs[key]
+        program = compile_program(roots, design.replaced, automata(design), Page.count)
+        _programs[key] = design, program
+    return _programs[key][1]
 
 
 def called(program: Program, chosen: Iterable[Scenario]) -> frozenset[str]:
@@ -96,14 +108,14 @@ def system(
         )
         for task in scenario.tasks
     )
-    known = {var.name for var in code.vars}
+    declared = {var.name for var in code.vars}
     for name in scenario.initial:
-        if name not in known | model.variables():
-            hint = nearest(name, known | model.variables())
+        if name not in declared | model.variables():
+            hint = nearest(name, declared | model.variables())
             raise UsageError(f"scenario {scenario.name}: there is no variable {name!r}: {hint}")
     values = {**scenario.initial, **{name: (value,) for name, value in keys.items()}}
-    initial = {name: value for name, value in values.items() if name in known}
-    watch = {a.name for a in automata()} & set(scenario.judges if judged is None else judged)
+    initial = {name: value for name, value in values.items() if name in declared}
+    watch = {a.name for a in code.automata} & set(scenario.judges if judged is None else judged)
     watch |= {goal.name for goal in scenario.reach if isinstance(goal, ReachEvents)}
     try:
         return System(code, actors, initial, tuple(sorted(watch)))
@@ -111,11 +123,13 @@ def system(
         raise UsageError(f"scenario {scenario.name}: {error}") from error
 
 
-def progress(scenario: Scenario, judged: Iterable[str] | None = None) -> tuple[AlwaysPossible, ...]:
+def progress(
+    design: Design, scenario: Scenario, judged: Iterable[str] | None = None
+) -> tuple[AlwaysPossible, ...]:
     """The objectives of the other kind that the scenario judges."""
     names = set(scenario.judges if judged is None else judged)
     return tuple(
         AlwaysPossible(o.name, None if o.event is None else str(o.event))
-        for o in objectives.load().values()
+        for o in objectives_of(design).values()
         if isinstance(o, Progress) and o.name in names
     )

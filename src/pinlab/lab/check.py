@@ -5,6 +5,7 @@ design + scenario -> system -> explorer -> verdicts, one per objective that the 
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import signal
@@ -15,8 +16,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context
 
+from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
-from pinlab.lab import build
+from pinlab.lab import asked, build
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
@@ -27,6 +29,7 @@ from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.garbage import uncollected
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
+from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.orders import orders
@@ -50,6 +53,7 @@ from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
 from pinlab.nearest import nearest
+from pinlab.objectives import Objective
 from pinlab.objectives.failures import failures_of
 from pinlab.objectives.verdict import Verdict
 
@@ -62,12 +66,39 @@ def designs() -> tuple[Info, ...]:
     )
 
 
-def scenarios() -> tuple[Info, ...]:
-    """Every scenario of the package."""
+def scenarios(design: Design | None = None) -> tuple[Info, ...]:
+    """Every scenario of the package, and those that the design brings."""
+    known = scenarios_.load() if design is None else asked.scenarios(design)
     return tuple(
         Info(s.name, s.summary, f"probe of {s.probes}" if s.probes else ", ".join(s.judges))
-        for s in scenarios_.load().values()
+        for s in known.values()
     )
+
+
+def objectives(design: Design | None = None) -> Mapping[str, Objective]:
+    """Every objective of the thread, and those that the design brings, by name."""
+    return objectives_.load() if design is None else build.objectives_of(design)
+
+
+def brought(design: Design) -> Mapping[str, tuple[Info, ...]]:
+    """What a design replaces and adds: functions, fields, scenarios, objectives."""
+    played = {s.name: s for s in scenarios(design)}
+    return {
+        "functions": tuple(
+            Info(name, (inspect.getdoc(f.function) or "").partition("\n")[0], f.role, _place(f))
+            for name, f in design.own.items()
+        ),
+        "fields": tuple(
+            Info(name, f"+{bytes} B", "per_page") for name, bytes in design.fields.items()
+        ),
+        "scenarios": tuple(played[name] for name in design.scenarios),
+        "objectives": tuple(map(Info.of, design.objectives.values())),
+    }
+
+
+def _place(function: KernelFunction) -> str:
+    code = function.function.__code__
+    return f"{short(code.co_filename)}:{code.co_firstlineno}"
 
 
 def load_design(name_or_path: str) -> Design:
@@ -101,7 +132,8 @@ def check(
     and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
     limits = room.bounded(limits)
-    chosen, rows = _ordered(design, _chosen(scenarios, objectives), scenarios, objectives)
+    wanted = _chosen(design, scenarios, objectives)
+    chosen, rows = _ordered(design, wanted, scenarios, objectives)
     probed = probe(design, limits, engine)
     stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
     why = _undecided(design, probed)
@@ -121,7 +153,7 @@ def check(
                 rows += _unasked(design, (scenario,), objectives, str(error))
                 done += 1
                 continue
-            goals = build.progress(scenario, judged)
+            goals = build.progress(design, scenario, judged)
             found = choose.explore(it, limits, goals, report, engine=engine, everywhere=ways)
             verdicts = list(judge(design, scenario, judged, it, found, objectives))
             own = tuple(row for row, _ in verdicts)
@@ -213,9 +245,9 @@ def _unasked(
 
 
 def _chosen(
-    names: tuple[str, ...] | None, objectives: tuple[str, ...] | None
+    design: Design, names: tuple[str, ...] | None, objectives: tuple[str, ...] | None
 ) -> tuple[Scenario, ...]:
-    known = scenarios_.load()
+    known = asked.scenarios(design)
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no scenario {name!r}: {nearest(name, known)}")
@@ -234,16 +266,16 @@ def _chosen(
     judged = {o for s in chosen for o in s.judges}
     for objective in objectives or ():
         if objective not in judged and not failures_of(objective):
-            raise UsageError(_nobody_judges(objective, names))
+            raise UsageError(_nobody_judges(objective, names, known.values()))
     if objectives is not None:
         direct = tuple(s for s in chosen if _judged(s, objectives))
         return direct or chosen
     return chosen
 
 
-def _nobody_judges(objective: str, names: tuple[str, ...] | None) -> str:
+def _nobody_judges(objective: str, names: tuple[str, ...] | None, known: Iterable[Scenario]) -> str:
     """Why an objective cannot be asked for in scenarios `names` (None: all), and where it can."""
-    judges = [s.name for s in scenarios_.load().values() if objective in s.judges]
+    judges = [s.name for s in known if objective in s.judges]
     if not names or not judges:
         return f"no scenario judges {objective}; `pinlab list scenarios` shows what each one judges"
     verb = "does not" if len(names) == 1 else "do not"
@@ -325,7 +357,7 @@ _probed: dict[int, Probed] = {}
 
 def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
     """Replay a counterexample. Raises UsageError if it does not exist any more."""
-    where = scenarios_.named(scenario)
+    where = scenarios_.named(scenario, asked.scenarios(design))
     judged = (objective,) if objective in where.judges else ()
     return replay(
         build.system(design, where, probe(design).known, judged),
@@ -333,7 +365,8 @@ def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
         design=design.name,
         scenario=scenario,
         objective=objective,
-        progress=build.progress(where, judged),
+        claim=objectives(design)[objective].claim,
+        progress=build.progress(design, where, judged),
     )
 
 
@@ -366,8 +399,11 @@ def cost(design: Design, limits: Limits | None = None) -> Cost:
 
 
 def base(design: Design) -> Design | None:
-    """What a patch builds on; None if the design is no patch."""
-    return None if design.base is None else load_design(design.base)
+    """What a patch builds on, asked what the patch brings; None if the design is no patch."""
+    if design.base is None:
+        return None
+    below = load_design(design.base)
+    return replace(below, scenarios=design.scenarios, objectives=design.objectives)
 
 
 def difference(patch: Design, before: CheckResult, after: CheckResult) -> Difference:

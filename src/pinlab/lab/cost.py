@@ -36,10 +36,16 @@ def cost(
         design=design.name,
         pin=_count(design, before_pin),
         unpin=_count(design, after_unpin),
-        struct_page_bytes=design.struct_page_bytes,
+        struct_page_bytes=_struct_page_bytes(design),
         gup_fast=_as_bool(keys.get("gup_fast_works")),
         irq_unpin=_as_bool(keys.get("irq_unpin_works")),
     )
+
+
+def _struct_page_bytes(design: Design) -> int:
+    """What the design's fields of struct page add to it; it may have some of others."""
+    used = {var.name for var in build.program(design).vars}
+    return sum(bytes for name, bytes in design.fields.items() if f"Page.{name}" in used)
 
 
 def _as_bool(value: int | None) -> bool | None:

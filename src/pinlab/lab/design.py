@@ -15,18 +15,23 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import TypeVar
 
 import pinlab.lab.designs
+from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import model
+from pinlab.lab.brought import own_objectives, own_scenarios, started
 from pinlab.lab.language import functions, kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
+from pinlab.lab.scenarios.scenario import Scenario
 from pinlab.nearest import nearest
+from pinlab.objectives import Objective
 
 EMPTY = "untracked"
 """The design that replaces nothing: the model as it is."""
@@ -38,8 +43,8 @@ PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
 @dataclass(frozen=True)
 class Design:
     """`replaced` are functions by name, `own` those that it does not have from its `BASE`; `kind`
-    is "detector" or "policy"; `struct_page_bytes` is what its `per_page` fields add to struct page;
-    `path` is its source file."""
+    is "detector" or "policy"; `fields` are its own `per_page` ones, with the bytes that each adds
+    to its structure; `path` is its source file."""
 
     name: str
     summary: str
@@ -47,9 +52,13 @@ class Design:
     path: str
     replaced: Mapping[str, KernelFunction]
     own: Mapping[str, KernelFunction]
-    struct_page_bytes: int
+    fields: Mapping[str, int]
     lineage: frozenset[str]
     """Its own name, and those of all designs that it builds on or combines."""
+    scenarios: Mapping[str, Scenario]
+    """What its files bring beside the package's."""
+    objectives: Mapping[str, Objective]
+    """Likewise."""
     base: str | None = None
     """What it builds on, as `load` takes it, if it is a patch: if it replaces a function that is
     no hook. Of a design its own verdicts are asked for, of a patch what it changes."""
@@ -98,22 +107,26 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         and value.__module__ == module.__name__
         and name in model.functions()
     }
+    brought = own_objectives(module)
+    played = own_scenarios(module, objectives.load().keys() | brought.keys())
     _refuse_unmarked(module)
-    _refuse_strays(module)
+    _refuse_strays(module, started(played))
     base = getattr(module, "BASE", None)
-    if not own and base is None and not module.__name__.startswith(pinlab.lab.designs.__name__):
+    packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
+    if not (own or brought or played or packaged) and base is None:
         raise UsageError(
             f"{module.__file__} replaces no function of the model: define one under its name; "
             "`pinlab show` names them"
         )
     below: Mapping[str, KernelFunction] = {}
     builds_on = EMPTY
-    packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
         builds_on = _base_name(module, base)
         detector = _load_below(module, builds_on)
         below = detector.replaced
+        played = _joined(str(module.__file__), detector.scenarios, played)
+        brought = _joined(str(module.__file__), detector.objectives, brought)
         lineage |= detector.lineage
     _refuse_imported(module, below)
     if "grab_page_fast" in own and "undo_grab" not in {**below, **own}:
@@ -130,6 +143,8 @@ def _from_module(module: ModuleType, stem: str) -> Design:
         {**below, **own},
         own,
         lineage,
+        played,
+        brought,
         builds_on if any(_reaches_round(name) for name in own) else None,
     )
 
@@ -219,14 +234,14 @@ def _refuse_imported(module: ModuleType, below: Mapping[str, KernelFunction]) ->
             )
 
 
-def _refuse_strays(module: ModuleType) -> None:
-    """A misspelt name must not be passed over in silence."""
+def _refuse_strays(module: ModuleType, started: frozenset[str]) -> None:
+    """A misspelt name must not be passed over in silence. In `started` tasks start."""
     functions = {
         name: value.function
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction) and value.__module__ == module.__name__
     }
-    used = functions.keys() & model.functions().keys()
+    used = functions.keys() & (model.functions().keys() | started)
     todo = list(used)
     while todo:
         called = functions.keys() & set(functions[todo.pop()].__code__.co_names)
@@ -266,7 +281,27 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     designs = [part for part, design in parts.items() if design.base is None]
     base = None if len(designs) == len(parts) else "+".join(designs) or first.base
     last = (first, *others)[-1]
-    return _design(name, summary, last.kind, last.path, replaced, replaced, lineage, base)
+    played: dict[str, Scenario] = {}
+    brought: dict[str, Objective] = {}
+    for part in parts.values():
+        played = _joined(name, played, part.scenarios)
+        brought = _joined(name, brought, part.objectives)
+    return _design(
+        name, summary, last.kind, last.path, replaced, replaced, lineage, played, brought, base
+    )
+
+
+Brought = TypeVar("Brought", Scenario, Objective)
+
+
+def _joined(
+    where: str, first: Mapping[str, Brought], second: Mapping[str, Brought]
+) -> dict[str, Brought]:
+    """What two files bring. Raises UsageError if both bring something of one name."""
+    for name, it in second.items():
+        if first.get(name, it) is not it:
+            raise UsageError(f"{where}: two of its files bring a {name}: rename one of them")
+    return {**first, **second}
 
 
 def _design(
@@ -277,20 +312,25 @@ def _design(
     replaced: Mapping[str, KernelFunction],
     own: Mapping[str, KernelFunction],
     lineage: frozenset[str],
+    scenarios: Mapping[str, Scenario],
+    objectives: Mapping[str, Objective],
     base: str | None,
 ) -> Design:
-    added = sum(field.bytes for field in _fields(replaced))
-    return Design(name, summary, kind, path, replaced, own, added, lineage, base)
+    tasks = [task.kernel_function() for each in scenarios.values() for task in each.tasks]
+    fields = _fields([*replaced.values(), *tasks])
+    return Design(
+        name, summary, kind, path, replaced, own, fields, lineage, scenarios, objectives, base
+    )
 
 
-def _fields(replaced: Mapping[str, KernelFunction]) -> list[Cells]:
-    """The per-page fields declared in the modules that the functions come from."""
-    found: dict[int, Cells] = {}
-    for function in replaced.values():
-        for value in function.function.__globals__.values():
-            if isinstance(value, Cells) and value.length < 0:
-                found[id(value)] = value
-    return list(found.values())
+def _fields(functions: Iterable[KernelFunction]) -> dict[str, int]:
+    """The `per_page` fields declared in the modules that the functions come from, in bytes."""
+    return {
+        name: value.bytes
+        for function in functions
+        for name, value in function.function.__globals__.items()
+        if isinstance(value, Cells) and value.length < 0
+    }
 
 
 def _model() -> dict[tuple[str, str], int]:
@@ -338,7 +378,10 @@ def _import_file(path: Path) -> ModuleType:
         at = next(frame for frame in reversed(frames) if frame.filename not in ours)
         raise UsageError(f"{at.filename}:{at.lineno}: {error}") from error
     except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f":{frame.lineno}" for frame in frames if frame.filename == str(path)]
+        where = lines[-1] if lines else ""
         raise UsageError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}; correct the module"
+            f"{path}{where} cannot be imported: {type(error).__name__}: {error}; correct the module"
         ) from error
     return module

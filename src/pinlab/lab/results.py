@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pinlab.lab.explore.result import Move, Progress
+from pinlab.objectives import Objective
+from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.verdict import (
     EXIT_HOLDS,
     EXIT_UNKNOWN,
@@ -20,13 +22,18 @@ from pinlab.objectives.verdict import (
 class Info:
     """One line of `pinlab list`: a design, a scenario or an objective.
 
-    `kind` is "detector", "policy" or "design" for designs; the other lists say what theirs is.
+    `kind` is "detector" or "policy" for designs; the other lists say what theirs is.
     """
 
     name: str
     summary: str
     kind: str = ""
     path: str = ""
+
+    @classmethod
+    def of(cls, it: Objective) -> Info:
+        """The line of an objective."""
+        return cls(it.name, it.claim, "safety" if isinstance(it, Automaton) else "progress")
 
 
 @dataclass(frozen=True, slots=True)

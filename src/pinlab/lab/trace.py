@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 from pathlib import Path
 
-from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab.explore.interpreter import Interpreter, State, Step
 from pinlab.lab.explore.result import AlwaysPossible, Move
@@ -28,6 +27,7 @@ def replay(
     design: str,
     scenario: str,
     objective: str,
+    claim: str,
     progress: tuple[AlwaysPossible, ...] = (),
 ) -> Trace:
     """Execute `moves` from the initial state and say whether they end in a violation.
@@ -54,7 +54,7 @@ def replay(
         design=design,
         scenario=scenario,
         objective=objective,
-        claim=objectives.load()[objective].claim,
+        claim=claim,
         actors=tuple(actor.name for actor in it.actors),
         steps=tuple(steps),
         moves=moves,

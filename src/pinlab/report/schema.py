@@ -232,12 +232,14 @@ class InfoJson(TypedDict):
 
 
 class ListJson(TypedDict, total=False):
-    """`pinlab list --json`; of the three lists those that were asked for."""
+    """`pinlab list --json`: the lists that were asked for."""
 
     schema: Literal["pinlab.list/1"]
     designs: list[InfoJson]
     scenarios: list[InfoJson]
     objectives: list[InfoJson]
+    functions: list[InfoJson]
+    fields: list[InfoJson]
 
 
 def compare(comparison: Comparison) -> CompareJson:
@@ -324,7 +326,8 @@ def nothing_to_explain(
 
 
 def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
-    """What there is, as "pinlab.list/1"; keys: designs, scenarios, objectives."""
+    """What there is, or what a design brings, as "pinlab.list/1"; keys: designs, scenarios,
+    objectives, functions, fields."""
     shown: ListJson = {"schema": "pinlab.list/1"}
     if "designs" in lists:
         shown["designs"] = [_info(info) for info in lists["designs"]]
@@ -332,6 +335,10 @@ def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
         shown["scenarios"] = [_info(info) for info in lists["scenarios"]]
     if "objectives" in lists:
         shown["objectives"] = [_info(info) for info in lists["objectives"]]
+    if "functions" in lists:
+        shown["functions"] = [_info(info) for info in lists["functions"]]
+    if "fields" in lists:
+        shown["fields"] = [_info(info) for info in lists["fields"]]
     return shown
 
 

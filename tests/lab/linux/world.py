@@ -37,7 +37,7 @@ def system(initial: Initial, *tasks: Task, by: str = "untracked") -> System:
     number = {task.name: i for i, task in enumerate(tasks)}
     functions = dict.fromkeys(task.kernel_function() for task in tasks)
     program: Program = compile_program(
-        functions, design.load(by).replaced, build.automata(), Page.count
+        functions, design.load(by).replaced, build.automata(design.load(by)), Page.count
     )
     known = {var.name for var in program.vars}
     actors = tuple(

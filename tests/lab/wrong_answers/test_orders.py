@@ -68,7 +68,7 @@ def test_18_every_order_of_the_tasks_that_ask_for_their_cpu(per_cpu: design.Desi
     found = list(orders(per_cpu, direct_io_fsync.SCENARIO))
     assert [it.name for it in found][:2] == ["direct-io-fsync", "direct-io-fsync:0,3,2,1,4"]
     assert len({tuple(task.name for task in it.tasks) for it in found}) == 6
-    assert all(scenario.named(it.name) == it for it in found)
+    assert all(scenario.named(it.name, scenario.load()) == it for it in found)
 
 
 def test_18_a_design_that_does_not_ask_has_one_order() -> None:

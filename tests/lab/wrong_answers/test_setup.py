@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pinlab.lab.scenarios
+from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import check, design
 from pinlab.lab.explore.interpreter import Interpreter
@@ -192,7 +193,7 @@ def test_22_a_misspelt_scenario_is_refused_with_the_nearest_name(
     changes: dict[str, object], says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
-        replace(SCENARIO, **changes)  # type: ignore[arg-type]
+        replace(SCENARIO, **changes).fit(objectives.load())  # type: ignore[arg-type]
 
 
 def test_22_a_task_must_start_in_a_kernel_function() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
@@ -81,16 +81,19 @@ class Scenario:
             if task.irq_of is not None and task.irq_of not in tasks:
                 hint = nearest(task.irq_of, tasks)
                 raise ValueError(f"{task.name}: there is no task {task.irq_of!r}: {hint}")
-        known = objectives.load()
-        for name in self.judges:
-            if name not in known:
-                raise ValueError(f"judges: there is no objective {name!r}: {nearest(name, known)}")
         goals = [goal.name for goal in self.reach]
-        if taken := sorted(set(goals) & known.keys()):
-            raise ValueError(f"reach: {taken[0]} is an objective: give the goal another name")
         for name in self.unless:
             if name not in goals:
                 raise ValueError(f"unless: there is no goal {name!r}: {nearest(name, goals)}")
+
+    def fit(self, known: Collection[str]) -> None:
+        """Raises ValueError if the scenario judges what is none of the objectives `known`, or one
+        of its goals is called as one of them."""
+        for name in self.judges:
+            if name not in known:
+                raise ValueError(f"judges: there is no objective {name!r}: {nearest(name, known)}")
+        if taken := sorted({goal.name for goal in self.reach} & set(known)):
+            raise ValueError(f"reach: {taken[0]} is an objective: give the goal another name")
 
 
 @cache
@@ -105,14 +108,15 @@ def load() -> Mapping[str, Scenario]:
     for info in pkgutil.iter_modules(package.__path__):
         scenario = _load(info.name)
         if scenario is not None:
-            found[scenario.name] = _alone(scenario, found)
+            fault = clash(scenario, found.values())
+            found[scenario.name] = _broken(scenario, fault) if fault else scenario
     return MappingProxyType(found)
 
 
-def named(name: str) -> Scenario:
+def named(name: str, known: Mapping[str, Scenario]) -> Scenario:
     """A scenario by name, also one that `permuted` has made. Raises KeyError."""
     plain, _, order = name.partition(":")
-    scenario = load()[plain]
+    scenario = known[plain]
     return permuted(scenario, tuple(map(int, order.split(",")))) if order else scenario
 
 
@@ -135,26 +139,33 @@ def permuted(scenario: Scenario, order: tuple[int, ...]) -> Scenario:
     return replace(scenario, name=name, tasks=tasks, initial=initial)
 
 
-def _alone(scenario: Scenario, before: Mapping[str, Scenario]) -> Scenario:
-    """`scenario`, unless a name in it stands for something else in one of those before."""
-    fault = ""
-    if scenario.name in before:
-        fault = f"two scenarios are called {scenario.name}: rename one of them"
-    goals = {goal.name: goal for other in before.values() for goal in other.reach}
-    for goal in scenario.reach:
-        if goals.get(goal.name, goal) != goal:
-            fault = f"another scenario has a different goal {goal.name!r}: rename one of them"
-    if not fault:
-        return scenario
+def clash(scenario: Scenario, others: Iterable[Scenario]) -> str:
+    """Why the scenario cannot stand beside others: a name in it stands for something else there.
+    Empty if it can."""
+    for other in others:
+        if scenario.name == other.name:
+            return f"two scenarios are called {scenario.name}: rename one of them"
+        goals = {goal.name: goal for goal in other.reach}
+        for goal in scenario.reach:
+            if goals.get(goal.name, goal) != goal:
+                return f"another scenario has a different goal {goal.name!r}: rename one of them"
+    return ""
+
+
+def _broken(scenario: Scenario, fault: str) -> Scenario:
+    """`scenario`, of which only its name and what it judges are left, and why."""
     return replace(scenario, tasks=(), initial={}, reach=(), unless={}, fault=fault)
 
 
 def _load(stem: str) -> Scenario | None:
     try:
         module = importlib.import_module(f"{__package__}.{stem}")
+        scenario = getattr(module, "SCENARIO", None)
+        if not isinstance(scenario, Scenario):
+            return None
+        scenario.fit(objectives.load())
     except Exception as error:
         name, judges = stem.replace("_", "-"), tuple(objectives.load())
         fault = f"{stem}.py cannot be loaded: {type(error).__name__}: {error}; correct the file"
         return Scenario(name, fault, (), {}, judges, "", fault=fault)
-    scenario = getattr(module, "SCENARIO", None)
-    return scenario if isinstance(scenario, Scenario) else None
+    return scenario

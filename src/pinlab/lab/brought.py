@@ -1,0 +1,92 @@
+"""What a file brings beside functions: scenarios, with tasks, and objectives of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from types import ModuleType
+from typing import TypeVar
+
+from pinlab import objectives
+from pinlab.errors import UsageError
+from pinlab.lab.scenarios import scenario as scenarios
+from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.objectives import Objective
+from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.progress import Progress
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+"""What can be written on a command line without quotes, and shown in any table."""
+
+Kind = TypeVar("Kind")
+
+
+def own_objectives(module: ModuleType) -> dict[str, Objective]:
+    """The objectives that the module defines, by name. Raises UsageError."""
+    known = objectives.load()
+    taken = {name.lower() for name in known}
+    found: dict[str, Objective] = {}
+    defined: list[Objective] = [*_defined(module, Automaton, known.values())]
+    defined += _defined(module, Progress, known.values())
+    for it in defined:
+        _refuse_name(module, "objective", it.name)
+        if it.name.lower() in taken:
+            raise UsageError(
+                f"{module.__file__}: there is an objective {it.name} already: give yours another "
+                "name; `pinlab list objectives` names them"
+            )
+        taken.add(it.name.lower())
+        found[it.name] = it
+    return found
+
+
+def own_scenarios(module: ModuleType, judges: Collection[str]) -> dict[str, Scenario]:
+    """The scenarios that the module defines, by name; `judges` are the names of the objectives
+    there are. Raises UsageError."""
+    known = scenarios.load()
+    found: dict[str, Scenario] = {}
+    for it in _defined(module, Scenario, known.values()):
+        _refuse_name(module, "scenario", it.name)
+        fault = scenarios.clash(it, [*known.values(), *found.values()])
+        if it.probes:
+            fault = "only the package asks probes: leave `probes` out, and name what it judges"
+        elif not it.judges and not fault:
+            fault = "it judges nothing: name objectives in `judges`"
+        try:
+            it.fit(judges)
+        except ValueError as error:
+            fault = fault or str(error)
+        if fault:
+            raise UsageError(f"{module.__file__}: scenario {it.name}: {fault}")
+        found[it.name] = it
+    return found
+
+
+def started(brought: Mapping[str, Scenario]) -> frozenset[str]:
+    """The names of the functions in which tasks of these scenarios start."""
+    return frozenset(
+        task.kernel_function().__name__ for each in brought.values() for task in each.tasks
+    )
+
+
+def _defined(module: ModuleType, kind: type[Kind], known: Collection[object]) -> Iterator[Kind]:
+    """What the module has of this kind and the package has not, each once."""
+    seen = {id(it) for it in known}
+    for name, value in vars(module).items():
+        inside = value.values() if isinstance(value, dict) else value
+        if isinstance(value, list | tuple | dict) and any(isinstance(it, kind) for it in inside):
+            raise UsageError(
+                f"{module.__file__}: {name} holds scenarios or objectives where nobody looks: give "
+                "each of them a name at module level"
+            )
+        if isinstance(value, kind) and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+
+
+def _refuse_name(module: ModuleType, kind: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{module.__file__}: {kind} {name!r}: a name is letters, digits, dots, dashes and "
+            "underscores, and begins with a letter or a digit"
+        )

@@ -1,0 +1,211 @@
+"""A file brings scenarios, tasks, fields and objectives of its own, and they count."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pinlab.cli._app import run
+from pinlab.errors import UsageError
+from pinlab.lab import check, design
+from pinlab.objectives.verdict import Outcome
+
+FILE = '''"""mine: a caller that dirties without the page lock, beside truncate"""
+
+from __future__ import annotations
+
+from pinlab.lab.language.kernel import NULL, WRITE_ONCE, kernel, per_page, u1
+from pinlab.lab.linux.buffer import set_page_dirty
+from pinlab.lab.linux.gup import get_user_pages_fast
+from pinlab.lab.linux.swap import put_user_page
+from pinlab.lab.linux.truncate import ext4_setattr
+from pinlab.lab.linux.types import FILE, SHARED, AddressSpace, Mm, Vma
+from pinlab.lab.scenarios.layout import file_mapped
+from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
+from pinlab.objectives.build import while_pinned
+from pinlab.objectives.events import Event
+
+looks = per_page(0, 1, bytes=4)
+clean = while_pinned("N1", "nobody makes a pinned page dirty", "this test", [Event.DIRTY])
+
+@kernel
+def pin_and_dirty(mm: Mm, vma: Vma, index: u1, mapping: AddressSpace) -> None:
+    WRITE_ONCE(looks[mapping], 1)
+    page = get_user_pages_fast(mm, vma, index, 1)
+    if page != NULL:
+        set_page_dirty(page)
+        put_user_page(page)
+
+beside = Scenario(
+    name="beside",
+    summary="pin and dirty beside truncate",
+    tasks=(
+        Task("dirtier", pin_and_dirty, (1, SHARED, 0, FILE)),
+        Task("truncate", ext4_setattr, (FILE, 0)),
+    ),
+    initial={**file_mapped(), "truncates": (1,)},
+    judges=("O2", "N1"),
+    bounds="1 page",
+    reach=(ReachEvents("the page is pinned", (Event.PIN,)),),
+)
+'''
+
+PATCH = """from __future__ import annotations
+from pinlab.lab.language.kernel import kernel, set_bit
+from pinlab.lab.linux.types import Page
+@kernel
+def set_page_dirty(page: Page) -> None:
+    set_bit(page.PG_dirty)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    (tmp_path / "mine.py").write_text(FILE)
+    return str(tmp_path / "mine.py")
+
+
+def test_a_scenario_of_its_own_is_played_by_any_design(mine: str) -> None:
+    for name in (mine, f"bounce+{mine}"):
+        found = check.check(check.load_design(name), ("beside",))
+        assert {row.objective: row.verdict.outcome for row in found.rows} == {
+            "O2": Outcome.VIOLATED,
+            "N1": Outcome.VIOLATED,
+        }
+        trace = found.traces["N1", "beside"]()
+        assert trace.outcome is Outcome.VIOLATED
+        assert trace.claim == "nobody makes a pinned page dirty"
+        assert trace.steps[-1].events[-1][0] == "dirty"
+
+
+def test_the_others_stay_as_they_are(mine: str) -> None:
+    own = check.check(check.load_design(mine), ("direct-io-truncate",))
+    plain = check.check(check.load_design("untracked"), ("direct-io-truncate",))
+    assert [(r.objective, r.verdict, r.states) for r in own.rows] == [
+        (r.objective, r.verdict, r.states) for r in plain.rows
+    ]
+
+
+def test_what_it_builds_on_is_asked_the_same(mine: str, tmp_path: Path) -> None:
+    (tmp_path / "patch.py").write_text(PATCH)
+    patch = check.load_design(f"{mine}+{tmp_path / 'patch.py'}")
+    base = check.base(patch)
+    assert base is not None
+    before, after = (check.check(it, ("beside",)) for it in (base, patch))
+    assert {row.objective for row in before.rows} == {"O2", "N1"}
+    fixed = check.difference(patch, before, after)
+    assert {(it.objective, it.scenario) for it in fixed.changes} == {
+        ("O2", "beside"),
+        ("N1", "beside"),
+    }
+
+
+def test_an_objective_that_no_scenario_of_its_own_names_is_judged_where_it_can_break(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "only.py").write_text(
+        "from pinlab.objectives.build import never\nfrom pinlab.objectives.events import Event\n"
+        'N2 = never("N2", "no page is freed", "this test", [Event.PAGE_FREE])\n'
+    )
+    found = check.check(check.load_design(str(tmp_path / "only.py")), objectives=("N2",))
+    assert found.verdict.outcome is Outcome.VIOLATED
+    played = {row.scenario for row in found.rows}
+    assert "direct-io-truncate" in played
+    assert not any("nothing here can violate it" in str(row.verdict) for row in found.rows)
+
+
+def test_its_fields_count_where_they_are(mine: str) -> None:
+    own = check.load_design(mine)
+    assert own.fields == {"looks": 4}
+    assert check.cost(own).struct_page_bytes == 0  # it is one of struct address_space
+
+
+BAD = {
+    "a task that is not there": ('Task("truncate", ext4', 'Task("t", aio', "name 'aio_setattr'"),
+    "an irq of nobody": (
+        "(FILE, 0)),",
+        '(FILE, 0), irq_of="dirtyer"),',
+        "bad.py:27 cannot be imported: ValueError: truncate: there is no task 'dirtyer': did you",
+    ),
+    "an unknown objective": ('"N1"),\n    b', '"N3"),\n    b', "no objective 'N3': there are I1"),
+    "nothing to judge": ('judges=("O2", "N1")', "judges=()", "it judges nothing: name objectives"),
+    "an objective of the thread": ('"N1", "nobody', '"O1", "nobody', "there is an objective O1 al"),
+    "by another case": ('"N1", "nobody', '"i13B", "nobody', "there is an objective i13B already"),
+    "a scenario of the package": (
+        'name="beside"',
+        'name="store-fsync"',
+        "two scenarios are called",
+    ),
+    "a name with blanks": ('name="beside"', 'name="be side"', "'be side': a name is letters, dig"),
+    "an escape": ('"N1", "nobody', r'"N\x1b1", "nobody', "a name is letters, digits"),
+    "another goal": ("(Event.PIN,)", "(Event.UNPIN,)", "a different goal 'the page is pinned'"),
+    "a probe": ('bounds="1', 'probes="k", bounds="1', "leave `probes` out"),
+    "a function that nobody starts": ("pin_and_dirty, (1", "ext4_setattr, (1", "nothing calls it"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_one_is_refused_in_a_sentence(what: str, tmp_path: Path) -> None:
+    old, new, says = BAD[what]
+    assert FILE.count(old) == 1, old
+    (tmp_path / "bad.py").write_text(FILE.replace(old, new))
+    with pytest.raises(UsageError) as refused:
+        design.load(str(tmp_path / "bad.py"))
+    assert says in str(refused.value)
+    assert "bad.py" in str(refused.value)
+
+
+def test_one_that_nobody_would_find_is_refused(tmp_path: Path) -> None:
+    hidden = FILE.replace("beside = Scenario(", "beside = (Scenario(") + ",)\n"
+    (tmp_path / "bad.py").write_text(hidden.replace("),\n)\n,)", "),\n),)"))
+    with pytest.raises(UsageError, match="beside holds scenarios or objectives where nobody looks"):
+        design.load(str(tmp_path / "bad.py"))
+
+
+def test_two_files_that_bring_one_name_are_refused(mine: str, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(FILE)
+    with pytest.raises(UsageError, match="two of its files bring a beside: rename one"):
+        design.load(f"{mine}+{tmp_path / 'other.py'}")
+    assert design.load(f"{mine}+{mine}").scenarios.keys() == {"beside"}
+
+
+def test_a_scenario_that_does_not_fit_the_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(FILE.replace('"truncates"', '"truncats"'))
+    with pytest.raises(UsageError, match="no variable 'truncats': did you mean truncates"):
+        check.check(check.load_design(str(tmp_path / "bad.py")), ("beside",))
+
+
+def test_it_is_listed_and_drawn(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", mine, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in listed["scenarios"]] == ["beside"]
+    assert [each["name"] for each in listed["objectives"]] == ["N1"]
+    assert [each["summary"] for each in listed["fields"]] == ["+4 B"]
+    assert listed["functions"] == []
+    assert run(["list", mine]) == 0
+    assert "pin and dirty beside truncate" in capsys.readouterr().out
+    assert run(["draw", "n1", mine]) == 0
+    assert "// N1: nobody makes a pinned page dirty" in capsys.readouterr().out
+
+
+def test_it_is_explained_in_every_form(
+    mine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replay = tmp_path / "test_replay.py"
+    assert run(["explain", mine, "N1", "--mail", "-o", str(replay)]) == 1
+    assert "N1: nobody makes a pinned page dirty" in capsys.readouterr().out
+    names: dict[str, object] = {"__file__": str(replay)}
+    exec(replay.read_text(), names)
+    for name, test in names.items():
+        if name.startswith("test_"):
+            assert callable(test)
+            test()
+    assert run(["explain", mine, "N1", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["scenario"] == "beside"
+    assert run(["compare", mine, "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["scenario"] for row in rows if row["objective"] == "N1"} == {"beside"}
+    assert run(["check", mine, "-s", "beside", "--coverage"]) == 1
+    assert "truncate.py" in capsys.readouterr().out
