@@ -13,6 +13,9 @@ import pytest
 from pinlab.lab import check
 from pinlab.lab.results import Comparison
 
+# pinlab is started some hundreds of times: it shall not be compiled each time
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:

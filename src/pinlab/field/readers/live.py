@@ -58,7 +58,7 @@ class LiveReader:
         self.boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         self.btf = btf or Btf.of_file()
         self._page_bytes = self.btf.size("page")
-        self._symbols: dict[str, int] | None = None
+        self._symbols: bytes | None = None
         self._vmemmap: int | None = None
         self._page_offset: int | None = None
         try:
@@ -219,7 +219,7 @@ class LiveReader:
         """The address of a kernel symbol, or None."""
         if self._symbols is None:
             self._symbols = _kallsyms()
-        return self._symbols.get(name)
+        return address_of(name, self._symbols)
 
     def _this_task(self) -> int:
         self._current.run()
@@ -362,19 +362,26 @@ def _is_kernel(address: int) -> bool:
     return address >> 47 == (1 << 17) - 1 or address >> 56 == (1 << 8) - 1
 
 
-def _kallsyms() -> dict[str, int]:
-    """Symbols of the kernel proper; empty where addresses are hidden (kernel.kptr_restrict)."""
-    found: dict[str, int] = {}
+def _kallsyms() -> bytes:
+    """The table of symbols, some 100,000 lines; empty if it cannot be read."""
     try:
-        with open("/proc/kallsyms", encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                address, _, name = line.split(maxsplit=2)
-                if name.endswith("]\n"):
-                    break  # modules come last
-                found[name[:-1]] = int(address, 16)
+        with open("/proc/kallsyms", "rb") as file:
+            return file.read()
     except OSError:
-        return {}
-    return {name: address for name, address in found.items() if address}
+        return b""
+
+
+def address_of(name: str, table: bytes) -> int | None:
+    """The address of a symbol of the kernel proper in a table like /proc/kallsyms. None if it has
+    none, if several have the name, or where addresses are hidden (kernel.kptr_restrict)."""
+    end = b" %s\n" % name.encode()  # behind a symbol of a module stands [module]
+    found: set[int] = set()
+    at = table.find(end)
+    while at >= 0:
+        line = table[table.rfind(b"\n", 0, at) + 1 : at]
+        found.add(int(line.split()[0], 16))
+        at = table.find(end, at + 1)
+    return found.pop() or None if len(found) == 1 else None
 
 
 def _why_refused(error: OSError) -> str:
