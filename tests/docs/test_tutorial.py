@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_tutorial(tmp_path: Path) -> None:
     wrong = follow(TUTORIAL, tmp_path)
     assert not wrong, "docs/tutorial.md\n" + "\n\n".join(wrong)

@@ -26,6 +26,7 @@ def commands() -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 def test_the_walk(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("the walk needs root")

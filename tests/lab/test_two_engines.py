@@ -33,6 +33,7 @@ def compare(name: str, low: int, high: int) -> int:
         assert fast.hits == plain.hits, scenario.name
         assert fast.stuck == plain.stuck, scenario.name
         assert fast.messages == plain.messages, scenario.name
+        assert fast.failures == plain.failures, scenario.name
         assert fast.covered == plain.covered, scenario.name
     return compared
 

@@ -40,6 +40,7 @@ from pinlab.lab.results import (
     Comparison,
     Cost,
     Difference,
+    Failed,
     Info,
     Line,
     OnActivity,
@@ -54,7 +55,7 @@ from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
-from pinlab.objectives.failures import failures_of
+from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
 
@@ -139,6 +140,8 @@ def check(
     why = _undecided(design, probed)
     traces: dict[tuple[str, str], Callable[[], Trace]] = {}
     different: list[Way] = []
+    failures: list[Failed] = []
+    unfinished: set[str] = set()
     covered: set[int] = set()
     done = 0
     try:
@@ -160,6 +163,8 @@ def check(
             rows += own
             traces |= _traces(design, verdicts)
             different += _ways(design, it, found, own) if ways else ()
+            failures += _failures(scenario, found, objectives)
+            unfinished |= set() if found.complete else {scenario.name}
             covered |= found.covered
             done += 1
             if on_progress is not None:
@@ -177,23 +182,36 @@ def check(
         uncovered=uncovered(design, chosen, covered) if coverage else None,
         stopped=stopped,
         ways=_nearest(different),
+        failures=tuple(failures),
+        unfinished=frozenset(unfinished | {scenario.name for scenario in chosen[done:]}),
     )
+
+
+def _failures(
+    scenario: Scenario, found: Exploration, objectives: tuple[str, ...] | None
+) -> Iterator[Failed]:
+    for (kind, about), path in found.failures.items():
+        objective = FAILURES[kind]
+        if objectives is None or objective in objectives:
+            what = f"{kind}: {about}" if about else kind
+            yield Failed(objective, scenario.name, what, len(path))
 
 
 def _ways(design: Design, it: System, found: Exploration, rows: Iterable[Row]) -> Iterator[Way]:
     for row in rows:
-        for path, place in verdicts_.ways(row.objective, found):
+        for path, place, about in verdicts_.ways(row.objective, found):
             node = it.program.nodes[place]
             make = partial(trace, design, row.scenario, row.objective, path)
             file = short(node.file) if place else ""
-            yield Way(row.objective, row.scenario, len(path), node.function, file, node.line, make)
+            where = node.function, file, node.line
+            yield Way(row.objective, row.scenario, len(path), *where, make, about)
 
 
 def _nearest(ways: Iterable[Way]) -> tuple[Way, ...]:
-    """Of those that end at the same line the shortest one."""
-    found: dict[tuple[str, str, int], Way] = {}
+    """Of those that end alike at the same line the shortest one."""
+    found: dict[tuple[str, str, int, str], Way] = {}
     for way in sorted(ways, key=lambda way: (way.steps, way.scenario)):
-        found.setdefault((way.objective, way.file, way.line), way)
+        found.setdefault((way.objective, way.file, way.line, way.about), way)
     return tuple(found.values())
 
 

@@ -379,7 +379,7 @@ def _import_file(path: Path) -> ModuleType:
         raise UsageError(f"{at.filename}:{at.lineno}: {error}") from error
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [f":{frame.lineno}" for frame in frames if frame.filename == str(path)]
+        lines = [f":{frame.lineno}" for frame in frames if frame.filename == spec.origin]
         where = lines[-1] if lines else ""
         raise UsageError(
             f"{path}{where} cannot be imported: {type(error).__name__}: {error}; correct the module"

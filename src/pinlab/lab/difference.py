@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pinlab.lab import model
 from pinlab.lab.design import Design
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.source import source_of
-from pinlab.lab.results import Change, CheckResult, Difference, Row
+from pinlab.lab.results import Change, CheckResult, Difference, NewFailure, Row
 from pinlab.lab.scenarios.scenario import unordered
 from pinlab.objectives.verdict import Outcome, Verdict, worst
 
@@ -34,7 +35,23 @@ def difference(before: CheckResult, after: CheckResult) -> Difference:
         len({unordered(row.scenario) for row in after.rows if row.states}),
         sum({row.scenario: row.states for row in after.rows}.values()),
         before.stopped or after.stopped,
+        failures=tuple(_new(before, after, old, new)),
     )
+
+
+def _new(
+    before: CheckResult, after: CheckResult, old: Mapping[Key, Verdict], new: Mapping[Key, Verdict]
+) -> Iterator[NewFailure]:
+    """The failures that only `after` met, behind verdicts that do not tell them: the shortest of
+    each, in whatever order of the tasks."""
+    met = {(unordered(it.scenario), it.objective, it.failure) for it in before.failures}
+    unfinished = {unordered(name) for name in before.unfinished}
+    for it in sorted(after.failures, key=lambda it: it.steps):
+        scenario = unordered(it.scenario)
+        what, key = (scenario, it.objective, it.failure), (it.objective, scenario)
+        if what not in met and _outcome(old.get(key)) == _outcome(new.get(key)):
+            met.add(what)
+            yield NewFailure(replace(it, scenario=scenario), scenario not in unfinished)
 
 
 def unsaid(patch: Design, base: Design) -> Iterator[tuple[str, str]]:

@@ -182,7 +182,8 @@ class Line:
 class Way:
     """One of the ways in which an objective is violated: the line whose step does it, and a
     shortest run to there, which `trace` makes. `function` is empty where no step does it, as in a
-    deadlock, or if the objective can never come true from some state on."""
+    deadlock, or if the objective can never come true from some state on. `about` tells failures of
+    one line apart."""
 
     objective: str
     scenario: str
@@ -191,6 +192,17 @@ class Way:
     file: str
     line: int
     trace: Callable[[], Trace]
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failure that an exploration met: its kind and what it is about, and the steps to it."""
+
+    objective: str
+    scenario: str
+    failure: str
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +211,8 @@ class CheckResult:
 
     `traces` makes, when called, the counterexample of a violated (objective, scenario).
     `ways` are all that differ, nearest first, if they were asked for; `uncovered` is None unless
-    coverage was.
+    coverage was. `failures` are told apart where one verdict stands for several; in the scenarios
+    `unfinished` there may be more.
     """
 
     design: str
@@ -208,6 +221,8 @@ class CheckResult:
     uncovered: tuple[Line, ...] | None = None
     stopped: str | None = None
     ways: tuple[Way, ...] = ()
+    failures: tuple[Failed, ...] = ()
+    unfinished: frozenset[str] = frozenset()
 
     @property
     def verdict(self) -> Verdict:
@@ -248,12 +263,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class NewFailure:
+    """A failure that a patch brings where its objective was violated anyway. Not `known` to be new
+    if what it builds on was not explored to the end."""
+
+    failed: Failed
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """What a patch changes: its verdicts beside those of `base`, what it builds on.
 
     `verdicts` were compared, in `scenarios` that were explored to `states`. `stopped` says what
     ended either of the two early, if anything. `unsaid` are functions with an event that they no
-    longer say: what objectives make of that is not known.
+    longer say: what objectives make of that is not known. `failures` stand behind verdicts that
+    are the same.
     """
 
     base: str
@@ -263,15 +288,22 @@ class Difference:
     states: int
     stopped: str | None = None
     unsaid: tuple[tuple[str, str], ...] = ()
+    failures: tuple[NewFailure, ...] = ()
+
+    @property
+    def broke(self) -> bool:
+        """Whether anything is violated, or fails in a way, that was known not to."""
+        changed = any(change.broke for change in self.changes)
+        return changed or any(new.known for new in self.failures)
 
     @property
     def exit_status(self) -> int:
         """1 if the patch broke something, 3 if that cannot be told, else 0."""
-        if any(change.broke for change in self.changes):
+        if self.broke:
             return EXIT_VIOLATED
-        if self.stopped or self.unsaid or any(change.opened for change in self.changes):
+        if self.stopped or self.unsaid or self.failures:
             return EXIT_UNKNOWN
-        return EXIT_HOLDS
+        return EXIT_UNKNOWN if any(change.opened for change in self.changes) else EXIT_HOLDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,15 +86,15 @@ def _verdict(
     return Verdict.holds(bounds), None
 
 
-def ways(objective: str, found: Exploration) -> Iterator[tuple[Path, int]]:
+def ways(objective: str, found: Exploration) -> Iterator[tuple[Path, int, str]]:
     """Each way in which the exploration violates the objective, with the node of its last step (0:
-    none does it). Only of an exploration that told nodes apart."""
+    none does it) and what a failure is about. Only of an exploration that told nodes apart."""
     names = {objective} | {FAILURE + kind for kind in failures_of(objective)}
-    for (name, place), path in found.ways.items():
+    for (name, place, about), path in found.ways.items():
         if name in names:
-            yield path, place
+            yield path, place, about
     if objective in found.stuck:
-        yield found.stuck[objective], 0
+        yield found.stuck[objective], 0, ""
 
 
 def untouched(objective: str, scenario: Scenario, program: Program) -> str:

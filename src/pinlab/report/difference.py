@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.results import Change, Difference
+from pinlab.lab.results import Change, Difference, NewFailure
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, Verdict
 from pinlab.report.table import COLOURS
@@ -35,7 +35,10 @@ def difference(found: Difference, patch: str) -> RenderableType:
             how = f"pinlab explain {patch} {worst.objective} --scenario {worst.scenario}"
             parts.append(Text(f"`{how}` shows how."))
     else:
-        parts += [Text(f"No verdict differs from {found.base}. {compared} {NO_PROOF}")]
+        proof = "" if found.failures else f" {NO_PROOF}"
+        parts += [Text(f"No verdict differs from {found.base}. {compared}{proof}")]
+    for new in found.failures:
+        parts.append(Text(_failure(new, patch), style="bold yellow"))
     for name, event in found.unsaid:
         words = f"{name} no longer says {event}, so what judges by that event may hold for nothing."
         parts.append(Text(words, style="bold yellow"))
@@ -43,6 +46,18 @@ def difference(found: Difference, patch: str) -> RenderableType:
         words = f"Stopped early: {found.stopped}. What was not begun is not compared."
         parts.append(Text(words, style="bold yellow"))
     return Group(*parts, Text(f"\nAll verdicts of {patch}:", style="bold"))
+
+
+def _failure(new: NewFailure, patch: str) -> str:
+    it = new.failed
+    whose = f"that {it.objective} is violated by in {it.scenario}"
+    if not new.known:
+        return f"Nobody knows whether this is new, {whose}: {it.failure}, in {it.steps} steps."
+    how = f"pinlab explain {patch} {it.objective} --scenario {it.scenario}"
+    return (
+        f"A new failure {whose}, as it was anyway: {it.failure}, in {it.steps} steps. `{how}` "
+        "shows the ways to violate it."
+    )
 
 
 def _table(found: Difference) -> Table:

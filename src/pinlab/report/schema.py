@@ -131,6 +131,17 @@ class DifferenceJson(TypedDict):
     states: int
     stopped: str | None
     unsaid: list[UnsaidJson]
+    failures: list[NewFailureJson]
+
+
+class NewFailureJson(TypedDict):
+    """A failure that a patch brings behind a verdict that stays."""
+
+    objective: str
+    scenario: str
+    failure: str
+    steps: int
+    known: bool
 
 
 class UnsaidJson(TypedDict):
@@ -378,13 +389,23 @@ def touched(found: Touched) -> TouchedJson:
 def _difference(difference: Difference) -> DifferenceJson:
     return {
         "base": difference.base,
-        "broke": any(change.broke for change in difference.changes),
+        "broke": difference.broke,
         "changes": [_change(change) for change in difference.changes],
         "verdicts": difference.verdicts,
         "scenarios": difference.scenarios,
         "states": difference.states,
         "stopped": difference.stopped,
         "unsaid": [{"function": name, "event": event} for name, event in difference.unsaid],
+        "failures": [
+            {
+                "objective": new.failed.objective,
+                "scenario": new.failed.scenario,
+                "failure": new.failed.failure,
+                "steps": new.failed.steps,
+                "known": new.known,
+            }
+            for new in difference.failures
+        ],
     }
 
 

@@ -12,7 +12,7 @@ from pinlab.lab.explore.packing import Layout, layout
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
 from pinlab.lab.explore.transition import LOOK_AGAIN
-from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program
+from pinlab.lab.language.program import DEADLOCK, IN_IRQ, LIVELOCK, PC, RUNS, Program
 
 Tables = tuple[npt.NDArray[np.generic], ...]
 
@@ -56,8 +56,8 @@ def model(
         goals=int(bool(progress)),
         goal_of_event=goal_of_event.ctypes.data,
         goal_of_finish=_bits([p.event is None for p in progress]),
-        livelock=code.assembly.kinds.index("livelock"),
-        deadlock=code.assembly.kinds.index("deadlock"),
+        livelock=code.assembly.sites.index(LIVELOCK),
+        deadlock=code.assembly.sites.index(DEADLOCK),
         look_again=LOOK_AGAIN,
     )
     owners = (goal_of_event, actors, visible, choices, keep, code.nodes)

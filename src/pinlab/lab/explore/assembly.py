@@ -10,7 +10,6 @@ from operator import add, lshift, mul, sub, xor
 
 from pinlab.lab.explore.packing import Field
 from pinlab.lab.explore.ranges import Interval
-from pinlab.lab.language.program import FAILURE_KINDS
 
 DISABLED = -1
 BROKEN = -2
@@ -66,9 +65,6 @@ class Writer:
         label = self.label()
         self.add(f"br i1 {ok}, label %{label}, label %x{-code}")
         self.start(label)
-
-    def kind(self, kind: str) -> int:
-        return FAILED - list(FAILURE_KINDS).index(kind)
 
     def context(self, position: int) -> str:
         return self.let(f"getelementptr i64, ptr %c, i64 {position}")

@@ -3,7 +3,7 @@
     i64 node(ptr shared, ptr frame, ptr context)
 
 runs a node on a packed state in place and returns the next program counter, or `DISABLED`
-(nothing was written), `BROKEN`, or `FAILED - k` for a failure of the k-th kind. `context` is
+(nothing was written), `BROKEN`, or `FAILED - k` for the k-th failure. `context` is
 [actor, cpu, choice, automata watched, automata violated, events emitted], the last two
 or-ed into.
 
@@ -26,6 +26,7 @@ from pinlab.lab.explore.assembly import (
     CPU,
     DISABLED,
     EVENTS,
+    FAILED,
     VIOLATED,
     WATCHED,
     Writer,
@@ -33,8 +34,9 @@ from pinlab.lab.explore.assembly import (
 from pinlab.lab.explore.packing import Field, Layout, layout
 from pinlab.lab.explore.ranges import COMPARISONS, Ranges
 from pinlab.lab.language.program import (
-    FAILURE_KINDS,
+    DEADLOCK,
     HALTED,
+    LIVELOCK,
     Binary,
     Branch,
     Check,
@@ -56,6 +58,7 @@ from pinlab.lab.language.program import (
     SetLocal,
     SetShared,
     Shared,
+    Site,
     Switch,
     Unary,
     subexpressions,
@@ -70,11 +73,11 @@ PLAIN = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A program's code and what its numbers mean: failures by kind, events by name."""
+    """A program's code and what its numbers mean: failures by site, events by name."""
 
     text: str
     place: Layout
-    kinds: tuple[str, ...]
+    sites: tuple[Site, ...]
     events: tuple[str, ...]
 
 
@@ -87,23 +90,23 @@ def assemble(program: Program) -> Assembly:
     for automaton, var in zip(program.automata, program.automaton_vars, strict=True):
         if (program.vars[var].lo, program.vars[var].hi) != (0, len(automaton.states) - 1):
             raise ValueError(f"{program.vars[var].name} has not the bounds of {automaton.name}")
-    kinds = tuple(FAILURE_KINDS)
+    sites = {DEADLOCK: 0, LIVELOCK: 1}
     entries = {entry.pc for entry in program.entries.values()}
     most = max(node.choices for node in program.nodes)
     parts: list[str] = []
     for number, event in enumerate(events):
-        function = _Function(f"e{number}", program, place, events, 1)
+        function = _Function(f"e{number}", program, place, events, 1, sites)
         parts.append(function.event(number, event))
     for node in program.nodes[1:]:
         if node.guard is not None and not node.visible and node.pc in entries:
             raise ValueError(f"node {node.pc} is an entry with a guard and is not visible")
         # an invisible node sees the choice of the visible one before it
         choices = node.choices if node.visible else most
-        function = _Function(f"n{node.pc}", program, place, events, choices)
+        function = _Function(f"n{node.pc}", program, place, events, choices, sites)
         parts.append(function.node(node))
     table = ", ".join(["ptr null", *(f"ptr @n{node.pc}" for node in program.nodes[1:])])
     parts.append(f"@{TABLE} = constant [{len(program.nodes)} x ptr] [{table}]\n")
-    return Assembly("".join(parts), place, kinds, events)
+    return Assembly("".join(parts), place, tuple(sites), events)
 
 
 def _events(ops: Sequence[Op]) -> list[str]:
@@ -129,12 +132,19 @@ class _Function(Writer):
         place: Layout,
         events: tuple[str, ...],
         choices: int,
+        sites: dict[Site, int],
     ) -> None:
+        """`sites` are the numbers of the failures met so far; new ones are added."""
         super().__init__(name)
+        self.sites = sites
         self.program = program
         self.place = place
         self.events = events
         self.ranges = Ranges(place, choices)
+
+    def failure(self, kind: str, about: str) -> int:
+        """What is returned when this fails: see `Failure.site`."""
+        return FAILED - self.sites.setdefault((kind, about), len(self.sites))
 
     # ------------------------------------------------------------------------ functions
 
@@ -172,7 +182,7 @@ class _Function(Writer):
             on = self.let(f"icmp ne i64 {bit}, 0")
             self.add(f"br i1 {on}, label %{watched}, label %{after}")
             self.start(watched)
-            self.require(self.let(f"icmp ult i64 %i, {field.length}"), self.kind("null"))
+            self.require(self.let(f"icmp ult i64 %i, {field.length}"), self.failure("null", event))
             old = self.load("%s", field, "%i")
             table = automaton.table(event)
             bounds = (0, len(table) - 1)
@@ -194,13 +204,15 @@ class _Function(Writer):
         for op in ops:
             match op:
                 case SetLocal(slot, value):
-                    field = self.place.slots[slot]
-                    self.store_checked("%f", field, "0", value)
+                    s = self.program.slots[slot]
+                    name = f"{s.function}: {s.name}"
+                    self.store_checked("%f", self.place.slots[slot], "0", value, name)
                 case SetShared(var, index, value):
-                    field = self.place.vars[var]
-                    self.store_checked("%s", field, self.index(field, index), value)
+                    name = self.program.vars[var].name
+                    at = self.index(var, index)
+                    self.store_checked("%s", self.place.vars[var], at, value, name)
                 case Check(test, failure):
-                    self.require(self.test(test), self.kind(failure.kind))
+                    self.require(self.test(test), self.failure(*failure.site))
                 case If(test, then, other):
                     yes, no, after = self.label(), self.label(), self.label()
                     self.add(f"br i1 {self.test(test)}, label %{yes}, label %{no}")
@@ -213,28 +225,29 @@ class _Function(Writer):
                     number = self.events.index(event)
                     page_ = self.value(page)
                     code = self.let(f"call i64 @e{number}(ptr %s, ptr %c, i64 {page_})")
-                    null = self.kind("null")
+                    null = self.failure("null", event)
                     self.require(self.let(f"icmp eq i64 {code}, 0"), null)
                 case _:
                     assert_never(op)
 
-    def store_checked(self, base: str, field: Field, index: str, value: Expr) -> None:
+    def store_checked(self, base: str, field: Field, index: str, value: Expr, name: str) -> None:
         number = self.value(value)
         lo, hi = self.ranges.of(value)
         if not field.lo <= lo <= hi <= field.hi:
             distance = self.arithmetic("sub", number, str(field.lo))
             fits = self.let(f"icmp ule i64 {distance}, {field.hi - field.lo}")
-            self.require(fits, self.kind("overflow"))
+            self.require(fits, self.failure("overflow", name))
         self.store(base, field, index, number)
 
     # ---------------------------------------------------------------------- expressions
 
-    def index(self, field: Field, index: Expr) -> str:
-        """The index of an element of `field`, checked."""
+    def index(self, var: int, index: Expr) -> str:
+        """The index of an element of a shared variable, checked."""
+        field = self.place.vars[var]
         number = self.value(index)
         if not self.exists(field, index):
             ok = self.let(f"icmp ult i64 {number}, {field.length}")
-            self.require(ok, self.kind("null"))
+            self.require(ok, self.failure("null", self.program.vars[var].name))
             if not number.startswith("%"):
                 return "0"  # a constant that does not exist: never executed
         return number
@@ -264,8 +277,7 @@ class _Function(Writer):
             case Local(slot):
                 return self.load("%f", self.place.slots[slot], "0")
             case Shared(var, index):
-                field = self.place.vars[var]
-                return self.load("%s", field, self.index(field, index))
+                return self.load("%s", self.place.vars[var], self.index(var, index))
             case Self():
                 return self.let(f"load i64, ptr {self.context(ACTOR)}")
             case Cpu():

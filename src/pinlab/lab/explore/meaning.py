@@ -149,7 +149,7 @@ class Meanings:
         def place(work: Work) -> int:
             i = at(work)
             if not 0 <= i < length:
-                raise Failed(Failure("null", f"{name}[{i}] does not exist"))
+                raise Failed(Failure("null", f"{name}[{i}] does not exist", name))
             return start + i
 
         return place
@@ -183,7 +183,8 @@ class Meanings:
             work.events.append((event, number))
             for name, var, table in work.listening(event):
                 if not 1 <= number <= self.program.vars[var].length:
-                    raise Failed(Failure("null", f"{event}: page {number} does not exist"))
+                    message = f"{event}: page {number} does not exist"
+                    raise Failed(Failure("null", message, event))
                 where = self.starts[var] + number - 1
                 work.values[where], violated = table[work.values[where]]
                 if violated and name not in work.violated:
@@ -215,7 +216,7 @@ def _store(place: Value, value: Value, lo: int, hi: int, name: str) -> Action:
     def store(work: Work) -> None:
         where, number = place(work), value(work)
         if not lo <= number <= hi:
-            raise Failed(Failure("overflow", f"{name} = {number}, outside [{lo}, {hi}]"))
+            raise Failed(Failure("overflow", f"{name} = {number}, outside [{lo}, {hi}]", name))
         work.values[where] = number
 
     return store

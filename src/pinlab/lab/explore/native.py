@@ -8,6 +8,7 @@ path it reports is replayed in the interpreter first.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from pinlab.lab.explore.result import (
     Way,
 )
 from pinlab.lab.explore.squeeze import squeeze
-from pinlab.lab.language.program import System
+from pinlab.lab.language.program import DEADLOCK, Site, System
 
 SHARE = 1 << 16
 """States expanded between two looks at the clock: less than a tenth of a second."""
@@ -80,21 +81,32 @@ def explore(
                 on_progress(found.report(seconds))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    hits, messages, ways = found.hits()
+    hit = found.hits()
     return Exploration(
         states=found.states,
         transitions=int(found.counters[tables.TRANSITIONS]),
         depth=found.depth,
-        hits=hits,
+        hits=hit.hits,
         covered=frozenset(np.flatnonzero(found.covered).tolist()),
         complete=stopped is None,
         seconds=time.perf_counter() - start,
         memory_bytes=found.bytes(),
         stopped=stopped,
-        messages=messages,
-        ways=ways if everywhere else {},
+        messages=hit.messages,
+        failures=hit.failures,
+        ways=hit.ways if everywhere else {},
         stuck=found.stuck() if stopped is None else {},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """What `Exploration` has under these names."""
+
+    hits: dict[str, Path] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    failures: dict[Site, Path] = field(default_factory=dict)
+    ways: dict[Way, Path] = field(default_factory=dict)
 
 
 class _Search:
@@ -121,7 +133,7 @@ class _Search:
         self.counters = np.zeros(tables.COUNTERS, np.int64)
         self.covered = np.zeros(len(program.nodes), np.uint8)
         self.places = len(program.nodes) if everywhere else 1
-        sorts = tables.AUTOMATA + len(code.assembly.kinds)
+        sorts = tables.AUTOMATA + len(code.assembly.sites)
         self.hit = np.full((sorts * self.places, 3), -1, np.int64)
         watched = (1 << i for i, a in enumerate(program.automata) if a.name in system.watch)
         context = np.zeros(CONTEXT, np.int64)
@@ -245,36 +257,37 @@ class _Search:
         last = () if actor < 0 else (Move(actor, choice),)
         return self.path_to(state) + last
 
-    def hits(self) -> tuple[dict[str, Path], dict[str, str], dict[Way, Path]]:
+    def hits(self) -> _Hits:
         """What was hit, with the messages, and at which nodes: each path replayed in the
         interpreter."""
-        hits: dict[str, Path] = {}
-        messages: dict[str, str] = {}
-        ways: dict[Way, Path] = {}
+        found = _Hits()
         rows = [i for i, row in enumerate(self.hit) if row[0] >= 0]
         for i in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
             what, place = divmod(i, self.places)
             path = self.path(i)
             states, last = self.run.replay(path)
+            about = ""
             if what < tables.AUTOMATA:
                 name = self.run.program.automata[what].name
-                agreed, message = last is not None and name in last.violated, ""
+                agreed = last is not None and name in last.violated
             else:
-                kind = self.code.assembly.kinds[what - tables.AUTOMATA]
+                site = self.code.assembly.sites[what - tables.AUTOMATA]
+                kind, about = site
                 name = f"failure:{kind}"
-                if kind == "deadlock" and self.hit[i, 1] < 0:
+                if site == DEADLOCK:
                     agreed = not any(True for _ in self.run.moves(states))
                     message = deadlock_message(self.run, states)
                 else:
                     failure = last.failure if last is not None else None
-                    agreed = failure is not None and failure.kind == kind
+                    agreed = failure is not None and failure.site == site
                     message = failure.message if failure is not None else ""
+                found.messages.setdefault(name, message)
+                found.failures.setdefault(site, path)
             if not agreed:
-                raise ExplorersDisagree(f"{name}: {path}")
-            ways[name, place] = path
-            hits.setdefault(name, path)
-            messages.setdefault(name, message)
-        return hits, messages, ways
+                raise ExplorersDisagree(f"{name} {about}: {path}")
+            found.ways[name, place, about] = path
+            found.hits.setdefault(name, path)
+        return found
 
     def stuck(self) -> dict[str, Path]:
         """For each progress property that can be lost, the path to the nearest such state."""

@@ -22,7 +22,7 @@ from pinlab.lab.explore.result import (
     Progress,
     Way,
 )
-from pinlab.lab.language.program import HALTED, System
+from pinlab.lab.language.program import HALTED, Failure, Site, System
 
 BESIDE = 600
 """Bytes that dicts, moves and lists take for each state beside the state itself, as measured."""
@@ -51,6 +51,7 @@ def explore(
     depth = [0]
     hits: dict[str, Path] = {}
     messages: dict[str, str] = {}
+    failures: dict[Site, Path] = {}
     ways: dict[Way, Path] = {}
     covered: set[int] = set()
     predecessors: list[list[int]] = [[]]
@@ -65,13 +66,19 @@ def explore(
             moves.append(move)
         return tuple(reversed(moves))
 
-    def hit(what: str, number: int, *last: Move, message: str = "") -> None:
+    def hit(what: str, number: int, *last: Move, about: str = "") -> None:
         place = run.pc(states[number], last[0].actor) if last else 0
         if what not in hits:
             hits[what] = (*path_to(number), *last)
-            messages[what] = message
-        if everywhere and (what, place) not in ways:
-            ways[what, place] = (*path_to(number), *last)
+        if everywhere and (what, place, about) not in ways:
+            ways[what, place, about] = (*path_to(number), *last)
+
+    def fail(failure: Failure, number: int, *last: Move) -> None:
+        what = f"failure:{failure.kind}"
+        hit(what, number, *last, about=failure.site[1])
+        messages.setdefault(what, failure.message)
+        if failure.site not in failures:
+            failures[failure.site] = (*path_to(number), *last)
 
     def visit(number: int) -> None:
         nonlocal transitions
@@ -93,8 +100,7 @@ def explore(
                 if happens or step.failure is not None:  # what follows a failure is not known
                     good[p.name].add(number)
             if step.failure is not None:
-                kind = f"failure:{step.failure.kind}"
-                hit(kind, number, move, message=step.failure.message)
+                fail(step.failure, number, move)
             if step.state is None:
                 continue
             reached = numbers.setdefault(step.state, len(states))
@@ -105,7 +111,7 @@ def explore(
                 predecessors.append([])
             predecessors[reached].append(number)
         if not any_move and not finished:
-            hit("failure:deadlock", number, message=deadlock_message(run, state))
+            fail(Failure("deadlock", deadlock_message(run, state), about=""), number)
 
     def memory() -> int:
         return len(states) * each
@@ -147,6 +153,7 @@ def explore(
         memory_bytes=memory(),
         stopped=stopped,
         messages=messages,
+        failures=failures,
         ways=ways,
         stuck=stuck,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pinlab.lab.language.program import Site
+
 INTERRUPTED = "interrupted"
 """What `Exploration.stopped` says after Ctrl-C."""
 
@@ -50,8 +52,9 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 
-Way = tuple[str, int]
-"""What was hit (as `Exploration.hits` names it), and at which node: 0 for a deadlock."""
+Way = tuple[str, int, str]
+"""What was hit (as `Exploration.hits` names it), at which node (0 for a deadlock), and of a failure
+what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,10 @@ class Exploration:
     automaton (a violation or, for a goal, its being reached) or "failure:" + a kind of
     `FAILURE_KINDS`. A failing move leads to no state; a violating one goes on. `stuck` maps
     the name of a progress property to a shortest path to a state from which it can no longer
-    come true. `messages` holds, for each failure in `hits`, its text. `covered` are the
-    nodes that were executed. `depth` is the largest number of moves a state needs. `complete`
-    is false if a limit or the user ended the exploration; `stopped` then says what did.
+    come true. `messages` holds, for each failure in `hits`, its text; `failures` tells those of
+    one kind apart. `covered` are the nodes that were executed. `depth` is the largest number of
+    moves a state needs. `complete` is false if a limit or the user ended the exploration;
+    `stopped` then says what did.
     """
 
     states: int
@@ -77,6 +81,7 @@ class Exploration:
     memory_bytes: int
     stopped: str | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[Site, Path] = field(default_factory=dict)
     stuck: Mapping[str, Path] = field(default_factory=dict)
     ways: Mapping[Way, Path] = field(default_factory=dict)
     """A shortest path for each node that hit something, if that was asked for: one bug may hide

@@ -73,7 +73,7 @@ class Work(NamedTuple):
     context: int  # int64[CONTEXT]
     counters: int  # int64[COUNTERS]
     covered: int  # uint8[nodes]
-    hits: int  # int64[AUTOMATA + kinds, places, 3]: state, actor, choice; -1: none
+    hits: int  # int64[AUTOMATA + sites, places, 3]: state, actor, choice; -1: none
 
 
 class Store(NamedTuple):

@@ -54,6 +54,7 @@ def run(meanings: Meanings, places: Places, work: Work) -> None:
         if pc == HALTED or nodes[pc].visible:
             break
         if circle.closed(pc, values):
-            raise Failed(Failure("livelock", f"{node.function} loops without a step"))
+            message = f"{node.function} loops without a step"
+            raise Failed(Failure("livelock", message, about=""))
     places.frame(work.move.actor, pc).forget(values)
     values[here] = pc

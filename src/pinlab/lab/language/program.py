@@ -147,10 +147,25 @@ Expr = Const | Local | Shared | Self | Cpu | Chosen | Unary | Binary | Select | 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What goes wrong when a `Check` or a bound fails. `kind` is one of `FAILURE_KINDS`."""
+    """What goes wrong when a `Check` or a bound fails. `kind` is one of `FAILURE_KINDS`; `about`
+    tells it from others of its kind if the message, which may have numbers in it, does not."""
 
     kind: str
     message: str
+    about: str | None = None
+
+    @property
+    def site(self) -> Site:
+        """Which failure it is."""
+        return self.kind, self.message if self.about is None else self.about
+
+
+Site = tuple[str, str]
+"""A failure as told apart from others: its kind, and what it is about: the message of an assertion,
+the variable that has no such value or element. There is one deadlock, and one livelock."""
+
+DEADLOCK: Site = ("deadlock", "")
+LIVELOCK: Site = ("livelock", "")
 
 
 FAILURE_KINDS: Mapping[str, str] = {
