@@ -9,10 +9,10 @@ from pinlab.lab.explore import machine, tables
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import Layout, layout
-from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.explore.result import DEADLOCK, LIVELOCK, AlwaysPossible
 from pinlab.lab.explore.squeeze import Squeeze
 from pinlab.lab.explore.transition import LOOK_AGAIN
-from pinlab.lab.language.program import DEADLOCK, IN_IRQ, LIVELOCK, PC, RUNS, Program
+from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program
 
 Tables = tuple[npt.NDArray[np.generic], ...]
 

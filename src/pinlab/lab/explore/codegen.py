@@ -33,10 +33,9 @@ from pinlab.lab.explore.assembly import (
 )
 from pinlab.lab.explore.packing import Field, Layout, layout
 from pinlab.lab.explore.ranges import COMPARISONS, Ranges
+from pinlab.lab.explore.result import DEADLOCK, LIVELOCK, Site
 from pinlab.lab.language.program import (
-    DEADLOCK,
     HALTED,
-    LIVELOCK,
     Binary,
     Branch,
     Check,
@@ -58,7 +57,6 @@ from pinlab.lab.language.program import (
     SetLocal,
     SetShared,
     Shared,
-    Site,
     Switch,
     Unary,
     subexpressions,

@@ -20,6 +20,7 @@ from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.packing import pack
 from pinlab.lab.explore.reference import deadlock_message
 from pinlab.lab.explore.result import (
+    DEADLOCK,
     INTERRUPTED,
     AlwaysPossible,
     Exploration,
@@ -28,10 +29,11 @@ from pinlab.lab.explore.result import (
     OnProgress,
     Path,
     Progress,
+    Site,
     Way,
 )
 from pinlab.lab.explore.squeeze import squeeze
-from pinlab.lab.language.program import DEADLOCK, Site, System
+from pinlab.lab.language.program import System
 
 SHARE = 1 << 16
 """States expanded between two looks at the clock: less than a tenth of a second."""

@@ -20,9 +20,10 @@ from pinlab.lab.explore.result import (
     OnProgress,
     Path,
     Progress,
+    Site,
     Way,
 )
-from pinlab.lab.language.program import HALTED, Failure, Site, System
+from pinlab.lab.language.program import HALTED, Failure, System
 
 BESIDE = 600
 """Bytes that dicts, moves and lists take for each state beside the state itself, as measured."""

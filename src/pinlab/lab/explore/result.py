@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pinlab.lab.language.program import Site
-
 INTERRUPTED = "interrupted"
 """What `Exploration.stopped` says after Ctrl-C."""
 
@@ -51,6 +49,13 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+Site = tuple[str, str]
+"""A failure as told apart from others: its kind, and what it is about: the message of an assertion,
+the variable that has no such value or element. There is one deadlock, and one livelock."""
+
+DEADLOCK: Site = ("deadlock", "")
+LIVELOCK: Site = ("livelock", "")
 
 Way = tuple[str, int, str]
 """What was hit (as `Exploration.hits` names it), at which node (0 for a deadlock), and of a failure

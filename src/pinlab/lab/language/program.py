@@ -155,17 +155,9 @@ class Failure:
     about: str | None = None
 
     @property
-    def site(self) -> Site:
+    def site(self) -> tuple[str, str]:
         """Which failure it is."""
         return self.kind, self.message if self.about is None else self.about
-
-
-Site = tuple[str, str]
-"""A failure as told apart from others: its kind, and what it is about: the message of an assertion,
-the variable that has no such value or element. There is one deadlock, and one livelock."""
-
-DEADLOCK: Site = ("deadlock", "")
-LIVELOCK: Site = ("livelock", "")
 
 
 FAILURE_KINDS: Mapping[str, str] = {
