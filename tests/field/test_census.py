@@ -87,9 +87,21 @@ def draw_folio(data: st.DataObject, memory: Memory, pfn: int) -> int:
 
 
 @pytest.mark.parametrize("release", KERNELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_equal_to_the_slow_decoder(release: str, data: st.DataObject) -> None:
+    assert_equal_to_the_slow_decoder(release, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", KERNELS)
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_equal_to_the_slow_decoder_again_and_again(release: str, data: st.DataObject) -> None:
+    assert_equal_to_the_slow_decoder(release, data)
+
+
+def assert_equal_to_the_slow_decoder(release: str, data: st.DataObject) -> None:
     memory = Memory(release, 64)
     pfn = 0
     while pfn < memory.count:

@@ -17,7 +17,8 @@ def test_one_function() -> None:
     assert (it.role, it.file, it.kernel) == ("kernel", "linux/vmscan.py", ("mm/vmscan.c",))
     assert it.lines[0][1] == "@kernel"
     assert it.lines[1][1].startswith("def __remove_mapping(")
-    assert (it.callers, it.scenarios) == (("shrink_page_list",), ("direct-io-reclaim",))
+    assert it.callers == ("shrink_page_list",)
+    assert it.scenarios == ("direct-io-reclaim", "put-dirty-lock-reclaim", "put-dirty-reclaim")
     assert "page_index" in it.calls
     assert set(catalogue.function("page_pinned").designs) > {"refcount-bias", "page-counter"}
     assert catalogue.function("page_mkclean").stands_for == ("page_mkclean_one", "rmap_walk_file")

@@ -71,7 +71,11 @@ def scenarios(design: Design | None = None) -> tuple[Info, ...]:
     """Every scenario of the package, and those that the design brings."""
     known = scenarios_.load() if design is None else asked.scenarios(design)
     return tuple(
-        Info(s.name, s.summary, f"probe of {s.probes}" if s.probes else ", ".join(s.judges))
+        Info(
+            s.name,
+            f"{s.summary}; only by name: {s.misuse}" if s.misuse else s.summary,
+            f"probe of {s.probes}" if s.probes else ", ".join(s.judges),
+        )
         for s in known.values()
     )
 
@@ -278,7 +282,7 @@ def _chosen(
         s
         for s in known.values()
         if not s.probes
-        and (names is None or s.name in names)
+        and (not s.misuse if names is None else s.name in names)
         and (objectives is None or _judged(s, objectives) or failure_kinds(objectives))
     )
     judged = {o for s in chosen for o in s.judges}

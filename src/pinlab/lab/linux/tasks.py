@@ -20,7 +20,14 @@ from pinlab.lab.language.kernel import (
     up_read,
     wait_event,
 )
-from pinlab.lab.linux.design import get_page, pin_holds, put_page
+from pinlab.lab.linux.buffer import set_page_dirty_lock
+from pinlab.lab.linux.design import (
+    device_store,
+    get_page,
+    holder_dirties,
+    pin_holds,
+    put_page,
+)
 from pinlab.lab.linux.device import DONE, IN_FLIGHT, RELEASED, dma_state, start_dma
 from pinlab.lab.linux.direct_io import do_direct_IO
 from pinlab.lab.linux.fork import dup_mmap, munmap
@@ -28,7 +35,12 @@ from pinlab.lab.linux.ghost import owner_pin
 from pinlab.lab.linux.gup import __get_user_pages_fast, get_user_pages_fast, get_user_pages_unlocked
 from pinlab.lab.linux.memory import handle_mm_fault
 from pinlab.lab.linux.page_writeback import write_cache_pages
-from pinlab.lab.linux.swap import put_user_page, put_user_pages_dirty_lock
+from pinlab.lab.linux.swap import (
+    put_user_page,
+    put_user_pages,
+    put_user_pages_dirty,
+    put_user_pages_dirty_lock,
+)
 from pinlab.lab.linux.tlb import tlb
 from pinlab.lab.linux.truncate import iomap_dio_rw
 from pinlab.lab.linux.types import (
@@ -86,6 +98,92 @@ def aio_read_two(mm: Mm, vma: Vma) -> None:
         put_user_page(first)
     if second != NULL:
         put_user_page(second)
+
+
+@kernel
+def pin_for_store(mm: Mm, vma: Vma, index: u1) -> Page:
+    """A driver pins a page, and its device stores there at once. NULL: there is none."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    while page != NULL and not device_store(page):
+        page = get_user_pages_fast(mm, vma, index, 1)
+    return page
+
+
+@kernel
+def store_then_dirty(mm: Mm, vma: Vma, index: u1) -> bool:
+    """Who calls put_user_pages_dirty() when the device has stored: late, and without a lock.
+    False: it got no page, and nothing was stored. So below."""
+    page = pin_for_store(mm, vma, index)
+    if page == NULL:
+        return False
+    put_user_pages_dirty(page)
+    return True
+
+
+@kernel
+def store_then_dirty_lock(mm: Mm, vma: Vma, index: u1) -> bool:
+    """Who calls put_user_pages_dirty_lock() then."""
+    page = pin_for_store(mm, vma, index)
+    if page == NULL:
+        return False
+    put_user_pages_dirty_lock(page)
+    return True
+
+
+@kernel
+def store_then_forget(mm: Mm, vma: Vma, index: u1) -> bool:
+    """Who never says that the device has stored."""
+    page = pin_for_store(mm, vma, index)
+    if page == NULL:
+        return False
+    put_user_pages(page)
+    return True
+
+
+@kernel
+def dirty_then_store(mm: Mm, vma: Vma, index: u1) -> bool:
+    """Who dirties the page before the device stores, with the lock, and not again."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    if page != NULL and holder_dirties(page):
+        set_page_dirty_lock(page)
+    while page != NULL and not device_store(page):
+        page = get_user_pages_fast(mm, vma, index, 1)
+    if page == NULL:
+        return False
+    put_user_pages(page)
+    return True
+
+
+@kernel
+def dirty_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """store_then_dirty(), then fsync: what the device stored, if it did, must be on the disk."""
+    if store_then_dirty(mm, vma, index):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
+
+
+@kernel
+def dirty_lock_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """store_then_dirty_lock(), likewise."""
+    if store_then_dirty_lock(mm, vma, index):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
+
+
+@kernel
+def forget_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """store_then_forget(), likewise."""
+    if store_then_forget(mm, vma, index):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
+
+
+@kernel
+def dirty_early_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """dirty_then_store(), likewise."""
+    if dirty_then_store(mm, vma, index):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
 
 
 @kernel

@@ -58,7 +58,9 @@ class Scenario:
     design's program does not declare is left out. `judges` are names of objectives; `reach` must
     all be reached, or the verdict is not *holds*; `unless` maps a goal's name to the designs that
     exclude it by what they are. `probes` makes the scenario a question about the design instead:
-    the static key of this name is on in all other scenarios if no failure is met in this one."""
+    the static key of this name is on in all other scenarios if no failure is met in this one.
+    `misuse` is what a task does here that the contract of what it calls forbids: no design is to
+    blame for what comes of it, so it is played only if it is asked for by name."""
 
     name: str
     summary: str
@@ -69,6 +71,7 @@ class Scenario:
     reach: tuple[Reach, ...] = ()
     unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probes: str = ""
+    misuse: str = ""
     fault: str = ""
     """Why it cannot be used: its file cannot be loaded."""
 
