@@ -24,6 +24,8 @@ from pathlib import Path
 COLUMNS = "100"
 """The width of the terminal in which the pages were written."""
 
+ROOT = Path(__file__).parents[2]
+
 END = "\x1e"
 """Printed after each command, with its status."""
 
@@ -123,7 +125,7 @@ def run(block: Block, folder: Path) -> list[str]:
             **os.environ,
             "COLUMNS": COLUMNS,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PINLAB": str(ROOT),
             "NO_COLOR": "1",
         },
         stdout=subprocess.PIPE,

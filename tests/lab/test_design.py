@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,3 +112,30 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, body: str, says: 
 def test_a_bad_name_is_refused_in_one_sentence(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says.replace("?", r"\?")):
         check.load_design(name)
+
+
+def test_a_file_is_read_as_it_is_now_whatever_python_has_kept(tmp_path: Path) -> None:
+    """Python's bytecode is told apart by the second and the size of its source."""
+    path = tmp_path / "quick.py"
+    text = f"{HEAD}@kernel\ndef page_pinned(page: Page) -> bool:\n    return {{}}\n"
+    seen = []
+    for value in ("True ", "False"):
+        path.write_text(text.format(value))
+        os.utime(path, (1, 1))
+        done = subprocess.run(
+            [sys.executable, "-c", SHOW_SOURCE, str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen.append(done.stdout.strip())
+    assert seen == ["True", "False"]
+    assert not (tmp_path / "__pycache__").exists()
+
+
+SHOW_SOURCE = """
+import sys
+from pinlab.lab import design
+function = design.load(sys.argv[1]).replaced["page_pinned"].function
+print(function.__code__.co_consts[-1])
+"""

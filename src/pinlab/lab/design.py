@@ -18,9 +18,10 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pinlab.lab.designs
 from pinlab import objectives
@@ -345,13 +346,21 @@ def _model() -> dict[tuple[str, str], int]:
     return found
 
 
+class _Source(SourceFileLoader):
+    """Reads the file itself: of kept bytecode Python looks at the second and the size only, and a
+    patch that was changed just now would be judged as it was before."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        raise OSError
+
+
 def _import_file(path: Path) -> ModuleType:
     if path.is_dir():
         raise UsageError(f"{path} is a directory: give one .py file")
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a design's name or an existing .py file")
     name = f"pinlab_design_{path.stem}_{abs(hash(str(path.resolve()))):x}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(name, str(path)))
     if spec is None or spec.loader is None:
         raise UsageError(
             f"{path} is not a Python file: a design is a module with @kernel functions"

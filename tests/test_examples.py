@@ -1,0 +1,58 @@
+"""Each file of examples/ shows what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.lab import check
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_VIOLATED, Outcome
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ASKED = "+".join(str(EXAMPLES / name) for name in ("written_out.py", "fsync_beside_truncate.py"))
+
+
+def broken(patch: str, *scenarios: str) -> tuple[set[tuple[str, str]], int]:
+    """What a patch breaks in these scenarios (none: all), and the exit status."""
+    it = check.load_design(patch)
+    below = check.base(it)
+    assert below is not None
+    before, after = (check.check(each, scenarios or None) for each in (below, it))
+    found = check.difference(it, before, after)
+    changed = {(each.objective, each.scenario) for each in found.changes if each.broke}
+    return changed, found.exit_status
+
+
+def test_reclaim_that_looks_before_it_freezes_loses_data() -> None:
+    patch = str(EXAMPLES / "reclaim_tests_dirty_first.py")
+    assert broken(patch) == ({("I4", "put-dirty-reclaim")}, EXIT_VIOLATED)
+    assert broken(f"bounce+{patch}", "put-dirty-reclaim") == (set(), EXIT_HOLDS)
+
+
+def test_a_fault_that_does_not_wait_brings_the_hazard_back() -> None:
+    changed, status = broken(str(EXAMPLES / "fault_does_not_wait.py"), "direct-io-fsync")
+    assert ("O1", "direct-io-fsync") in changed
+    assert status == EXIT_VIOLATED
+
+
+def test_truncate_is_caught_by_a_scenario_and_an_objective_of_ones_own() -> None:
+    patch = str(EXAMPLES / "truncate_does_not_wait.py")
+    where = ("direct-io-truncate", "longterm-truncate")
+    assert broken(patch, *where) == (set(), EXIT_HOLDS)
+    found = broken(f"{ASKED}+{patch}", *where, "fsync-beside-truncate")
+    assert found == ({("written-out", "fsync-beside-truncate")}, EXIT_VIOLATED)
+
+
+@pytest.mark.parametrize("design", ["untracked", "bounce", "block"])
+def test_the_scenario_and_the_objective_hold_as_the_kernel_is(design: str) -> None:
+    it = check.load_design(f"{design}+{ASKED}")
+    rows = check.check(it, ("fsync-beside-truncate", "put-dirty-reclaim"), ("written-out",)).rows
+    assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS] * 2
+
+
+def test_every_example_is_here() -> None:
+    text = (
+        Path(__file__).read_text() + (Path(__file__).parent / "docs/test_tutorial.py").read_text()
+    )
+    assert all(path.name in text for path in EXAMPLES.glob("*.py"))
