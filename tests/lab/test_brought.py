@@ -209,3 +209,47 @@ def test_it_is_explained_in_every_form(
     assert {row["scenario"] for row in rows if row["objective"] == "N1"} == {"beside"}
     assert run(["check", mine, "-s", "beside", "--coverage"]) == 1
     assert "truncate.py" in capsys.readouterr().out
+
+
+COMMANDS = (["check"], ["compare"], ["list"], ["explain"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("signature.py", PATCH.replace("page: Page", "other: Page"), "is declared (page: Page)"),
+        ("impure.py", PATCH.replace("set_page_dirty", "pte_none"), "mark it @pure"),
+        ("unknown.py", PATCH.replace("page_dirty", "page_dirtied"), "no function of the model"),
+        ("key.py", PATCH.replace("page.PG_dirty", "truncates"), "truncates"),
+        (
+            "task.py",
+            FILE.replace("driver, (1", "drivr, (1").replace("dirty, (1", "dirtied, (1"),
+            "",
+        ),
+        ("taken.py", FILE.replace('"N1", "nobody', '"O1", "nobody'), "an objective O1 already"),
+        ("imports.py", "import no_such_module\n", "imports.py:1 cannot be imported"),
+        ("syntax.py", "def (\n", "correct the syntax"),
+        ("empty.py", "", "replaces no function of the model"),
+        ("folder.py", None, "is a directory: give one .py file"),
+        ("missing.py", "-", "there is no file"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_for_every_command(
+    name: str, text: str | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if text is None:
+        path.mkdir()
+    elif text != "-":
+        path.write_text(text.replace("import kernel, set_bit\n", KEYS) if "key" in name else text)
+    for command in COMMANDS:
+        asked = ["O1"] if command == ["explain"] else []
+        assert run([*command, str(path), *asked]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("pinlab: ")
+        assert says in lines[0]
+        assert name in lines[0]
+
+
+KEYS = "import kernel, set_bit\nfrom pinlab.lab.linux.keys import truncates\n"

@@ -1,0 +1,111 @@
+"""Eight changes that a reviewer may have on the desk, each to one function of the model.
+
+What the standing scenarios find of each is written down here, and also what they do not: then no
+verdict differs, and the answer says that this is no proof.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.lab import check, patch
+from pinlab.lab.linux.types import PTE_DIRTY
+from pinlab.lab.results import CheckResult
+from pinlab.objectives.verdict import EXIT_VIOLATED
+
+PATCHES = {
+    "__remove_mapping": (
+        """    if cmpxchg(page._refcount, 2, 0) != 2:
+        return False
+    if test_bit(page.PG_dirty):
+        atomic_set(page._refcount, 2)
+        return False
+""",
+        """    if test_bit(page.PG_dirty):
+        return False
+    if cmpxchg(page._refcount, 2, 0) != 2:
+        return False
+""",
+    ),
+    "find_get_page": (
+        """            if READ_ONCE(mapping.i_pages[index]) == cast(int, page):
+                return page
+            put_page(page)
+""",
+        "            return page\n",
+    ),
+    "filemap_fault": (
+        """    if READ_ONCE(page.mapping) == NULL:
+        unlock_page(page)
+        put_page(page)
+        return cast(Page, NULL)
+""",
+        "",
+    ),
+    "page_mkwrite": (
+        """    if READ_ONCE(page.mapping) == NULL:
+        unlock_page(page)
+        if static_branch(truncates):
+            up_read(mapping.i_mmap_sem)
+        return False
+""",
+        "",
+    ),
+    "copy_one_pte": ("        page_add_file_rmap(page)  # page_dup_rmap\n", ""),
+    "delete_from_page_cache": ("    WRITE_ONCE(page.mapping, NULL)\n", ""),
+    "flush_tlb_page": (
+        """            if cpu != smp_processor_id():
+                spin_until(irqs_enabled(cpu))
+""",
+        "",
+    ),
+    "pte_mkclean": ("(PTE_PFN | PTE_WRITE)", f"(PTE_PFN | PTE_WRITE | {PTE_DIRTY})"),
+}
+"""Function -> what the patch takes out of it, and what it puts there."""
+
+BASES = ("untracked", "bounce")
+
+FOUND = {
+    ("__remove_mapping", "untracked"): {"I4 put-dirty-reclaim"},
+    ("flush_tlb_page", "untracked"): {"I4 store-fsync"},
+    ("flush_tlb_page", "bounce"): {"I4 store-fsync"},
+    ("pte_mkclean", "untracked"): {"I4 longterm-invalidate", "O2 longterm-invalidate"},
+    ("pte_mkclean", "bounce"): {
+        "O2 direct-io-fsync-zap",
+        "O2 direct-io-invalidate",
+        "O2 direct-io-reclaim",
+        "O2 put-dirty-lock-reclaim",
+        "O2 put-dirty-reclaim",
+    },
+}
+"""What each breaks that held. The others break nothing that a scenario of the package plays: five
+of the sixteen are found, so a patch that changes no verdict is not therefore right."""
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, CheckResult]:
+    return {base: check.check(check.load_design(base)) for base in BASES}
+
+
+def written(name: str, folder: Path) -> Path:
+    old, new = PATCHES[name]
+    text = patch.patch(name)
+    assert text.count(old) == 1
+    path = folder / f"{name}.py"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("name", PATCHES)
+def test_what_the_scenarios_find(
+    name: str, base: str, before: dict[str, CheckResult], tmp_path: Path
+) -> None:
+    it = check.load_design(f"{base}+{written(name, tmp_path)}")
+    found = check.difference(it, before[base], check.check(it))
+    broken = {f"{each.objective} {each.scenario}" for each in found.changes if each.broke}
+    assert broken == FOUND.get((name, base), set())
+    assert (found.exit_status == EXIT_VIOLATED) == bool(broken)
