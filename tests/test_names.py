@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from pinlab.cli._app import run
 from pinlab.cli._show import Screen, show_json
 from pinlab.field.accounting import Accounted
 from pinlab.field.diff import diff
+from pinlab.field.events.monitor import Monitor
+from pinlab.field.events.schema import Meta, Row
 from pinlab.field.extents import Extents
 from pinlab.field.holders.attribution import Attribution, Skipped, Walked, join
 from pinlab.field.holders.claim import Claim, Owner
@@ -23,8 +26,12 @@ from pinlab.field.holders.target import Answer, Sort, Target
 from pinlab.field.place import Placed
 from pinlab.field.readers import snapshot
 from pinlab.names import decoded, harmless, printable
-from pinlab.report import census_table, who_schema, who_table
+from pinlab.objectives.verdict import Verdict
+from pinlab.report import census_table, events, who_schema, who_table
+from pinlab.report.timeline import build, chrome, page
+from pinlab.report.timeline.model import Violation
 from tests.field import samples
+from tests.report import recordings
 
 BYTES = st.binary(min_size=1, max_size=15)
 NAMES = st.one_of(
@@ -72,7 +79,46 @@ def answer(name: str) -> Answer:
     return Answer(Target(Sort.everything), whole, whole.shares, rows, placed(name))
 
 
-RENDERED = {
+def recorded(name: str) -> tuple[list[Row], Meta]:
+    """A recording in which every name and word is this one."""
+    rows, _ = recordings.o1(1)
+    meta = replace(
+        recordings.META,
+        kernel=name,
+        note=name,
+        failed=(name,),
+        attached=(name,),
+        stacks=((name,),),
+        flag_bits={name: 2, **recordings.META.flag_bits},
+    )
+    named = [
+        replace(row, seq=number, comm=name, flags=row.flags | 4) for number, row in enumerate(rows)
+    ]
+    return named, meta
+
+
+def judged(name: str) -> RenderableType:
+    name = name or "-"  # what is not told has no line
+    rows, meta = recorded(name.encode("utf-8", "backslashreplace").decode())  # as Parquet has text
+    monitor = Monitor(("O1", "O2"))
+    first, *_ = monitor.see(rows, meta.stacks)
+    first.doubt = name
+    held = [share.claim for share in attribution(name).shares]
+    return Group(
+        events.violation_to_text(first, meta, name, held),
+        events.verdicts_to_text(monitor, meta),
+    )
+
+
+def drawn(name: str) -> str:
+    rows, meta = recorded(name)
+    violations = [Violation(5, "O1", name)]
+    verdicts = {"O1": Verdict.inconclusive(f"lost: {name}")}
+    return page.html(build.timeline(rows, meta, violations, title=name, verdicts=verdicts))
+
+
+RENDERED: dict[str, Callable[[str], RenderableType]] = {
+    "judge": judged,
     "census": lambda name: census_table.census(placed(name), placed(name).census),
     "diff": lambda name: census_table.diff(diff(placed(name), samples.placed(more=True))),
     "who": lambda name: who_table.who(answer(name)),
@@ -96,6 +142,24 @@ def test_json_has_the_name_and_is_printable(capsys: pytest.CaptureFixture[str], 
     text = capsys.readouterr().out
     assert all(line.isprintable() for line in text.split("\n"))
     assert json.loads(text)["name"] == name
+
+
+@TRIED
+@given(name=NAMES)
+def test_a_page_has_the_name_by_letters_and_as_text(name: str) -> None:
+    text, plain = drawn(name), drawn("x")
+    assert {c for c in text if not c.isprintable()} == {c for c in plain if not c.isprintable()}
+    assert text.count("<script") == plain.count("<script")
+    text.encode()
+
+
+@TRIED
+@given(name=NAMES)
+def test_a_trace_for_other_viewers_is_json_of_letters(name: str) -> None:
+    rows, meta = recorded(name)
+    text = chrome.text(build.timeline(rows, meta, title=name))
+    json.loads(text.encode())
+    assert all(line.isprintable() for line in text.split("\n"))
 
 
 @TRIED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import inspect
 import json
@@ -417,3 +418,29 @@ def test_check_prints_a_row_per_objective_and_all_rows_when_asked(
     out = capsys.readouterr().out
     assert out.count("I13  ") == 2
     assert samples.BOUNDS in out  # no "holds" without its bounds
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "too few files may be open at a time"),
+        (MemoryError(), "there is not enough memory for this"),
+    ],
+)
+def test_what_the_machine_does_not_give_is_a_sentence(
+    shelf: Shelf, error: Exception, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.raises = error
+    assert run(["check", "x"]) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert says in lines[0]
+
+
+def test_without_proc_it_says_so(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.raises = FileNotFoundError(errno.ENOENT, "No such file or directory", "/proc/vmstat")
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    assert run(["check", "x"]) == 3
+    assert "there is no /proc here" in capsys.readouterr().err

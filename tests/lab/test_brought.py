@@ -140,6 +140,11 @@ BAD = {
     ),
     "a name with blanks": ('name="beside"', 'name="be side"', "'be side': a name is letters, dig"),
     "an escape": ('"N1", "nobody', r'"N\x1b1", "nobody', "a name is letters, digits"),
+    "a claim of two lines": (
+        "a pinned page dirty",
+        r"a pinned\npage dirty",
+        "each one line of text",
+    ),
     "another goal": ("(Event.PIN,)", "(Event.UNPIN,)", "a different goal 'the page is pinned'"),
     "a probe": ('bounds="1', 'probes="k", bounds="1', "leave `probes` out"),
     "a function that nobody starts": ("pin_and_dirty, (1", "ext4_setattr, (1", "nothing calls it"),

@@ -112,6 +112,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             print("pinlab: what was found could not be written: disk full", file=sys.stderr)
             return _unheard()
+        if sentence := _lacking(error):
+            return _refused(sentence, EXIT_UNKNOWN)
         traceback.print_exc()
         print("pinlab: this is an error of pinlab itself; nothing was decided", file=sys.stderr)
         return EXIT_UNKNOWN
@@ -119,6 +121,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print("pinlab: stopped by Ctrl-C; nothing was decided", file=sys.stderr)
         return EXIT_UNKNOWN
     return int(status or 0)
+
+
+def _lacking(error: Exception) -> str:
+    """What the machine or the caller's limits do not give; empty if it is none of that."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this: allow more (ulimit -v), or ask for less"
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too few files may be open at a time: allow more (ulimit -n 1024)"
+    if error.errno == errno.ENOENT and not os.path.exists("/proc/self"):
+        return "there is no /proc here, where the kernel tells about itself: mount it"
+    return ""
 
 
 def _unheard() -> int:

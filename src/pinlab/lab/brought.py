@@ -35,6 +35,14 @@ def own_objectives(module: ModuleType) -> dict[str, Objective]:
                 f"{module.__file__}: there is an objective {it.name} already: give yours another "
                 "name; `pinlab list objectives` names them"
             )
+        states = it.states if isinstance(it, Automaton) else ()
+        if not all(word.isprintable() for word in (it.claim, it.source, *states)):
+            raise UsageError(
+                f"{module.__file__}: objective {it.name}: claim, source and name of a state are "
+                "each one line of text"
+            )
+        for state in states:
+            _refuse_name(module, "state", state)
         taken.add(it.name.lower())
         found[it.name] = it
     return found

@@ -16,6 +16,7 @@ from pinlab.field.diff import Difference
 from pinlab.field.doctor import Finding
 from pinlab.field.place import PinnedFolio, Placed
 from pinlab.names import printable
+from pinlab.report.fit import Column, in_blocks
 from pinlab.report.units import size
 
 PAGE = 4096
@@ -111,27 +112,30 @@ def _groups(shown: Placed) -> Table:
 _NUMBERS = ("pfn", "size", "pins", "refs", "maps", "expected", "unexplained")
 
 
-def _folios(shown: Placed, limit: int, raw: bool) -> Table:
-    columns = [*_NUMBERS, "sure", "kind", "whose", "at"]
-    table = _table(*columns, *(["mapping"] if raw else []), numbers=_NUMBERS)
-    for row in islice(shown.rows(), limit or None):
-        cells: list[str | Text] = [
-            str(row.pfn),
-            size(row.pages * PAGE),
-            str(row.pins),
-            str(row.refcount),
-            str(row.mapcount),
-            str(row.expected),
-            str(row.unexplained),
-            Text(row.confidence.name.lower(), style=_STYLE.get(row.confidence, "")),
-            "hugetlb" if row.hugetlb else row.kind.name.lower(),
-            row.where,
-            _at(row),
-        ]
-        if raw:
-            cells.append(hex(row.mapping) if row.mapping else "-")
-        table.add_row(*cells)
-    return table
+def _folios(shown: Placed, limit: int, raw: bool) -> RenderableType:
+    names = [*_NUMBERS, "sure", "kind", "whose", "at", *(["mapping"] if raw else [])]
+    rows = [_cells(row, raw) for row in islice(shown.rows(), limit or None)]
+    first, *others = (
+        Column(name, cells, "right" if name in _NUMBERS else "left")
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    )
+    return in_blocks(first, others)
+
+
+def _cells(row: PinnedFolio, raw: bool) -> tuple[Text, ...]:
+    words = [
+        str(row.pfn),
+        size(row.pages * PAGE),
+        str(row.pins),
+        str(row.refcount),
+        str(row.mapcount),
+        str(row.expected),
+        str(row.unexplained),
+    ]
+    sure = Text(row.confidence.name.lower(), style=_STYLE.get(row.confidence, ""))
+    kind = "hugetlb" if row.hugetlb else row.kind.name.lower()
+    more = [hex(row.mapping) if row.mapping else "-"] if raw else []
+    return (*map(Text, words), sure, *map(Text, (kind, row.where, _at(row), *more)))
 
 
 def _at(row: PinnedFolio) -> str:

@@ -229,12 +229,13 @@ def verdicts_to_text(monitor: Monitor, meta: Meta) -> RenderableType:
         table.add_column(column, no_wrap=column != "of")
     known = objectives.load()
     claims = []
+    meta = meta.by_letters()
     for name, verdict in monitor.verdicts(meta).items():
         word = Text(verdict.outcome.value, style=COLOURS.get(verdict.outcome, "yellow"))
         table.add_row(name, word, f"{monitor.tally[name].violations:,}", verdict.bounds)
         claims.append(f"{name}: {known[name].claim}")
         if verdict.outcome is Outcome.INCONCLUSIVE:
-            claims.append(f"    inconclusive: {verdict.reason}")
+            claims.append(f"    inconclusive: {printable(verdict.reason)}")
     lines = [*claims, f"watched: {', '.join(meta.attached)}"]
     lines += [f"not watched: {each}" for each in meta.failed]
     if meta.note:
@@ -258,17 +259,17 @@ def violation_to_text(
     lines = [Text(f"{violation.objective} {word}: {where}, page {row.index}, by {by}{through}")]
     lines[0].stylize(style)
     if violation.doubt:
-        lines.append(Text(f"    {violation.doubt}"))
+        lines.append(Text(f"    {printable(violation.doubt)}"))
     for claim in held:
-        lines.append(
-            Text(f"    held now by {claim.kind}: {claim.detail}, {processes(claim.owners)}")
-        )
+        by = f"{claim.kind}: {claim.detail}, {processes(claim.owners)}"
+        lines.append(Text(f"    held now by {printable(by)}"))
     return Group(*lines, events_to_text(violation.witness, meta))
 
 
 def events_to_text(rows: Sequence[Row], meta: Meta) -> RenderableType:
     """Events of one folio, one line each, with the counts at that instant."""
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    rows, meta = [row.by_letters() for row in rows], meta.by_letters()
     start = rows[0].ts_ns if rows else 0
     for row in rows:
         counts = f"refs {row.refcount}"
@@ -282,7 +283,7 @@ def events_to_text(rows: Sequence[Row], meta: Meta) -> RenderableType:
             io,
             counts,
             flags,
-            f"{printable(row.comm)} ({row.pid})",
+            f"{row.comm} ({row.pid})",
         )
     last = rows[-1] if rows else None
     if last is not None and last.stack_id is not None and last.stack_id < len(meta.stacks):

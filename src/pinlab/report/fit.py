@@ -42,7 +42,8 @@ def in_blocks(first: Column, others: Sequence[Column]) -> Fitted:
     table that begins with the column `first` again."""
 
     def render(columns: int) -> RenderableType:
-        return Group(*(_block(first, block) for block in _blocks(first, others, columns)))
+        room = _room(first, columns)
+        return Group(*(_block(first, block, room) for block in _blocks(first, others, room)))
 
     return Fitted(render)
 
@@ -51,9 +52,13 @@ GAP = 2
 """Columns between two columns of a table."""
 
 
-def _blocks(first: Column, others: Sequence[Column], columns: int) -> list[list[Column]]:
+def _room(first: Column, columns: int) -> int:
+    """What is left beside `first`, which is folded if it is a long path."""
+    return max(columns - first.width - GAP - 1, columns // 2)
+
+
+def _blocks(first: Column, others: Sequence[Column], room: int) -> list[list[Column]]:
     """As many of `others` as fit beside `first`, then as many of the rest, and so on."""
-    room = max(columns - first.width - GAP - 1, columns // 2)  # a long path is folded
     blocks: list[list[Column]] = [[]]
     for column in others:
         taken = sum(before.width + GAP for before in blocks[-1])
@@ -63,11 +68,12 @@ def _blocks(first: Column, others: Sequence[Column], columns: int) -> list[list[
     return blocks
 
 
-def _block(first: Column, others: Sequence[Column]) -> Table:
+def _block(first: Column, others: Sequence[Column], room: int) -> Table:
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(first.heading, overflow="fold")
     for column in others:
-        table.add_column(column.heading, justify=column.justify, width=column.width)
+        width = min(column.width, room - GAP)
+        table.add_column(column.heading, justify=column.justify, width=width, overflow="fold")
     for cells in zip(first.cells, *(column.cells for column in others), strict=True):
         table.add_row(*cells)
     return table

@@ -8,7 +8,7 @@ A field is never removed nor changes its meaning within a version; fields may be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pinlab.field.layout.page import PIN_BIAS
 from pinlab.field.probes.record import NONE
+from pinlab.names import printable
 from pinlab.objectives.events import Event
 
 VERSION = "pinlab.events/1"
@@ -107,6 +108,12 @@ class Row:
         """Pins of the folio, as far as its counts tell."""
         return int(pins(self.refcount, NONE if self.pincount is None else self.pincount))
 
+    def by_letters(self) -> Row:
+        """The same with its names as they may be shown."""
+        if self.comm.isprintable() and (self.op is None or self.op.isprintable()):
+            return self
+        return replace(self, comm=printable(self.comm), op=self.op and printable(self.op))
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:
@@ -135,6 +142,18 @@ class Meta:
     """Bios say whether they hold pins (BIO_PAGE_PINNED, Linux 6.5)."""
     rows: int | None = None
     """How many rows there are, so that a file whose end is missing is known."""
+
+    def by_letters(self) -> Meta:
+        """The same with all words as they may be shown: somebody else may have written them."""
+        return replace(
+            self,
+            kernel=printable(self.kernel),
+            attached=tuple(map(printable, self.attached)),
+            failed=tuple(map(printable, self.failed)),
+            flag_bits={printable(name): bit for name, bit in self.flag_bits.items()},
+            stacks=tuple(tuple(map(printable, stack)) for stack in self.stacks),
+            note=printable(self.note),
+        )
 
     @property
     def writeback(self) -> int:

@@ -37,7 +37,7 @@ def walk(proc: Path = Path("/proc")) -> Walked:
     blind = "what they hold is only in kernel memory, which cannot be read here"
     skipped = [Skipped(kind, blind) for kind in load() if kind != "io_uring"]
     if denied:
-        words = f"{denied} processes of other users may not be looked at"
+        words = f"{denied} processes may not be looked at: it needs CAP_SYS_PTRACE"
         skipped.append(Skipped("io_uring", words))
     return Walked(tuple(claims), tuple(skipped), 0)
 

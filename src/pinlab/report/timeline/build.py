@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pinlab.field.events.schema import Meta, Row
+from pinlab.names import printable
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict
 from pinlab.report.timeline.model import (
@@ -46,11 +47,13 @@ def timeline(
     title: str = "pinlab timeline",
     steps: bool = False,
 ) -> Timeline:
-    """The timeline of a recording, with every one of `violations` as a mark.
+    """The timeline of a recording, with every one of `violations` as a mark. Its names, which may
+    be anything, are as they may be shown.
 
     Raises ValueError if a violation names no row of it.
     """
-    ordered = list(in_order(rows))
+    meta = meta.by_letters()
+    ordered = list(in_order(row.by_letters() for row in rows))
     length = ordered[-1].at if ordered else 0
     state = _State(meta)
     by_number = {event.number: event for event in ordered}
@@ -71,7 +74,7 @@ def timeline(
     state.pairs.finish(length)
     spans = packed(state.pairs.spans)
     return Timeline(
-        title,
+        printable(title),
         tracks=tuple(state.tracks.named()),
         spans=tuple(spans),
         marks=tuple(state.marks),
@@ -154,7 +157,7 @@ def _violation(
 ) -> Mark:
     shown = {"objective": each.objective, **_args(state, event)}
     if each.claim:
-        shown["claim"] = each.claim
+        shown["claim"] = printable(each.claim)
     if each.evidence:
         shown["evidence"] = "events " + ", ".join(str(number + 1) for number in each.evidence)
     part = [state.tracks.io(one) for one in (*evidence, event) if one.row.io_id is not None]

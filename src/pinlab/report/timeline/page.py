@@ -15,6 +15,7 @@ from operator import attrgetter
 from string import Template
 from typing import Any
 
+from pinlab.names import printable
 from pinlab.report.timeline.model import Kind, Mark, MarkKind, Sample, Span, Timeline, Track
 from pinlab.report.timeline.summary import line, time
 
@@ -41,7 +42,7 @@ def html(timeline: Timeline) -> str:
         severity="bad" if count else "",
         verdict=f"{count:,} violation{'' if count == 1 else 's'}" if count else "No violation seen",
         verdicts="".join(
-            f"<p>{escape(name)}: {escape(str(verdict))}</p>"
+            f"<p>{escape(name)}: {escape(printable(str(verdict)))}</p>"
             for name, verdict in timeline.verdicts.items()
         ),
         violations=_violations(timeline),
