@@ -176,10 +176,29 @@ def test_two_files_that_bring_one_name_are_refused(mine: str, tmp_path: Path) ->
     assert design.load(f"{mine}+{mine}").scenarios.keys() == {"beside"}
 
 
-def test_a_scenario_that_does_not_fit_the_model_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "bad.py").write_text(FILE.replace('"truncates"', '"truncats"'))
-    with pytest.raises(UsageError, match="no variable 'truncats': did you mean truncates"):
-        check.check(check.load_design(str(tmp_path / "bad.py")), ("beside",))
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"truncates": (1,)', '"truncats": (1,)', "no variable 'truncats': did you mean truncates"),
+        ('"truncates": (1,)', '"truncates": (1, 1)', r"truncates has 1 element\(s\), not 2"),
+        ("(1, SHARED, 0, FILE)", "(1, SHARED, 0)", r"pin_and_dirty takes 4 argument\(s\), not 3"),
+    ],
+)
+def test_a_scenario_that_does_not_fit_the_model_is_refused(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    (tmp_path / "bad.py").write_text(FILE.replace(old, new))
+    with pytest.raises(UsageError, match=f"scenario beside: .*{says}"):
+        check.load_design(str(tmp_path / "bad.py"))
+
+
+def test_two_files_whose_tasks_start_in_functions_of_one_name_are_refused(
+    mine: str, tmp_path: Path
+) -> None:
+    other = FILE.replace('"beside"', '"also-beside"').replace('"N1"', '"N2"')
+    (tmp_path / "other.py").write_text(other)
+    with pytest.raises(UsageError, match=r"two functions called pin_and_dirty, .*mine.py:\d+ and"):
+        check.load_design(f"{mine}+{tmp_path / 'other.py'}")
 
 
 def test_it_is_listed_and_drawn(mine: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,24 @@ print("ready", hex(a), flush=True); time.sleep(60)
 """
 """One libaio read of 64 KiB of a device, left in flight."""
 
+URING = """
+import ctypes, mmap, os, struct, sys, time
+lib = ctypes.CDLL(None, use_errno=True)
+m = mmap.mmap(-1, 65536, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); m[:] = b"u" * 65536
+a = ctypes.addressof((ctypes.c_char * 65536).from_buffer(m))
+d = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
+setup = ctypes.create_string_buffer(120)
+ring = lib.syscall(425, 8, setup)
+assert ring >= 0
+_, tail, _, _, _, _, array = struct.unpack_from("7I", setup, 40)
+queue, entries = mmap.mmap(ring, 4096, offset=0), mmap.mmap(ring, 4096, offset=0x10000000)
+entries[:64] = struct.pack("BBHiQQI28x", 22, 0, 0, d, 0, a, 65536)  # IORING_OP_READ
+struct.pack_into("I", queue, array, 0); struct.pack_into("I", queue, tail, 1)
+assert lib.syscall(426, ring, 1, 0, 0, None, 0) == 1
+print("ready", hex(a), flush=True); time.sleep(60)
+"""
+"""The same by io_uring."""
+
 SPLICED = """
 import ctypes, mmap, os, sys, time
 lib = ctypes.CDLL(None, use_errno=True)
@@ -118,9 +136,10 @@ def owners(answer: dict[str, Any]) -> set[tuple[int, str, str]]:
     }
 
 
-def test_asynchronous_io_of_a_raw_device_has_its_process(withheld: str) -> None:
+@pytest.mark.parametrize("program", [AIO, URING], ids=["libaio", "io_uring"])
+def test_asynchronous_io_of_a_raw_device_has_its_process(program: str, withheld: str) -> None:
     name = Path(withheld).name
-    with child(AIO, withheld) as process:
+    with child(program, withheld) as process:
         status, answer, _ = pinlab("who", str(process.pid))
         assert owners(answer) == {(process.pid, "bio", f"READ on {name}")}
         assert status == 0

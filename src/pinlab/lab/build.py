@@ -58,12 +58,30 @@ def program(design: Design) -> Program:
     brought = (design.replaced, design.scenarios, design.objectives)
     key = tuple(tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
     if key not in _programs:
-        roots: dict[KernelFunction, None] = {}
-        for scenario in known(design).values():
-            roots |= dict.fromkeys(task.kernel_function() for task in scenario.tasks)
+        roots = _roots(known(design).values())
         program = compile_program(roots, design.replaced, automata(design), Page.count)
         _programs[key] = design, program
     return _programs[key][1]
+
+
+def _roots(played: Iterable[Scenario]) -> tuple[KernelFunction, ...]:
+    """The functions in which tasks start. Raises UsageError if two have one name, by which an actor
+    knows where it starts."""
+    found: dict[str, KernelFunction] = {}
+    for scenario in played:
+        for function in (task.kernel_function() for task in scenario.tasks):
+            other = found.setdefault(function.__name__, function)
+            if other is not function:
+                places = f"{_where(other)} and {_where(function)}"
+                raise UsageError(
+                    f"tasks start in two functions called {function.__name__}, {places}: rename one"
+                )
+    return tuple(found.values())
+
+
+def _where(function: KernelFunction) -> str:
+    code = function.function.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def called(program: Program, chosen: Iterable[Scenario]) -> frozenset[str]:

@@ -113,6 +113,8 @@ def load_design(name_or_path: str) -> Design:
         build.program(design)
     except LanguageError as error:
         raise UsageError(str(error)) from error
+    for scenario in design.scenarios.values():
+        build.system(design, scenario, {})  # refuses what does not fit the model
     return design
 
 
