@@ -181,6 +181,11 @@ def test_two_files_that_bring_one_name_are_refused(mine: str, tmp_path: Path) ->
     [
         ('"truncates": (1,)', '"truncats": (1,)', "no variable 'truncats': did you mean truncates"),
         ('"truncates": (1,)', '"truncates": (1, 1)', r"truncates has 1 element\(s\), not 2"),
+        (
+            "reach=(",
+            'reach=(ReachFunction("w", "trunkate_inode_page"),',
+            "reach: there is no function 'trunkate_inode_page': did you mean truncate_inode_page",
+        ),
         ("(1, SHARED, 0, FILE)", "(1, SHARED, 0)", r"pin_and_dirty takes 4 argument\(s\), not 3"),
     ],
 )
@@ -277,3 +282,99 @@ def test_a_bad_file_is_one_sentence_for_every_command(
 
 
 KEYS = "import kernel, set_bit\nfrom pinlab.lab.linux.keys import truncates\n"
+
+
+OBJECTIVE = """from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.events import Event
+from pinlab.objectives.progress import Progress
+G = Automaton(
+    name="g",
+    claim="c",
+    source="s",
+    states=("a", "b"),
+    step={("a", Event.WRITEBACK_START): "b"},
+    bad=frozenset({("b", Event.WRITEBACK_END)}),
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Event.WRITEBACK_START", '"writeback_start"', "no event 'writeback_start': did you mean"),
+        ("Event.WRITEBACK_END", '"wb_ended"', "no event 'wb_ended': did you mean wb_end?"),
+        ('{("b", Event.WRITEBACK_END)}', "", "nothing can violate it: no state of `bad`"),
+        ('"b"}', '"a"}', "nothing can violate it: no state of `bad`"),
+        ('name="g"', "name=3", "objective 3: a name is letters"),
+        ("G = ", 'P = Progress("p", "c", "s", "unpinn")\nG = ', "no event 'unpinn': did you mean"),
+    ],
+)
+def test_an_objective_that_nothing_could_violate_is_refused(
+    old: str, new: str, says: str, tmp_path: Path
+) -> None:
+    assert OBJECTIVE.count(old) == 1
+    (tmp_path / "g.py").write_text(OBJECTIVE.replace(old, new))
+    with pytest.raises(UsageError) as refused:
+        design.load(str(tmp_path / "g.py"))
+    assert says in str(refused.value)
+
+
+def test_one_that_no_scenario_can_violate_is_unknown_and_not_left_out(tmp_path: Path) -> None:
+    never = OBJECTIVE.replace("WRITEBACK_START", "BLOCK_REUSE").replace("BACK_END", "BACK_BOUNCE")
+    (tmp_path / "g.py").write_text(never)
+    rows = check.check(check.load_design(str(tmp_path / "g.py")), objectives=("g",)).rows
+    assert {row.verdict.outcome for row in rows} == {Outcome.UNKNOWN}
+
+
+def test_progress_of_its_own_is_asked_where_a_line_says_its_event(tmp_path: Path) -> None:
+    text = (
+        'from pinlab.objectives.events import Event\nP = Progress("p", "c", "s", Event.COW_LEAK)\n'
+    )
+    (tmp_path / "p.py").write_text(OBJECTIVE.split("\nG")[0] + "\n" + text)
+    rows = check.check(check.load_design(str(tmp_path / "p.py")), objectives=("p",)).rows
+    assert {row.scenario for row in rows} == {"anon-vmsplice"}
+
+
+WRONG = {
+    "initial": ('"truncates": (1,)', '"truncates": 1', "truncates: write a tuple of integers"),
+    "initial of texts": ('"truncates": (1,)', '"truncates": ("1",)', "a tuple of integers"),
+    "name": ('name="beside"', "name=3", "name: 3 is no str"),
+    "judges": ('judges=("O2", "N1")', 'judges="O2"', "judges: 'O2' is no tuple"),
+    "daemon": ("(FILE, 0)),", '(FILE, 0), daemon="no"),', "daemon: 'no' is no bool"),
+    "args": ("(FILE, 0)),", '("x", 0)),', "args: structures and values are passed by number"),
+    "bounds": ('bounds="1 page"', "bounds=None", "bounds: None is no str"),
+    "unless": ('bounds="1', 'unless={"the page is pinned": "skip"}, bounds="1', "tuple of names"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_value_of_another_type_is_refused_with_the_field(what: str, tmp_path: Path) -> None:
+    old, new, says = WRONG[what]
+    (tmp_path / "bad.py").write_text(FILE.replace(old, new))
+    with pytest.raises(UsageError) as refused:
+        check.load_design(str(tmp_path / "bad.py"))
+    assert says in str(refused.value)
+
+
+def test_that_all_finish_is_no_question_where_none_has_to(tmp_path: Path) -> None:
+    idle = FILE.replace("FILE)),\n", "FILE), daemon=True),\n").replace("0)),", "0), daemon=True),")
+    (tmp_path / "idle.py").write_text(idle.replace('("O2", "N1")', '("I12", "N1")'))
+    rows = check.check(check.load_design(str(tmp_path / "idle.py")), ("beside",), ("I12",)).rows
+    assert [row.verdict.reason for row in rows] == ["no task of it has to finish"]
+
+
+def test_a_file_that_only_asks_is_no_base(mine: str, tmp_path: Path) -> None:
+    (tmp_path / "patch.py").write_text(PATCH + 'BASE = "bounce"\n')
+    for name in (f"{mine}+{tmp_path / 'patch.py'}", f"{tmp_path / 'patch.py'}+{mine}"):
+        it = check.load_design(name)
+        assert it.base == f"bounce+{mine}"
+        assert it.replaced.keys() > design.load("bounce").own.keys()
+
+
+def test_two_that_replace_the_same_are_refused(tmp_path: Path) -> None:
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(PATCH)
+    with pytest.raises(UsageError, match="both replace set_page_dirty: leave one out"):
+        design.load(f"{tmp_path / 'one.py'}+{tmp_path / 'two.py'}")
+    with pytest.raises(UsageError, match="bounce and block both replace writeback_pinned"):
+        design.load("bounce+block")

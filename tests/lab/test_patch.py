@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +12,8 @@ import pytest
 from pinlab.errors import UsageError
 from pinlab.lab import build, check, design, model, patch
 from pinlab.lab.language.program import Node
-from pinlab.objectives.verdict import EXIT_HOLDS, Outcome
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, Outcome
+from pinlab.report import schema
 
 HEAD = '"""A patch."""\nfrom __future__ import annotations\n\n'
 
@@ -149,7 +151,24 @@ def test_an_event_that_is_no_longer_said_is_told(tmp_path: Path) -> None:
     assert base is not None
     results = [check.check(it, scenarios=("direct-io-reclaim",)) for it in (base, silent)]
     found = check.difference(silent, *results)
-    assert found.unsaid == (("__remove_mapping", "CACHE_DEL"),)
+    assert found.unsaid == (("__remove_mapping", "cache_del"),)
     assert found.exit_status != EXIT_HOLDS
     loud = loaded(tmp_path, text, "loud")
     assert check.difference(loud, results[0], check.check(loud)).unsaid == ()
+
+
+def test_an_event_that_can_never_be_said_is_told_as_well(tmp_path: Path) -> None:
+    line = "    trace(Event.CACHE_DEL, page)\n"
+    text = patch.patch("__remove_mapping").replace(line, f"    if False:\n    {line}")
+    silent = loaded(tmp_path, text, "never")
+    base = check.base(silent)
+    assert base is not None
+    results = [check.check(it, scenarios=("direct-io-reclaim",)) for it in (base, silent)]
+    found = check.difference(silent, *results)
+    assert found.unsaid == (("__remove_mapping", "cache_del"),)
+    assert found.exit_status == EXIT_UNKNOWN
+    good = replace(
+        results[1], rows=tuple(r for r in results[1].rows if r.verdict.outcome is Outcome.HOLDS)
+    )
+    assert schema.check(good, found)["verdict"] == "unknown"
+    assert schema.check(good)["verdict"] == "holds"

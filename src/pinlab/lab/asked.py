@@ -11,22 +11,32 @@ from dataclasses import replace
 from pinlab.lab import build
 from pinlab.lab.design import Design
 from pinlab.lab.scenarios.scenario import Scenario
-from pinlab.lab.verdicts import untouched
+from pinlab.lab.verdicts import emitted, untouched
+from pinlab.objectives import Objective
+from pinlab.objectives.progress import Progress
 
 
 def scenarios(design: Design) -> dict[str, Scenario]:
     """The scenarios by name, with all that each one judges for this design."""
     named = {name for it in design.scenarios.values() for name in it.judges}
-    free = [name for name in design.objectives if name not in named]
+    known = build.known(design)
+    more: dict[str, list[str]] = {name: [] for name in known}
+    played = [it for it in known.values() if not it.probes and not it.fault]
+    for objective in design.objectives.values():
+        if objective.name not in named:
+            able = [it for it in played if _breakable(objective, design, it)]
+            for it in able or played:  # where none is able, each says so
+                more[it.name].append(objective.name)
     return {
-        name: replace(it, judges=(*it.judges, *_breakable(free, design, it)))
-        for name, it in build.known(design).items()
+        name: replace(it, judges=(*it.judges, *more[name])) if more[name] else it
+        for name, it in known.items()
     }
 
 
-def _breakable(objectives: list[str], design: Design, scenario: Scenario) -> tuple[str, ...]:
-    """Those of `objectives` that some line which the scenario can come to may violate."""
-    if not objectives or scenario.probes or scenario.fault:
-        return ()
+def _breakable(objective: Objective, design: Design, scenario: Scenario) -> bool:
+    """Whether some line that the scenario can come to may violate it, or make it come true."""
     program = build.program(design)
-    return tuple(name for name in objectives if not untouched(name, scenario, program))
+    if isinstance(objective, Progress):
+        said = emitted(program, build.called(program, [scenario]))
+        return objective.event is None or objective.event in said
+    return not untouched(objective.name, scenario, program)

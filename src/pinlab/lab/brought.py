@@ -11,8 +11,10 @@ from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.nearest import nearest
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.events import Event
 from pinlab.objectives.progress import Progress
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -43,8 +45,33 @@ def own_objectives(module: ModuleType) -> dict[str, Objective]:
             )
         for state in states:
             _refuse_name(module, "state", state)
+        _refuse_events(module, it)
         taken.add(it.name.lower())
         found[it.name] = it
+    return found
+
+
+def _refuse_events(module: ModuleType, it: Objective) -> None:
+    """An event that never happens would violate nothing, and the objective would hold."""
+    where = f"{module.__file__}: objective {it.name}"
+    events = [it.event] if isinstance(it, Progress) and it.event is not None else []
+    if isinstance(it, Automaton):
+        events = [event for _, event in (*it.step, *it.bad)]
+    for event in events:
+        if event not in list(Event):
+            hint = nearest(str(event), [each.value for each in Event])
+            raise UsageError(f"{where}: there is no event {event!r}: {hint}")
+    if isinstance(it, Automaton) and not any(state in _reachable(it) for state, _ in it.bad):
+        raise UsageError(f"{where}: nothing can violate it: no state of `bad` can be reached")
+
+
+def _reachable(it: Automaton) -> set[str]:
+    found, todo = {it.states[0]}, [it.states[0]]
+    while todo:
+        state = todo.pop()
+        after = {target for (source, _), target in it.step.items() if source == state} - found
+        found |= after
+        todo += after
     return found
 
 
@@ -92,8 +119,8 @@ def _defined(module: ModuleType, kind: type[Kind], known: Collection[object]) ->
             yield value
 
 
-def _refuse_name(module: ModuleType, kind: str, name: str) -> None:
-    if not NAME.fullmatch(name):
+def _refuse_name(module: ModuleType, kind: str, name: object) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UsageError(
             f"{module.__file__}: {kind} {name!r}: a name is letters, digits, dots, dashes and "
             "underscores, and begins with a letter or a digit"

@@ -18,7 +18,7 @@ from multiprocessing import active_children, get_context
 
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
-from pinlab.lab import asked, build
+from pinlab.lab import asked, build, model
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
@@ -49,7 +49,7 @@ from pinlab.lab.results import (
     Way,
 )
 from pinlab.lab.scenarios import scenario as scenarios_
-from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
@@ -115,7 +115,19 @@ def load_design(name_or_path: str) -> Design:
         raise UsageError(str(error)) from error
     for scenario in design.scenarios.values():
         build.system(design, scenario, {})  # refuses what does not fit the model
+        _refuse_goals(design, scenario)
     return design
+
+
+def _refuse_goals(design: Design, scenario: Scenario) -> None:
+    """A misspelt function is never reached, and why would not be plain to see."""
+    functions = build.program(design).calls.keys() | model.functions().keys()
+    for goal in scenario.reach:
+        if isinstance(goal, ReachFunction) and goal.function not in functions:
+            hint = nearest(goal.function, functions)
+            raise UsageError(
+                f"scenario {scenario.name}: reach: there is no function {goal.function!r}: {hint}"
+            )
 
 
 # ------------------------------------------------------------------------------- one design

@@ -60,9 +60,15 @@ class Design:
     """What its files bring beside the package's."""
     objectives: Mapping[str, Objective]
     """Likewise."""
+
     base: str | None = None
     """What it builds on, as `load` takes it, if it is a patch: if it replaces a function that is
     no hook. Of a design its own verdicts are asked for, of a patch what it changes."""
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether it is a file of scenarios and objectives, which replaces nothing."""
+        return not self.replaced and bool(self.scenarios or self.objectives)
 
 
 @cache
@@ -273,14 +279,19 @@ def _refuse_twice(path: Path, text: str) -> None:
 
 def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     """A detector with policies, and patches: of each further one only what it brings itself."""
-    first, *others = parts.values()
+    asking = [part for part, design in parts.items() if design.only_asks]
+    acting = [design for design in parts.values() if not design.only_asks]
+    first, *others = acting or parts.values()
+    _refuse_both(parts)
     replaced = dict(first.replaced)
     for part in others:
         replaced |= part.own
     summary = "; ".join(part.summary for part in parts.values())
     lineage = frozenset([name]).union(*(part.lineage for part in parts.values()))
-    designs = [part for part, design in parts.items() if design.base is None]
-    base = None if len(designs) == len(parts) else "+".join(designs) or first.base
+    designs = [part for part, it in parts.items() if it.base is None and part not in asking]
+    below = designs or [first.base or EMPTY]
+    patched = any(it.base is not None for it in acting)
+    base = "+".join([*below, *asking]) if patched else None
     last = (first, *others)[-1]
     played: dict[str, Scenario] = {}
     brought: dict[str, Objective] = {}
@@ -290,6 +301,20 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     return _design(
         name, summary, last.kind, last.path, replaced, replaced, lineage, played, brought, base
     )
+
+
+def _refuse_both(parts: Mapping[str, Design]) -> None:
+    """Two patches to one function, or two policies: only one of them would count."""
+    known: list[tuple[str, Design]] = []
+    for name, it in parts.items():
+        for other, before in known:
+            alike = (before.base is None, before.kind) == (it.base is None, it.kind)
+            if alike and before.path != it.path and (both := sorted(before.own.keys() & it.own)):
+                raise UsageError(
+                    f"{other} and {name} both replace {both[0]}: leave one out, or write one "
+                    "file that does what both do"
+                )
+        known.append((name, it))
 
 
 Brought = TypeVar("Brought", Scenario, Objective)

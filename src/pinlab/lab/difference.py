@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from pinlab.lab import model
+from pinlab.lab import build, model
 from pinlab.lab.design import Design
-from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.language.source import source_of
 from pinlab.lab.results import Change, CheckResult, Difference, NewFailure, Row
 from pinlab.lab.scenarios.scenario import unordered
+from pinlab.lab.verdicts import emitted
 from pinlab.objectives.verdict import Outcome, Verdict, worst
 
 Key = tuple[str, str]
@@ -58,19 +56,18 @@ def unsaid(patch: Design, base: Design) -> Iterator[tuple[str, str]]:
     """Each function that the patch replaces and the events that it no longer says: objectives
     judge by events alone, so to leave one out may hide what it is to show."""
     for name, function in patch.replaced.items():
-        before = base.replaced.get(name, model.functions()[name])
-        for event in sorted(said(before) - said(function)):
-            yield name, event
+        if base.replaced.get(name, model.functions()[name]) is not function:
+            for event in sorted(said(base, name) - said(patch, name)):
+                yield name, event
 
 
-def said(function: KernelFunction) -> frozenset[str]:
-    """The events that the text of a function says."""
-    return frozenset(
-        node.args[0].attr
-        for node in ast.walk(source_of(function).tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "trace"
-        if node.args and isinstance(node.args[0], ast.Attribute)
-    )
+def said(design: Design, function: str) -> frozenset[str]:
+    """The events that a function of the design says, and all that it calls: those of its program,
+    so not what can never run."""
+    program = build.program(design)
+    if function not in program.calls:  # it is a part of an expression, or nobody calls it
+        return frozenset()
+    return frozenset(map(str, emitted(program, build.called_from(program.calls, [function]))))
 
 
 def _verdicts(rows: Iterable[Row]) -> dict[Key, Verdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from pinlab.lab.build import called
+from pinlab.lab.build import called, objectives_of
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import Exploration, Path
 from pinlab.lab.language.program import Emit, Program, System, flat
@@ -12,6 +12,7 @@ from pinlab.lab.results import Row
 from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario
 from pinlab.objectives.events import Event
 from pinlab.objectives.failures import FAILURES, failures_of
+from pinlab.objectives.progress import Progress
 from pinlab.objectives.verdict import Verdict
 
 FAILURE = "failure:"
@@ -73,7 +74,7 @@ def _verdict(
     if cut:
         why = f"some runs end early with {', '.join(cut)} (violates {FAILURES[cut[0]]})"
         return Verdict.unknown(why, bounds), None
-    if reason := untouched(objective, scenario, it.program):
+    if reason := unasked(design, objective, scenario) or untouched(objective, scenario, it.program):
         return Verdict.unknown(reason, bounds), None
     missing = [
         goal.name
@@ -95,6 +96,15 @@ def ways(objective: str, found: Exploration) -> Iterator[tuple[Path, int, str]]:
             yield path, place, about
     if objective in found.stuck:
         yield found.stuck[objective], 0, ""
+
+
+def unasked(design: Design, objective: str, scenario: Scenario) -> str:
+    """Why progress has not been judged: that every task finishes is no question if none has to."""
+    wanted = objectives_of(design)[objective]
+    if not isinstance(wanted, Progress) or wanted.event is not None:
+        return ""
+    waited_for = [task for task in scenario.tasks if not task.daemon and task.irq_of is None]
+    return "" if waited_for else "no task of it has to finish"
 
 
 def untouched(objective: str, scenario: Scenario, program: Program) -> str:

@@ -22,7 +22,7 @@ from pinlab.lab.results import (
     Trace,
     Way,
 )
-from pinlab.objectives.verdict import Verdict
+from pinlab.objectives.verdict import Outcome, Verdict
 
 
 class RowJson(TypedDict):
@@ -268,12 +268,19 @@ def check(result: CheckResult, difference: Difference | None = None) -> CheckJso
     return {
         "schema": "pinlab.check/1",
         "design": result.design,
-        "verdict": result.verdict.outcome.value,
+        "verdict": _verdict(result, difference),
         "difference": None if difference is None else _difference(difference),
         "rows": [_row(row) for row in result.rows],
         "uncovered": None if result.uncovered is None else [_line(at) for at in result.uncovered],
         "stopped": result.stopped,
     }
+
+
+def _verdict(result: CheckResult, difference: Difference | None) -> str:
+    """What the rows come to; they do not hold if the patch keeps silent about something."""
+    silent = difference is not None and bool(difference.unsaid)
+    holds = result.verdict.outcome is Outcome.HOLDS
+    return (Outcome.UNKNOWN if holds and silent else result.verdict.outcome).value
 
 
 def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson:

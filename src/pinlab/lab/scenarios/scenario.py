@@ -17,6 +17,15 @@ from pinlab.nearest import nearest
 from pinlab.objectives.events import Event
 
 
+def _require(it: object, **kinds: Any) -> None:
+    """Raise TypeError unless the fields of `it` are of these kinds."""
+    for name, kind in kinds.items():
+        value = getattr(it, name)
+        if not isinstance(value, kind):
+            wanted = getattr(kind, "__name__", str(kind)).lower()
+            raise TypeError(f"{name}: {value!r} is no {wanted}: write one")
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One actor. `irq_of` names the task on whose CPU it is an interrupt; a daemon need not end."""
@@ -26,6 +35,11 @@ class Task:
     args: tuple[int, ...] = ()
     irq_of: str | None = None
     daemon: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self, name=str, args=tuple, irq_of=str | None, daemon=bool)
+        if not all(isinstance(arg, int) for arg in self.args):
+            raise TypeError(f"{self.name}: args: structures and values are passed by number")
 
     def kernel_function(self) -> KernelFunction:
         """`function`, as what @kernel made of it."""
@@ -76,6 +90,16 @@ class Scenario:
     """Why it cannot be used: its file cannot be loaded."""
 
     def __post_init__(self) -> None:
+        _require(self, name=str, summary=str, tasks=tuple, initial=Mapping, judges=tuple)
+        _require(self, bounds=str, reach=tuple, unless=Mapping, probes=str, misuse=str)
+        for name, values in self.initial.items():
+            if not isinstance(values, tuple) or not all(isinstance(each, int) for each in values):
+                raise TypeError(f"initial: {name}: write a tuple of integers, one per element")
+        if not self.tasks and not self.fault:
+            raise ValueError("tasks: there is none, so nothing can happen")
+        for name, excluded in self.unless.items():
+            if not isinstance(excluded, tuple):
+                raise TypeError(f"unless: {name}: write a tuple of names of designs")
         tasks = [task.name for task in self.tasks]
         if twice := [name for name in tasks if tasks.count(name) > 1]:
             raise ValueError(f"two tasks are called {twice[0]}: rename one of them")
