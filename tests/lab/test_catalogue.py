@@ -101,7 +101,10 @@ def test_what_a_diff_touches(tmp_path: Path) -> None:
     [
         ("", "is no unified diff: write one with git format-patch"),
         ("words\n", "is no unified diff"),
-        (DIFF.replace("@@ -10,7 +10,7 @@", "@@ -10,9 +10,9 @@"), "is no unified diff: Hunk"),
+        (
+            DIFF.replace("@@ -10,7 +10,7 @@", "@@ -10,9 +10,9 @@"),
+            "is no unified diff, or its blanks were lost",
+        ),
     ],
     ids=["empty", "words", "cut"],
 )
@@ -112,9 +115,74 @@ def test_what_is_no_diff_is_refused(tmp_path: Path, text: str, says: str) -> Non
         touched(path)
 
 
+HUNK = """--- a/{file}
++++ b/{file}
+@@ -10,2 +10,2 @@{heading}
+ {before}
+-\told();
++\tnew();
+"""
+
+
+@pytest.mark.parametrize(
+    ("heading", "before", "named"),
+    [
+        (" iomap_dio_rw(struct kiocb *iocb, struct iov_iter *iter,", " x", "iomap_dio_rw"),
+        ("", "handle_mm_fault(struct vm_area_struct *vma)", "handle_mm_fault"),
+        (" SYSCALL_DEFINE3(madvise, unsigned long, start,", " x", "sys_madvise"),
+        (" static int foo(void)", " x", "foo"),
+    ],
+)
+def test_a_function_is_named_in_any_way_that_the_kernel_writes_it(
+    heading: str, before: str, named: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "it"
+    path.write_text(HUNK.format(file="mm/x.c", heading=heading, before=before))
+    assert [each.name for each in touched(path).functions] == [named]
+
+
+@pytest.mark.parametrize("heading", ["", " struct page {", " out_unlock:", " EXPORT_SYMBOL(x);"])
+def test_a_hunk_without_a_function_is_counted(heading: str, tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    one = HUNK.format(file="mm/x.c", heading=heading, before=" x")
+    path.write_text(one + HUNK.format(file="mm/y.c", heading=" int foo(void)", before=" x"))
+    found = touched(path)
+    assert found.unnamed == (("mm/x.c", 1),)
+    assert [each.name for each in found.functions] == ["foo"]
+
+
+def test_who_speaks_of_a_function_that_the_model_has_not(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    for name, speaks in (
+        ("truncate_inode_pages_range", "truncate_inode_page"),
+        ("do_wp_page", "do_wp_page_anon"),
+        ("dio_refill_pages", "do_direct_IO"),
+        ("is_page_cache_freeable", "pageout"),
+    ):
+        path.write_text(HUNK.format(file="mm/x.c", heading=f" int {name}(void)", before=" x"))
+        (each,) = touched(path).functions
+        assert speaks in (*each.model, *each.named_in), name
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("diff --cc mm/gup.c\n@@@ -1,1 -1,1 +1,1 @@@ x\n  a\n", "combined diff of a merge"),
+        ("--- a/mm/gup.c\n+++ b/mm/gup.c\n", "no hunk for mm/gup.c: it was cut short"),
+    ],
+)
+def test_a_diff_of_which_nothing_could_be_told_is_refused(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "it").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        touched(tmp_path / "it")
+
+
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UsageError, match="there is no file"):
-            touched(path)
+    with pytest.raises(UsageError, match="is a directory"):
+        touched(tmp_path)
+    with pytest.raises(UsageError, match="there is no file"):
+        touched(tmp_path / "missing")
     with pytest.raises(UsageError, match=r"did you mean pageout\?"):
         catalogue.function("pagout")

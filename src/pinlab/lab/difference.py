@@ -62,12 +62,17 @@ def unsaid(patch: Design, base: Design) -> Iterator[tuple[str, str]]:
 
 
 def said(design: Design, function: str) -> frozenset[str]:
-    """The events that a function of the design says, and all that it calls: those of its program,
-    so not what can never run."""
+    """The events that a function of the design says, with helpers of its own: those of its
+    program, so not what can never run."""
     program = build.program(design)
-    if function not in program.calls:  # it is a part of an expression, or nobody calls it
+    own = {
+        name: called - model.functions().keys()
+        for name, called in program.calls.items()
+        if name == function or name not in model.functions()
+    }
+    if function not in own:  # it is a part of an expression, or nobody calls it
         return frozenset()
-    return frozenset(map(str, emitted(program, build.called_from(program.calls, [function]))))
+    return frozenset(map(str, emitted(program, build.called_from(own, [function]))))
 
 
 def _verdicts(rows: Iterable[Row]) -> dict[Key, Verdict]:

@@ -60,11 +60,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class TouchedFunction:
-    """A function of C that a patch touches, and those of the model that stand for it."""
+    """A function of C that a patch touches, and those of the model that stand for it. Where none
+    does, `named_in` are those whose text speaks of it: they may have a part of it in line."""
 
     file: str
     name: str
     model: tuple[str, ...]
+    named_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class Touched:
     """What a patch to the kernel touches, in its order."""
 
     functions: tuple[TouchedFunction, ...]
+    unnamed: tuple[tuple[str, int], ...] = ()
+    """Files with changed lines of which the diff does not name the function, and in how many
+    hunks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ NO_PROOF = (
 def difference(found: Difference, patch: str) -> RenderableType:
     """What broke first. `patch` is how it was named."""
     compared = (
-        f"{found.verdicts:,} verdicts in {found.scenarios:,} scenarios compared, "
-        f"{found.states:,} states."
+        f"{counted(found.verdicts, 'verdict')} in {counted(found.scenarios, 'scenario')} compared, "
+        f"{counted(found.states, 'state')}."
     )
     count = len(found.changes)
     parts: list[RenderableType] = []
@@ -46,6 +46,11 @@ def difference(found: Difference, patch: str) -> RenderableType:
         words = f"Stopped early: {found.stopped}. What was not begun is not compared."
         parts.append(Text(words, style="bold yellow"))
     return Group(*parts, Text(f"\nAll verdicts of {patch}:", style="bold"))
+
+
+def counted(number: int, what: str) -> str:
+    """As "2 states": more than one has an s."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _failure(new: NewFailure, patch: str) -> str:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 
-from pinlab.lab.results import Function, Touched
+from pinlab.lab.results import Function, Touched, TouchedFunction
 
 LAB_ALONE = "of the lab alone"
 
@@ -62,17 +62,27 @@ def touched(found: Touched) -> RenderableType:
             parts.append(words.append(", ".join(each.model)))
     missing = [each for each in found.functions if not each.model]
     if missing:
-        parts.append(Text("Not in the model, so nothing is known of them:", style="bold yellow"))
-        parts += [Text(f"  {each.file}: {each.name}") for each in missing]
+        parts.append(Text("Not in the model under these names:", style="bold yellow"))
+        parts += [Text(_missing(each)) for each in missing]
+    for file, hunks in found.unnamed:
+        where = "1 hunk changes lines" if hunks == 1 else f"{hunks:,} hunks change lines"
+        nobody = f"{file}: {where} of which the diff names no function (diff -p does)."
+        parts.append(Text(nobody, style="yellow"))
     names = list(dict.fromkeys(name for each in found.functions for name in each.model))
     if not found.functions:
-        parts.append(Text("The diff touches no function of C."))
+        parts.append(Text("The diff names no function of C that it changes."))
     elif names:
         parts.append(Text("\nNext, for each:", style="bold"))
         parts += [Text(f"  pinlab show {name} --patch > {name}.py") for name in names]
         files = "+".join(["bounce", *(f"./{name}.py" for name in names)])
         parts.append(Text(f"then change them as the diff does, and\n  pinlab check {files}"))
     return Group(*parts)
+
+
+def _missing(each: TouchedFunction) -> str:
+    if not each.named_in:
+        return f"  {each.file}: {each.name}, of which nothing is known"
+    return f"  {each.file}: {each.name}; of it speak {', '.join(each.named_in)}"
 
 
 def _kernel(it: Function) -> str:

@@ -106,11 +106,20 @@ class FunctionsJson(TypedDict):
 
 
 class TouchedFunctionJson(TypedDict):
-    """A function of C that a patch touches; `model` are those of the model that stand for it."""
+    """A function of C that a patch touches; `model` are those of the model that stand for it,
+    `named_in`, if there is none, those that speak of it."""
 
     file: str
     name: str
     model: list[str]
+    named_in: list[str]
+
+
+class UnnamedJson(TypedDict):
+    """Hunks of a file that change lines of which the diff names no function."""
+
+    file: str
+    hunks: int
 
 
 class TouchedJson(TypedDict):
@@ -118,6 +127,7 @@ class TouchedJson(TypedDict):
 
     schema: Literal["pinlab.touched/1"]
     touched: list[TouchedFunctionJson]
+    unnamed: list[UnnamedJson]
 
 
 class DifferenceJson(TypedDict):
@@ -387,9 +397,15 @@ def touched(found: Touched) -> TouchedJson:
     return {
         "schema": "pinlab.touched/1",
         "touched": [
-            {"file": each.file, "name": each.name, "model": list(each.model)}
+            {
+                "file": each.file,
+                "name": each.name,
+                "model": list(each.model),
+                "named_in": list(each.named_in),
+            }
             for each in found.functions
         ],
+        "unnamed": [{"file": file, "hunks": hunks} for file, hunks in found.unnamed],
     }
 
 
