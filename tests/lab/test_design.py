@@ -43,6 +43,18 @@ def test_a_policy_goes_with_any_detector() -> None:
     assert sum(both.fields.values()) > 0
 
 
+@pytest.mark.parametrize("name", ["bounce+", "+bounce", "+"])
+def test_a_combination_with_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"write a design on either side of each \+"):
+        design.load(name)
+
+
+def test_a_file_that_is_no_utf_8_is_refused_as_that(tmp_path: Path) -> None:
+    (tmp_path / "latin.py").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(UsageError, match=r"latin\.py is not UTF-8 text"):
+        design.load(str(tmp_path / "latin.py"))
+
+
 def test_a_design_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "my_design.py"
     path.write_text(

@@ -59,7 +59,7 @@ def test_check() -> None:
     assert "violated in 23 steps" in text
     assert "unknown: more than 9,000 states" in text
     assert text.count(samples.BOUNDS) == 2  # once for each scenario
-    assert "pinlab explain mapcount-v1 I13 shows how." in text
+    assert "`pinlab explain mapcount-v1 I13` shows how." in text
     assert "linux/gup.py:99: gup_pte_range: return 0" in text
 
 

@@ -467,7 +467,7 @@ def compare(
     chosen = designs or designs_.names()
     named = [designs_.load(name).name for name in chosen]  # what cannot be loaded is said at once
     if twice := [name for name in named if named.count(name) > 1]:
-        raise UsageError(f"two designs are called {twice[0]}: name a file differently, or one only")
+        raise UsageError(f"two designs are called {twice[0]}: leave one out, or rename its file")
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
     limits = room.bounded(limits, workers)
     results: dict[str, tuple[tuple[Row, ...], Cost]] = {}

@@ -89,6 +89,8 @@ def _names() -> list[str]:
 def load(name_or_path: str) -> Design:
     """A design by its name, by DETECTOR+POLICY, or from a file. Raises UsageError."""
     if "+" in name_or_path and not Path(name_or_path).is_file():
+        if "" in name_or_path.split("+"):
+            raise UsageError(f"{name_or_path!r}: write a design on either side of each +")
         return _combined(name_or_path, {part: load(part) for part in name_or_path.split("+")})
     if _is_file_name(name_or_path):
         return _from_module(_import_file(Path(name_or_path)), Path(name_or_path).stem)
@@ -122,8 +124,8 @@ def _from_module(module: ModuleType, stem: str) -> Design:
     packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
     if not (own or brought or played or packaged) and base is None:
         raise UsageError(
-            f"{module.__file__} replaces no function of the model: define one under its name; "
-            "`pinlab show` names them"
+            f"{module.__file__} replaces no function of the model, and brings no scenario or "
+            "objective: define a function under its name; `pinlab show` names them"
         )
     below: Mapping[str, KernelFunction] = {}
     builds_on = EMPTY
@@ -405,6 +407,8 @@ def _import_file(path: Path) -> ModuleType:
     except UsageError:
         raise
     except SyntaxError as error:
+        if error.lineno is None:  # nothing of it could be read
+            raise UsageError(f"{path} is not UTF-8 text: save it as that") from error
         raise UsageError(f"{path}:{error.lineno}: {error.msg}; correct the syntax") from error
     except BadDeclaration as error:
         frames = traceback.extract_tb(error.__traceback__)

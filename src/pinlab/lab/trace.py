@@ -162,8 +162,10 @@ def _judge(
             if possible is None:
                 return Outcome.UNKNOWN, f"more than {REPLAY_STATES:,} states follow"
             if not possible:
-                goal = "every task finishes" if p.event is None else p.event
-                return Outcome.VIOLATED, f"from here on it can never happen that {goal}"
+                goal = (
+                    "not every task can finish" if p.event is None else f"{p.event} cannot happen"
+                )
+                return Outcome.VIOLATED, f"from here on {goal} any more"
     return Outcome.HOLDS, "the path ends without a violation"
 
 

@@ -75,7 +75,8 @@ def touched(found: Touched) -> RenderableType:
         parts.append(Text("\nNext, for each:", style="bold"))
         parts += [Text(f"  pinlab show {name} --patch > {name}.py") for name in names]
         files = "+".join(["bounce", *(f"./{name}.py" for name in names)])
-        parts.append(Text(f"then change them as the diff does, and\n  pinlab check {files}"))
+        parts.append(Text("then change them as the diff does, and"))
+        parts.append(Text(f"  pinlab check {files}", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 

@@ -176,7 +176,7 @@ def check(result: CheckResult, asked: str | None = None) -> RenderableType:
     overall = result.verdict
     violated = next((row for row in result.rows if row.verdict == overall), None)
     if overall.outcome is Outcome.VIOLATED and violated is not None:
-        words = f"pinlab explain {asked or result.design} {violated.objective} shows how."
+        words = f"`pinlab explain {asked or result.design} {violated.objective}` shows how."
         parts.append(Text(words, style="bold"))
     if result.uncovered is not None:
         parts.append(coverage(result.uncovered))
