@@ -371,6 +371,28 @@ def test_a_file_that_only_asks_is_no_base(mine: str, tmp_path: Path) -> None:
         assert it.replaced.keys() > design.load("bounce").own.keys()
 
 
+def test_no_base_is_dropped_in_silence(tmp_path: Path) -> None:
+    other = PATCH.replace("set_page_dirty", "set_page_dirty_lock")
+    (tmp_path / "plain.py").write_text(PATCH)
+    (tmp_path / "based.py").write_text(other + 'BASE = "bounce"\n')
+    plain, based = str(tmp_path / "plain.py"), str(tmp_path / "based.py")
+    whole = design.load(f"bounce+{plain}+{based}")
+    for name in (f"{plain}+{based}", f"{based}+{plain}", f"{plain}+bounce+{based}"):
+        it = design.load(name)
+        assert (it.base, it.replaced) == ("bounce", whole.replaced)
+    third = other.replace("set_page_dirty_lock", "lock_page") + 'BASE = "block"\n'
+    (tmp_path / "third.py").write_text(third)
+    with pytest.raises(UsageError, match="its files build on block and bounce: say which"):
+        design.load(f"{based}+{tmp_path / 'third.py'}")
+
+
+def test_an_objective_that_only_a_misuse_can_violate_is_not_left_out(mine: str) -> None:
+    text = Path(mine).read_text().replace('bounds="1 page"', 'bounds="1 page", misuse="no lock"')
+    Path(mine).write_text(text)
+    rows = check.check(check.load_design(mine), objectives=("N1",)).rows
+    assert rows and "beside" not in {row.scenario for row in rows}
+
+
 def test_two_that_replace_the_same_are_refused(tmp_path: Path) -> None:
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text(PATCH)

@@ -18,10 +18,10 @@ from pinlab.objectives.progress import Progress
 
 def scenarios(design: Design) -> dict[str, Scenario]:
     """The scenarios by name, with all that each one judges for this design."""
-    named = {name for it in design.scenarios.values() for name in it.judges}
     known = build.known(design)
     more: dict[str, list[str]] = {name: [] for name in known}
-    played = [it for it in known.values() if not it.probes and not it.fault]
+    played = [it for it in known.values() if not (it.probes or it.fault or it.misuse)]
+    named = {name for it in played if it.name in design.scenarios for name in it.judges}
     for objective in design.objectives.values():
         if objective.name not in named:
             able = [it for it in played if _breakable(objective, design, it)]

@@ -108,14 +108,20 @@ def _place(function: KernelFunction) -> str:
 
 def load_design(name_or_path: str) -> Design:
     """A design by name, by DETECTOR+POLICY or from a file. Raises UsageError."""
-    design = designs_.load(name_or_path)
+    design = _compiled(designs_.load(name_or_path))
+    for scenario in design.scenarios.values():
+        _refuse_goals(design, scenario)
+    return design
+
+
+def _compiled(design: Design) -> Design:
+    """The design, which can be compiled and played. Raises UsageError if it cannot."""
     try:
         build.program(design)
     except LanguageError as error:
         raise UsageError(str(error)) from error
     for scenario in design.scenarios.values():
         build.system(design, scenario, {})  # refuses what does not fit the model
-        _refuse_goals(design, scenario)
     return design
 
 
@@ -439,7 +445,7 @@ def base(design: Design) -> Design | None:
     if design.base is None:
         return None
     below = load_design(design.base)
-    return replace(below, scenarios=design.scenarios, objectives=design.objectives)
+    return _compiled(replace(below, scenarios=design.scenarios, objectives=design.objectives))
 
 
 def difference(patch: Design, before: CheckResult, after: CheckResult) -> Difference:

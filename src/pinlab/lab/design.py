@@ -283,17 +283,18 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     """A detector with policies, and patches: of each further one only what it brings itself."""
     asking = [part for part, design in parts.items() if design.only_asks]
     acting = [design for design in parts.values() if not design.only_asks]
+    acting.sort(key=lambda it: it.base is not None)  # a patch goes on top of a design
     first, *others = acting or parts.values()
     _refuse_both(parts)
-    replaced = dict(first.replaced)
+    below = _below(name, acting)
+    replaced = dict(first.replaced if below is None else {**load(below).replaced, **first.own})
     for part in others:
         replaced |= part.own
     summary = "; ".join(part.summary for part in parts.values())
     lineage = frozenset([name]).union(*(part.lineage for part in parts.values()))
     designs = [part for part, it in parts.items() if it.base is None and part not in asking]
-    below = designs or [first.base or EMPTY]
     patched = any(it.base is not None for it in acting)
-    base = "+".join([*below, *asking]) if patched else None
+    base = "+".join([*(designs or [below or EMPTY]), *asking]) if patched else None
     last = (first, *others)[-1]
     played: dict[str, Scenario] = {}
     brought: dict[str, Objective] = {}
@@ -303,6 +304,19 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     return _design(
         name, summary, last.kind, last.path, replaced, replaced, lineage, played, brought, base
     )
+
+
+def _below(name: str, acting: list[Design]) -> str | None:
+    """What patches build on that are given without a design; None if there is one. Raises
+    UsageError if they build on different ones."""
+    if not acting or acting[0].base is None:
+        return None
+    bases = sorted({it.base for it in acting if it.base is not None} - {EMPTY})
+    if len(bases) > 1:
+        raise UsageError(
+            f"{name}: its files build on {' and '.join(bases)}: say which, as in {bases[0]}+{name}"
+        )
+    return bases[0] if bases else EMPTY
 
 
 def _refuse_both(parts: Mapping[str, Design]) -> None:
