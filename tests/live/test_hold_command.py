@@ -106,8 +106,17 @@ ENDS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("kind", ["io_uring", "bio", "process_vm"])
+# One kind in every way and every kind in one way; the rest of the square is slow.
+SQUARE = [
+    pytest.param(
+        kind, end, marks=[] if kind == "io_uring" or end == "SIGTERM" else [pytest.mark.slow]
+    )
+    for kind in ("io_uring", "bio", "process_vm")
+    for end in ENDS
+]
+
+
+@pytest.mark.parametrize(("kind", "end"), SQUARE)
 def test_however_it_is_told_nothing_is_left(kind: str, end: str, folder: Path) -> None:
     before, devices = settled(), loops()
     with holding(kind) as (child, said):

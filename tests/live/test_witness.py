@@ -167,7 +167,9 @@ def test_no_runs_are_misuse() -> None:
     assert "--runs" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_stopped_it_says_what_was_measured(number: signal.Signals) -> None:
     for seconds in (4, 12, 40):
         child = subprocess.Popen(
@@ -196,7 +198,9 @@ def test_stopped_it_says_what_was_measured(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("delay", [0.4, 0.8, 1.1, 2.5, 3.1])
+@pytest.mark.parametrize(
+    "delay", [1.1, *(pytest.param(each, marks=pytest.mark.slow) for each in (0.4, 0.8, 2.5, 3.1))]
+)
 def test_killed_it_leaves_nothing(number: signal.Signals, delay: float) -> None:
     before, devices = settled(), loops()
     child = subprocess.Popen([*COMMAND, "witness", "o2", "--runs", "50"], stdout=subprocess.DEVNULL)
