@@ -28,6 +28,7 @@ EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is nev
 
 COMMANDS = (
     *("compare", "check", "explain", "list", "show", "draw"),
+    "audit",
     *("census", "diff", "doctor", "hold", "judge", "record", "watch", "witness", "who", "timeline"),
 )
 """Each is a module of this package, with a function of its name ("list_" for one of Python's)."""

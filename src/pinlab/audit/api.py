@@ -1,0 +1,205 @@
+"""What the kernel's functions around pins do, as tables. Facts only, each of the kernel's source.
+
+The functions that acquire are not listed here: their names and the places of their arguments come
+out of the tree's own headers (era.py).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Family(StrEnum):
+    """By which rules a reference is let go."""
+
+    get = "get"
+    """FOLL_GET: a reference as any other, let go by put_page()."""
+    pin = "pin"
+    """FOLL_PIN: let go by unpin_user_page() and nothing else (Documentation/core-api)."""
+    extract = "extract"
+    """iov_iter_extract_pages(): a pin if the memory is a user's, nothing at all otherwise."""
+
+
+UNPIN: Final[dict[str, int]] = {
+    "unpin_user_page": 0,
+    "unpin_user_pages": 0,
+    "unpin_user_pages_dirty_lock": 0,
+    "unpin_user_page_range_dirty_lock": 0,
+    "unpin_user_folio": 0,
+    "unpin_folio": 0,
+    "unpin_folios": 0,
+    # 5.2 to 5.5, until f1f6a7dd9b53 renamed them
+    "put_user_page": 0,
+    "put_user_pages": 0,
+    "put_user_pages_dirty": 0,
+    "put_user_pages_dirty_lock": 0,
+}
+"""Functions that let a pin go, and which argument says of what."""
+
+PUT: Final[dict[str, int]] = {
+    "put_page": 0,
+    "__put_page": 0,
+    "put_page_and_swap": 0,
+    "put_devmap_managed_page": 0,
+    "page_cache_release": 0,
+    "release_pages": 0,
+    "folio_put": 0,
+    "folio_put_refs": 0,
+    "folios_put": 0,
+    "free_page_and_swap_cache": 0,
+}
+"""Functions that let a plain reference go."""
+
+MAKE_DIRTY: Final[dict[str, int]] = {
+    "unpin_user_pages_dirty_lock": 2,
+    "unpin_user_page_range_dirty_lock": 2,
+    "put_user_pages_dirty_lock": 2,
+}
+"""Releases that dirty too, under the page lock, and the argument that says whether."""
+
+SEE_THROUGH: Final[dict[str, int]] = {
+    "page_folio": 0,
+    "_compound_head": 0,
+    "compound_head": 0,
+    "folio_page": 0,
+    "nth_page": 0,
+    "folio_file_page": 0,
+    "sg_page": 0,
+    "sg_page_iter_page": 0,
+    "sg_next": 0,
+    "sg_virt": 0,
+    "page_to_pfn": 0,
+    "page_to_phys": 0,
+    "pfn_to_page": 0,
+    "__pfn_to_page": 0,
+    "phys_to_page": 0,
+    "pfn_to_online_page": 0,
+    "skb_frag_page": 0,
+    "bio_first_page_all": 0,
+    "bvec_nth_page": 0,
+    "READ_ONCE": 0,
+    "xchg": 0,
+    "rcu_dereference": 0,
+    "rcu_dereference_protected": 0,
+    "ERR_CAST": 0,
+    "xa_load": 0,
+    "idr_find": 0,
+    "frame_vector_pages": 0,
+    "frame_vector_pfns": 0,
+    "list_first_entry": 0,
+    "list_entry": 0,
+    "container_of": 0,
+    "virt_to_page": 0,
+    "virt_to_head_page": 0,
+    "kmap": 0,
+    "kmap_atomic": 0,
+    "kmap_local_page": 0,
+    "page_address": 0,
+    "page_ptr": 0,
+    "drm_prime_pages_to_sg": 1,
+    "untagged_addr": 0,
+}
+"""Functions whose result is what this argument is, of the same pages, or holds it."""
+
+STORES: Final[dict[str, tuple[int, int]]] = {
+    "sg_set_page": (1, 0),
+    "sg_set_folio": (1, 0),
+    "sg_assign_page": (1, 0),
+    "sg_alloc_table_from_pages": (1, 0),
+    "__sg_alloc_table_from_pages": (1, 0),
+    "sg_alloc_table_from_pages_segment": (1, 0),
+    "sg_alloc_append_table_from_pages": (1, 0),
+    "sg_chain": (2, 0),
+    "bio_add_page": (1, 0),
+    "__bio_add_page": (1, 0),
+    "bio_add_folio": (1, 0),
+    "bio_add_folio_nofail": (1, 0),
+    "bio_add_pc_page": (2, 1),
+    "bvec_set_page": (1, 0),
+    "bvec_set_folio": (1, 0),
+    "skb_fill_page_desc": (2, 0),
+    "__skb_fill_page_desc": (2, 0),
+    "skb_fill_page_desc_noacc": (2, 0),
+    "skb_add_rx_frag": (2, 0),
+    "skb_frag_set_page": (2, 0),
+    "__skb_frag_set_page": (1, 0),
+    "list_add": (0, 1),
+    "list_add_tail": (0, 1),
+    "list_move_tail": (0, 1),
+    "memcpy": (1, 0),
+    "xa_store": (2, 0),
+    "iov_iter_bvec": (2, 0),
+    # loops: what they go over is in what they go with
+    "for_each_sg": (0, 1),
+    "for_each_sgtable_sg": (0, 1),
+    "for_each_sg_page": (0, 1),
+    "for_each_sgtable_page": (0, 1),
+    "__sg_page_iter_start": (1, 0),
+    "bio_for_each_segment_all": (1, 0),
+    "bio_for_each_folio_all": (1, 0),
+    "bio_for_each_bvec_all": (1, 0),
+    "rq_for_each_bvec": (1, 0),
+    "list_for_each_entry": (1, 0),
+    "list_for_each_entry_safe": (2, 0),
+    "llist_for_each_entry_safe": (2, 0),
+    "for_each_tbt_page": (0, 1),
+}
+"""Functions and loops that put what one argument is into what the other is: (from, to)."""
+
+HOLDERS: Final[dict[str, frozenset[str]]] = {
+    "page": frozenset(),
+    "folio": frozenset({"page"}),
+    "bio": frozenset({"bi_io_vec", "bi_inline_vecs", "bi_next"}),
+    "bio_vec": frozenset({"bv_page"}),
+    "bvec_iter": frozenset(),
+    "bvec_iter_all": frozenset({"bv"}),
+    "folio_iter": frozenset({"folio"}),
+    "frame_vector": frozenset({"ptrs"}),
+    "iov_iter": frozenset({"bvec"}),
+    "list_head": frozenset({"next", "prev"}),
+    "request": frozenset({"bio"}),
+    "scatterlist": frozenset({"page_link"}),
+    "sg_append_table": frozenset({"sgt", "prv"}),
+    "sg_table": frozenset({"sgl"}),
+    "sg_page_iter": frozenset({"sg"}),
+    "sg_dma_page_iter": frozenset({"base"}),
+    "sk_buff": frozenset(),
+    "skb_frag": frozenset({"netmem"}),
+    "skb_frag_t": frozenset({"netmem"}),
+    "xarray": frozenset(),
+    # what a page or a mapping leads to, but is not where pages are
+    "address_space": frozenset(),
+    "mm_struct": frozenset(),
+    "vm_area_struct": frozenset(),
+    "inode": frozenset(),
+    "file": frozenset(),
+    "kiocb": frozenset(),
+    "device": frozenset(),
+    "task_struct": frozenset(),
+}
+"""Structures of the whole kernel, and by which of their members one gets at pages.
+
+They are no places of their own: what is in one is told apart by whose it is.
+"""
+
+DIRTY: Final[dict[str, str]] = {
+    "set_page_dirty": "mark",
+    "folio_mark_dirty": "mark",
+    "set_page_dirty_lock": "locked",
+    "folio_mark_dirty_lock": "locked",
+    "SetPageDirty": "raw",
+    "folio_set_dirty": "raw",
+    "TestSetPageDirty": "raw",
+    "__folio_set_dirty": "raw",
+}
+"""Functions that dirty the page of their first argument: as told, with its lock, by raw flag."""
+
+LOCKS: Final = frozenset(
+    {
+        *("lock_page", "trylock_page", "lock_page_killable", "__lock_page"),
+        *("folio_lock", "folio_trylock", "folio_lock_killable", "__folio_lock"),
+        *("lock_page_or_retry", "folio_lock_or_retry", "find_lock_page", "filemap_lock_folio"),
+    }
+)
+"""Functions that take the page lock."""

@@ -1,0 +1,232 @@
+"""A tree -> its audit.
+
+Files are chosen by the words in them, parsed in several processes, and joined into one graph. Where
+pages go to a function that was not read, its file is found in the same folder, and the graph is
+made again: three times at most, as most drivers keep what they do with pages close together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pinlab.audit import cache, era, judge, syntax, tree
+from pinlab.audit.api import DIRTY, PUT, UNPIN
+from pinlab.audit.era import Api
+from pinlab.audit.facts import Unit
+from pinlab.audit.flow import CORE, Graph, Place, folder, graph, reach
+from pinlab.audit.results import Audit, Orphan
+from pinlab.audit.tree import About, Contents, Progress
+from pinlab.errors import UsageError
+
+ROUNDS: Final = 3
+"""How often files are looked for to which pages go."""
+
+_DEEP: Final = 6000
+"""Nested expressions. The longest chain of a kernel has some hundreds."""
+
+_TABLE: Final = re.compile(rb"^[ \t]*\.(\w+)\s*=\s*&?(\w+)\s*,", re.M)
+_HEAD: Final = re.compile(rb"^(?:[A-Za-z_][\w \t*]*[ \t*])?(\w+)\(", re.M)
+_VERSION: Final = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL)\s*=\s*(\d+)", re.M)
+
+
+def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
+    """Audit a folder or a tar. Raises UsageError if it is no kernel's source."""
+    with tree.unpacked(where, progress) as root, _pool() as pool:
+        found = tree.contents(root, pool, progress)
+        api = era.api(tree.headers(found))
+        if not api.acquires:
+            raise UsageError(
+                f"{where} has an include/linux/mm.h that declares no get_user_pages(); "
+                "say a kernel's folder"
+            )
+        units, outlines = _read(found, api, pool, progress)
+        progress("joining what was read")
+        made, units = _joined(found, api, pool, units, outlines)
+        sites, reached = judge.sites(made, api, _longterm_refuses_files(found))
+        return Audit(
+            str(where),
+            _release(root),
+            api.era,
+            found.files,
+            len(units),
+            dict(found.left_out),
+            tuple(sites),
+            tuple(_orphans(made, reached)),
+        )
+
+
+@contextmanager
+def _pool() -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(os.cpu_count())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(
+    found: Contents, api: Api, pool: ProcessPoolExecutor, progress: Callable[[str], None]
+) -> tuple[list[Unit], list[Outline]]:
+    """The facts of every file that acquires, or lets go where others of its folder acquire; and
+    the outlines of the other files of these folders."""
+    folders = {
+        folder(each.path)
+        for each in found.candidates
+        if About.acquire in each.about and each.path.endswith(".c")
+    }
+    wanted = sorted(
+        each.path
+        for each in found.candidates
+        if About.acquire in each.about
+        or About.unpin in each.about
+        or (About.put in each.about and folder(each.path) in folders)
+    )
+    units = []
+    for number, unit in enumerate(_parsed(found, api, pool, wanted), 1):
+        units.append(unit)
+        if number % 50 == 0:
+            progress(f"parsing: {number} of {len(wanted)} files")
+    near = [
+        path
+        for each in sorted(folders)
+        if not CORE.match(each + "/")
+        for path in found.neighbours.get(each, ())
+        if path not in set(wanted)
+    ]
+    outlines = list(pool.map(_outline, [str(found.root)] * len(near), near, chunksize=50))
+    return units, outlines
+
+
+class Outline(NamedTuple):
+    """What of a file is known without parsing it."""
+
+    path: str
+    tables: tuple[tuple[str, str], ...]
+    defines: frozenset[str]
+    """Names that may be those of functions it defines."""
+
+
+def _outline(root: str, path: str) -> Outline:
+    try:
+        source = Path(root, path).read_bytes()
+    except OSError:
+        source = b""
+    tables = ((member.decode(), name.decode()) for member, name in _TABLE.findall(source))
+    return Outline(path, tuple(tables), frozenset(map(bytes.decode, _HEAD.findall(source))))
+
+
+def _parsed(
+    found: Contents, api: Api, pool: ProcessPoolExecutor, paths: list[str]
+) -> Iterable[Unit]:
+    names = sorted(api.acquires, key=len, reverse=True)
+    interest = rf"\b(?:{'|'.join(map(re.escape, names))})\b".encode()
+    root = str(found.root)
+    return pool.map(_unit, [root] * len(paths), paths, [interest] * len(paths), chunksize=4)
+
+
+def _unit(root: str, path: str, interest: bytes) -> Unit:
+    """The facts of one file, read now or before."""
+    try:
+        source = Path(root, path).read_bytes()
+    except OSError:
+        return Unit(path, (), {}, (), ())
+    key = cache.name(source, interest)
+    known = cache.load(key, path)
+    if known is None:
+        sys.setrecursionlimit(_DEEP)
+        known = syntax.unit(path, source, re.compile(interest), every=True)
+        cache.store(key, known)
+    return known
+
+
+def _joined(
+    found: Contents,
+    api: Api,
+    pool: ProcessPoolExecutor,
+    units: list[Unit],
+    outlines: list[Outline],
+) -> tuple[Graph, list[Unit]]:
+    """The graph, with the files in it to which pages are handed."""
+    tables = [Unit(each.path, (), {}, each.tables, ()) for each in outlines if each.tables]
+    made = graph((*units, *tables))
+    for _ in range(ROUNDS):
+        missing = _missing(made, api)
+        have = {each.path for each in units}
+        paths = [
+            each.path
+            for each in outlines
+            if each.path not in have and not each.defines.isdisjoint(missing[folder(each.path)])
+        ]
+        if not paths:
+            break
+        units += _parsed(found, api, pool, paths)
+        made = graph((*units, *tables))
+    return made, units
+
+
+def _missing(made: Graph, api: Api) -> Mapping[str, set[str]]:
+    """Per folder: the functions that pages are handed to and nobody read."""
+    missing: dict[str, set[str]] = defaultdict(set)
+    for at, number, call, acquire in judge.acquired(made, api):
+        starts = judge.starts(made, at, number, call, acquire)
+        for place in reach(made, starts):
+            for caller, handed in made.handed.get(place, ()):
+                if CORE.match(caller.path) or handed.name in UNPIN or handed.name in PUT:
+                    continue
+                if handed.through:
+                    for path, name in made.behind(caller, handed.name):
+                        missing[folder(path)].add(name)
+                else:
+                    missing[folder(caller.path)].add(handed.name)
+    return missing
+
+
+def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:
+    """Plain releases, after dirtying, of pages that no site leads to, in a folder that pins."""
+    pinning = {
+        folder(key.path)
+        for key, function in made.functions.items()
+        if any(each.name.startswith("pin_user_page") for each in function.calls)
+    }
+    for key, function in sorted(made.functions.items()):
+        if folder(key.path) not in pinning or CORE.match(key.path):
+            continue
+        made.make(key)
+        for call in function.calls:
+            if call.name not in PUT or not call.args:
+                continue
+            places = made.places(key, call.args[0])
+            if not places or any(each in reached for each in places):
+                continue
+            dirtied = any(
+                each.name in DIRTY
+                and each.position < call.position
+                and each.args
+                and set(made.places(key, each.args[0])) & set(places)
+                for each in function.calls
+            )
+            if dirtied:
+                yield Orphan(key.path, key.name, call.line, call.name, dirtied)
+
+
+def _longterm_refuses_files(found: Contents) -> bool:
+    """Whether FOLL_LONGTERM | FOLL_WRITE refuses files that track dirty pages (since 6.5)."""
+    return b"writable_file_mapping_allowed" in found.read("mm/gup.c")
+
+
+def _release(root: Path) -> str:
+    """Out of the tree's Makefile; "" if there is none."""
+    try:
+        text = (root / "Makefile").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = dict(_VERSION.findall(text))
+    return ".".join(found[each] for each in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if each in found)

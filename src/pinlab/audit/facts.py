@@ -1,0 +1,96 @@
+"""What a file of C says, as far as the audit asks: functions, what they call, where values go.
+
+A *place* is what can hold pages, written as a path without indices, stars and ampersands: for the
+audit `&region->pages[i]`, `*region->pages` and `region->pages + i` are all `region.pages`. The
+result of the n-th call of a function is the place `#n`. A *value* is every place that an
+expression may denote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Value = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition around a statement, and whether it must hold or must not."""
+
+    text: str
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call; `position` is its offset in the file, which orders it among the others."""
+
+    name: str
+    through: bool
+    """It goes through a member of a structure, which has that name: nobody knows to which one."""
+    args: tuple[Value, ...]
+    texts: tuple[str, ...]
+    line: int
+    position: int
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Something is assigned: what one place holds, another may hold after it."""
+
+    value: Value
+    to: str
+    whole: bool
+    """Neither side has an index: for arrays both are then names of one thing."""
+    text: str
+    """The right side as it is written, cut."""
+    line: int
+    position: int
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function's definition."""
+
+    name: str
+    line: int
+    end: int
+    static: bool
+    params: tuple[str, ...]
+    types: dict[str, str]
+    """Of parameters and locals: the structure, by its tag or its typedef; "" for numbers."""
+    calls: tuple[Call, ...]
+    flows: tuple[Flow, ...]
+    returns: tuple[tuple[Value, int], ...]
+    """What it returns, and the line."""
+    labels: tuple[tuple[int, str], ...]
+    """Position and name of each label."""
+    members: frozenset[str]
+    """Every member of a structure that its places have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """A call of interest outside of every function that the parser knows, or in a macro."""
+
+    name: str
+    function: str
+    line: int
+    macro: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A file."""
+
+    path: str
+    functions: tuple[Function, ...]
+    structs: dict[str, dict[str, str]]
+    """Each structure's members that are structures themselves."""
+    tables: tuple[tuple[str, str], ...]
+    """Each `.member = function` of an initialiser."""
+    loose: tuple[Loose, ...]
+    unread: tuple[str, ...] = field(default=())
+    """Functions that are too deep to be read."""

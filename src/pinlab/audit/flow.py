@@ -1,0 +1,321 @@
+"""Where pages go: a graph of places over all files, and what can be reached in it.
+
+A place of a function is a node; a member of a structure is one node for the whole kernel, told
+apart by the structure's name. Assignments, arguments and results are edges. A walk that has gone
+down into a function by a call does not come up again through another caller, unless it went by
+way of a member, which anybody may read.
+
+What this cannot see: pointers into structures that are copied, arithmetic that makes a page out of
+an address, and calls through pointers that no initialiser sets. A walk that ends there has found
+nothing, which is never taken for a proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from pinlab.audit.api import DIRTY, HOLDERS, PUT, STORES, UNPIN, Family
+from pinlab.audit.facts import Call, Function, Unit, Value
+
+CORE: Final = re.compile(
+    r"(mm|lib|kernel|block|net/core|include/linux|arch/\w+/(mm|lib))/|fs/[^/]*$"
+)
+"""Files whose functions let go of what is their own: they are entered by the names below only."""
+
+LETS_GO: Final = re.compile(r"release|free|put|unpin|destroy|drop|undo|unmap")
+"""Names of functions that are entered wherever they stand."""
+
+CROWD: Final = 12
+"""A member that more functions than these stand in is no way to find one of them."""
+
+
+class Place(NamedTuple):
+    """A node: what kind of place, where it belongs to, its name."""
+
+    kind: str
+    """local, result, return, field (of a structure by name), member (of one unknown), global."""
+    owner: str
+    name: str
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than the function at hand may get at it later."""
+        return self.kind in ("field", "member", "global")
+
+
+class Key(NamedTuple):
+    """A function by where it stands."""
+
+    path: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A call that lets go, and of what."""
+
+    at: Key
+    call: Call
+    family: Family
+    places: tuple[Place, ...]
+
+
+class _Edge(NamedTuple):
+    to: Place
+    step: int
+    """-1 up to a caller, +1 down into a callee, 0 within."""
+
+
+@dataclass(slots=True)
+class Graph:
+    """All files' places. The edges of a function are made when a walk first comes to it."""
+
+    functions: dict[Key, Function] = field(default_factory=dict)
+    structs: dict[str, dict[str, str]] = field(default_factory=dict)
+    named: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    tables: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """Per member of a table: (file, function)."""
+    behind_which: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Per function: the members of tables that it stands in."""
+    own: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Structures that a .c file defines for itself."""
+    calling: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    """Per name: the functions that call it."""
+    touching: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    """Per member of a structure: the functions that have it in a place."""
+
+    edges: dict[Place, list[_Edge]] = field(default_factory=lambda: defaultdict(list))
+    releases: dict[Place, list[Release]] = field(default_factory=lambda: defaultdict(list))
+    handed: dict[Place, list[tuple[Key, Call]]] = field(default_factory=lambda: defaultdict(list))
+    """Places that are an argument of a function that is not known."""
+    _callers: dict[Key, list[tuple[Key, Call]]] = field(default_factory=lambda: defaultdict(list))
+    _made: set[Key] = field(default_factory=set)
+    _complete: set[Place] = field(default_factory=set)
+
+    def place(self, at: Key, value: str) -> Place | None:
+        """The node of a place as a function writes it; None if no pages can be there."""
+        function = self.functions[at]
+        root, *members = value.split(".")
+        if root.startswith("#"):
+            here = Place("result", str(at), root)
+        elif root in function.types:
+            here = Place("local", str(at), root)
+        else:
+            here = Place("global", at.path, root)
+        of = function.types.get(root) or None
+        for member in members:
+            if of in HOLDERS:
+                if member not in HOLDERS[of]:
+                    return None
+                of = self._member_type(of, member) or of
+                continue
+            if of is None:
+                here = Place("member", at.path, member)
+            else:
+                owner = f"{at.path} {of}" if of in self.own[at.path] else of
+                here = Place("field", owner, member)
+            of = self._member_type(of, member)
+        return here
+
+    def places(self, at: Key, value: Value) -> tuple[Place, ...]:
+        """The nodes of a value."""
+        found = (self.place(at, each) for each in value)
+        return tuple(each for each in found if each is not None)
+
+    def _member_type(self, of: str | None, member: str) -> str | None:
+        return None if of is None else self.structs.get(of, {}).get(member)
+
+    def resolve(self, at: Key, call: Call) -> list[Key]:
+        """The functions that a call may come to."""
+        own = Key(at.path, call.name)
+        if call.name in UNPIN or call.name in PUT or call.name in DIRTY:
+            return [own] if own in self.functions and own != at else []
+        if call.through:
+            return self._through(at, call.name)
+        if own in self.functions:
+            return [own]
+        return [
+            key
+            for key in self.named.get(call.name, ())
+            if not self.functions[key].static or key.path.endswith(".h")
+            if _may_enter(key.name, key.path)
+        ]
+
+    def _through(self, at: Key, member: str) -> list[Key]:
+        keys = set()
+        for path, name in self.behind(at, member):
+            own = Key(path, name)
+            if own in self.functions:
+                keys.add(own)
+            else:
+                keys.update(key for key in self.named.get(name, ()) if _near(key.path, path))
+        return sorted(keys)
+
+    def behind(self, at: Key, member: str) -> set[tuple[str, str]]:
+        """(file, function) that initialisers put into a member; none if they are too many."""
+        found = self.tables.get(member, set())
+        near = {(path, name) for path, name in found if folder(path) == folder(at.path)}
+        chosen = near or found
+        return chosen if len(chosen) <= CROWD else set()
+
+    def callers(self, callee: Key) -> list[tuple[Key, Call]]:
+        """Every call that may come to a function."""
+        for name in (callee.name, *self.behind_which.get(callee.name, ())):
+            for key in self.calling.get(name, ()):
+                self.make(key)
+        return self._callers.get(callee, [])
+
+    def out_of(self, place: Place) -> list[_Edge]:
+        """The edges out of a place, after all functions that have some were made."""
+        if place not in self._complete:
+            self._complete.add(place)
+            if place.is_shared:
+                for key in self.touching.get(place.name, ()):
+                    self.make(key)
+            else:
+                key = key_of(place.owner)
+                self.make(key)
+                function = self.functions[key]
+                if place.kind == "return" or place.name in function.params:
+                    self.callers(key)
+        return self.edges.get(place, [])
+
+    def make(self, key: Key) -> None:
+        """The edges of a function."""
+        if key in self._made:
+            return
+        self._made.add(key)
+        function = self.functions[key]
+        for flow in function.flows:
+            to = self.place(key, flow.to)
+            for each in flow.value:
+                start = self.place(key, each)
+                self._join(start, to)
+                if flow.whole and not each.startswith("#"):
+                    self._join(to, start)
+        out = Place("return", str(key), "")
+        for value, _ in function.returns:
+            for place in self.places(key, value):
+                self._join(place, out)
+        for number, call in enumerate(function.calls):
+            self._make_call(key, number, call)
+
+    def _make_call(self, key: Key, number: int, call: Call) -> None:
+        if call.name in STORES:
+            start, end = STORES[call.name]
+            if max(start, end) < len(call.args):
+                for one in self.places(key, call.args[start]):
+                    for other in self.places(key, call.args[end]):
+                        self._join(one, other)
+            return
+        family = Family.pin if call.name in UNPIN else Family.get if call.name in PUT else None
+        callees = self.resolve(key, call)
+        if family is not None and not callees:
+            at = (UNPIN | PUT)[call.name]
+            if at < len(call.args):
+                places = self.places(key, call.args[at])
+                release = Release(key, call, family, places)
+                for place in places:
+                    self.releases[place].append(release)
+            return
+        result = Place("result", str(key), f"#{number}")
+        for callee in callees:
+            self._callers[callee].append((key, call))
+            self._join(Place("return", str(callee), ""), result, -1)
+            for value, param in zip(call.args, self.functions[callee].params, strict=False):
+                there = Place("local", str(callee), param)
+                for here in self.places(key, value):
+                    self._join(here, there, 1)
+                    self._join(there, here, -1)
+        if not callees:
+            for value in call.args:
+                for place in self.places(key, value):
+                    self.handed[place].append((key, call))
+
+    def _join(self, here: Place | None, there: Place | None, step: int = 0) -> None:
+        if here is not None and there is not None and here != there:
+            self.edges[here].append(_Edge(there, step))
+
+
+def folder(path: str) -> str:
+    """The folder of a file."""
+    return path.rpartition("/")[0]
+
+
+def key_of(owner: str) -> Key:
+    """The function of a place's owner."""
+    path, _, name = owner.rpartition(":")
+    return Key(path, name)
+
+
+def _near(one: str, other: str) -> bool:
+    """Whether two files are of one subsystem."""
+    return one.split("/")[:-1][:3] == other.split("/")[:-1][:3]
+
+
+def _may_enter(name: str, path: str) -> bool:
+    return not CORE.match(path) or LETS_GO.search(name) is not None
+
+
+def graph(units: Iterable[Unit]) -> Graph:
+    """The graph of some files."""
+    made = Graph()
+    for unit in units:
+        for member, name in unit.tables:
+            made.tables[member].add((unit.path, name))
+            made.behind_which[name].add(member)
+        for of, members in unit.structs.items():
+            if unit.path.endswith(".c"):
+                made.own[unit.path].add(of)
+            made.structs.setdefault(of, {}).update(members)
+        for function in unit.functions:
+            made.functions.setdefault(Key(unit.path, function.name), function)
+    for key, function in made.functions.items():
+        made.named[key.name].append(key)
+        for name in {each.name for each in function.calls}:
+            made.calling[name].append(key)
+        for name in function.members:
+            made.touching[name].append(key)
+        for name in {place for each in function.flows for place in (*each.value, each.to)}:
+            if "." not in name and name not in function.types:
+                made.touching[name].append(key)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What can be reached from some places: each with where the walk came from."""
+
+    came: Mapping[Place, Place | None]
+
+    def __contains__(self, place: object) -> bool:
+        return place in self.came
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self.came)
+
+
+def reach(made: Graph, starts: Iterable[Place]) -> Reach:
+    """All places to which pages at `starts` may go."""
+    came: dict[Place, Place | None] = dict.fromkeys(starts)
+    done: set[tuple[Place, bool]] = set()
+    todo = [(place, True) for place in came]
+    while todo:
+        here, may_rise = todo.pop()
+        may_rise = may_rise or here.is_shared
+        if (here, may_rise) in done or (not may_rise and (here, True) in done):
+            continue
+        done.add((here, may_rise))
+        for to, step in made.out_of(here):
+            if step < 0 and not may_rise:
+                continue
+            came.setdefault(to, here)
+            todo.append((to, may_rise and step <= 0))
+    return Reach(came)

@@ -1,0 +1,548 @@
+"""A file of C -> its facts, by tree-sitter: no configuration, no headers, every architecture.
+
+Two of three files of a kernel have a part that the grammar does not know (macros that are no C).
+Such a part stays small, and what is around it is read. Calls of interest in it are found as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import tree_sitter_c
+from tree_sitter import Language, Node, Parser
+
+from pinlab.audit.api import SEE_THROUGH
+from pinlab.audit.facts import Call, Flow, Function, Loose, Test, Unit, Value
+
+_PARSER: Final = Parser(Language(tree_sitter_c.language()))
+
+_SPACE: Final = re.compile(r"\s+")
+_HEAD: Final = re.compile(rb"^[A-Za-z_][^;{}#]*?\b([A-Za-z_]\w*)\s*\(", re.M)
+_LONG: Final = 160
+_LEAVES: Final = frozenset(
+    {
+        *("number_literal", "string_literal", "char_literal", "concatenated_string", "null"),
+        *("comment", "type_identifier", "primitive_type", "true", "false", "sizeof_expression"),
+        *("type_descriptor", "goto_statement", "break_statement", "continue_statement"),
+        *("storage_class_specifier", "sized_type_specifier", "offsetof_expression"),
+        *("preproc_include", "system_lib_string", "alignof_expression", "type_qualifier"),
+    }
+)
+
+
+def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> Unit:
+    """The facts of a file.
+
+    `interest` matches the names worth knowing. Unless `every`, only the functions in which one of
+    them stands are read.
+    """
+    root = _PARSER.parse(source).root_node
+    reader = _File(source)
+    functions: list[Function] = []
+    unread: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for node in _definitions(root, reader):
+        if not every and not interest.search(source, node.start_byte, node.end_byte):
+            continue
+        spans.append((node.start_byte, node.end_byte))
+        try:
+            found = _function(node, source)
+        except RecursionError:
+            unread.append(_text(node, source)[:80])
+            continue
+        if found is not None:
+            functions.append(found)
+        else:
+            spans.pop()
+    return Unit(
+        path,
+        tuple(functions),
+        reader.structs,
+        tuple(reader.tables),
+        tuple(_loose(source, interest, spans, functions)),
+        tuple(unread),
+    )
+
+
+class _File:
+    """What stands outside of functions: structures, and tables of functions."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+        self.structs: dict[str, dict[str, str]] = {}
+        self.tables: list[tuple[str, str]] = []
+
+    def struct(self, node: Node, name: str) -> None:
+        members = self.structs.setdefault(name, {})
+        body = node.child_by_field_name("body")
+        for each in body.named_children if body is not None else ():
+            if each.type.startswith("preproc_"):
+                self._members(each, name, members)
+            elif each.type == "field_declaration":
+                self._member(each, name, members)
+
+    def _members(self, node: Node, name: str, members: dict[str, str]) -> None:
+        for each in node.named_children:
+            if each.type == "field_declaration":
+                self._member(each, name, members)
+
+    def _member(self, node: Node, name: str, members: dict[str, str]) -> None:
+        kind = node.child_by_field_name("type")
+        if kind is None:
+            return
+        names = [
+            found
+            for each in node.children_by_field_name("declarator")
+            if (found := _declared(each, self.source))
+        ]
+        body = kind.child_by_field_name("body")
+        if not names and body is not None:  # an anonymous union: its members are ours
+            self.struct(kind, name)
+            return
+        of = _type(kind, self.source)
+        if body is not None:
+            of = of or f"{name}.{names[0] if names else ''}"
+            self.struct(kind, of)
+        if of is not None:
+            members.update(dict.fromkeys(names, of))
+
+    def table(self, node: Node) -> None:
+        """Every `.member = function` below."""
+        stack = [node]
+        while stack:
+            each = stack.pop()
+            if each.type == "initializer_pair":
+                value = each.child_by_field_name("value")
+                designator = each.child_by_field_name("designator")
+                if value is not None and value.type == "identifier" and designator is not None:
+                    member = _text(designator, self.source).lstrip(".").strip()
+                    self.tables.append((member, _text(value, self.source)))
+                    continue
+            stack.extend(each.named_children)
+
+
+def _definitions(root: Node, reader: _File) -> Iterator[Node]:
+    """Every function's definition; meanwhile the reader is told of the rest."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == "function_definition":
+            yield node
+        elif node.type in ("struct_specifier", "union_specifier"):
+            name = node.child_by_field_name("name")
+            if name is not None and node.child_by_field_name("body") is not None:
+                reader.struct(node, _text(name, reader.source))
+        elif node.type == "type_definition":
+            kind, name = node.child_by_field_name("type"), node.child_by_field_name("declarator")
+            if kind is not None and name is not None and kind.child_by_field_name("body"):
+                reader.struct(kind, _text(name, reader.source))
+                tag = kind.child_by_field_name("name")
+                if tag is not None:
+                    reader.struct(kind, _text(tag, reader.source))
+        elif node.type == "declaration":
+            reader.table(node)
+            stack.extend(node.named_children)
+        elif node.type in (
+            "translation_unit",
+            "linkage_specification",
+            "ERROR",
+        ) or node.type.startswith("preproc_"):
+            stack.extend(reversed(node.named_children))
+
+
+def _text(node: Node, source: bytes) -> str:
+    return source[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+
+
+def _short(node: Node, source: bytes) -> str:
+    return _SPACE.sub(" ", _text(node, source))[:_LONG]
+
+
+def _type(node: Node, source: bytes) -> str | None:
+    """The tag or typedef of a type; None if it is a number's."""
+    if node.type in ("struct_specifier", "union_specifier"):
+        name = node.child_by_field_name("name")
+        return None if name is None else _text(name, source)
+    return _text(node, source) if node.type == "type_identifier" else None
+
+
+def _declared(node: Node | None, source: bytes) -> str | None:
+    """The name that a declarator declares."""
+    while node is not None:
+        if node.type in ("identifier", "field_identifier"):
+            return _text(node, source)
+        inner = node.child_by_field_name("declarator")
+        if inner is None and node.type == "parenthesized_declarator":
+            inner = next(iter(node.named_children), None)
+        node = inner
+    return None
+
+
+def _function(node: Node, source: bytes) -> Function | None:
+    """A definition; None if what looked like one has no name."""
+    declarator = node.child_by_field_name("declarator")
+    while declarator is not None and declarator.type != "function_declarator":
+        declarator = declarator.child_by_field_name("declarator")
+    name = None if declarator is None else _declared(declarator, source)
+    body = node.child_by_field_name("body")
+    if declarator is None or name is None or body is None:
+        return None
+    static = any(
+        each.type == "storage_class_specifier" and _text(each, source) == "static"
+        for each in node.children
+    )
+    reader = _Body(source)
+    listed = declarator.child_by_field_name("parameters")
+    params = []
+    for each in listed.named_children if listed is not None else ():
+        if each.type == "parameter_declaration":
+            kind = each.child_by_field_name("type")
+            declared = _declared(each.child_by_field_name("declarator"), source) or ""
+            params.append(declared)
+            reader.types[declared] = (kind and _type(kind, source)) or ""
+    reader.statement(body)
+    return Function(
+        name,
+        node.start_point[0] + 1,
+        node.end_point[0] + 1,
+        static,
+        tuple(params),
+        reader.types,
+        tuple(reader.calls),
+        tuple(reader.flows),
+        tuple(reader.returns),
+        tuple(reader.labels),
+        frozenset(reader.members),
+    )
+
+
+class _Body:
+    """Walks a function's body once, in the order of the text."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+        self.types: dict[str, str] = {}
+        self.calls: list[Call] = []
+        self.flows: list[Flow] = []
+        self.returns: list[tuple[Value, int]] = []
+        self.labels: list[tuple[int, str]] = []
+        self.members: set[str] = set()
+        self.tests: tuple[Test, ...] = ()
+
+    # ---- statements
+
+    def statement(self, node: Node) -> None:
+        match node.type:
+            case "if_statement":
+                self._if(node)
+            case "return_statement":
+                for each in node.named_children:
+                    value = self.value(each)
+                    self.returns.append((value, node.start_point[0] + 1))
+            case "labeled_statement":
+                label = node.child_by_field_name("label")
+                if label is not None:
+                    self.labels.append((node.start_byte, _text(label, self.source)))
+                for each in node.named_children:
+                    if each.type != "statement_identifier":
+                        self.statement(each)
+            case "declaration":
+                self._declaration(node)
+            case "switch_statement":
+                self._switch(node)
+            case (
+                "expression_statement"
+                | "compound_statement"
+                | "else_clause"
+                | "for_statement"
+                | "while_statement"
+                | "do_statement"
+                | "ERROR"
+            ):
+                for each in node.named_children:
+                    self.statement(each)
+            case kind if kind in _LEAVES:
+                pass
+            case kind if kind.startswith("preproc_"):
+                for each in node.named_children:
+                    self.statement(each)
+            case _:
+                self.value(node)
+
+    def _if(self, node: Node) -> None:
+        condition = node.child_by_field_name("condition")
+        text = "" if condition is None else _short(condition, self.source)[1:-1].strip()
+        if condition is not None:
+            self.value(condition)
+        outside = self.tests
+        for name, taken in (("consequence", True), ("alternative", False)):
+            branch = node.child_by_field_name(name)
+            if branch is not None:
+                self.tests = (*outside, Test(text, taken))
+                self.statement(branch)
+        self.tests = outside
+
+    def _switch(self, node: Node) -> None:
+        condition = node.child_by_field_name("condition")
+        text = "" if condition is None else _short(condition, self.source)[1:-1].strip()
+        if condition is not None:
+            self.value(condition)
+        outside = self.tests
+        body = node.child_by_field_name("body")
+        for each in body.named_children if body is not None else ():
+            if each.type == "case_statement":
+                value = each.child_by_field_name("value")
+                case = "default" if value is None else _short(value, self.source)
+                self.tests = (*outside, Test(f"{text} == {case}", True))
+            for inner in each.named_children if each.type == "case_statement" else (each,):
+                self.statement(inner)
+        self.tests = outside
+
+    def _declaration(self, node: Node) -> None:
+        kind = node.child_by_field_name("type")
+        of = None if kind is None else _type(kind, self.source)
+        for each in node.children_by_field_name("declarator"):
+            name = _declared(each, self.source)
+            if name is None:
+                continue
+            self.types[name] = of or ""
+            value = each.child_by_field_name("value") if each.type == "init_declarator" else None
+            if value is not None:
+                self._assign(name, True, value, node)
+
+    # ---- expressions
+
+    def value(self, node: Node) -> Value:
+        """What an expression may denote; its calls and assignments are noted on the way."""
+        match node.type:
+            case "identifier":
+                name = _text(node, self.source)
+                return () if name.isupper() else (name,)
+            case "field_expression":
+                argument, member = (
+                    node.child_by_field_name("argument"),
+                    node.child_by_field_name("field"),
+                )
+                if argument is None or member is None:
+                    return ()
+                name = _text(member, self.source)
+                self.members.add(name)
+                return tuple(f"{each}.{name}" for each in self.value(argument))
+            case "subscript_expression":
+                argument, index = (
+                    node.child_by_field_name("argument"),
+                    node.child_by_field_name("index"),
+                )
+                if index is not None:
+                    self.value(index)
+                return () if argument is None else self.value(argument)
+            case "pointer_expression" | "update_expression":
+                argument = node.child_by_field_name("argument")
+                return () if argument is None else self.value(argument)
+            case "parenthesized_expression":
+                values = [self.value(each) for each in node.named_children]
+                return values[-1] if values else ()
+            case "cast_expression":
+                inner = node.child_by_field_name("value")
+                return () if inner is None else self.value(inner)
+            case "comma_expression":
+                left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+                if left is not None:
+                    self.value(left)
+                return () if right is None else self.value(right)
+            case "conditional_expression":
+                parts = [self.value(each) for each in node.named_children]
+                return tuple(dict.fromkeys(each for part in parts[1:] for each in part))
+            case "binary_expression":
+                left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+                operator = node.child_by_field_name("operator")
+                found = () if left is None else self.value(left)
+                if right is not None:
+                    self.value(right)
+                plus = operator is not None and operator.type in ("+", "-", "&", "<<", ">>", "|")
+                return found if plus else ()
+            case "assignment_expression":
+                return self._assignment(node)
+            case "call_expression":
+                return self._call(node)
+            case "initializer_list":
+                return self._initializer(node, "")
+            case "compound_literal_expression":
+                inner = node.child_by_field_name("value")
+                return () if inner is None else self.value(inner)
+            case kind if kind in _LEAVES:
+                return ()
+            case kind if kind.endswith("_statement") or kind == "declaration":
+                self.statement(node)
+                return ()
+            case "unary_expression":
+                argument = node.child_by_field_name("argument")
+                if argument is not None:
+                    self.value(argument)
+                return ()
+            case _:
+                for each in node.named_children:
+                    self.value(each)
+                return ()
+
+    def _initializer(self, node: Node, to: str) -> Value:
+        """Members that an initialiser sets, if it is known of what."""
+        for each in node.named_children:
+            if each.type != "initializer_pair":
+                self.value(each)
+                continue
+            value = each.child_by_field_name("value")
+            designator = each.child_by_field_name("designator")
+            if value is None or designator is None:
+                continue
+            member = _text(designator, self.source).lstrip(".").strip()
+            if to and member.isidentifier():
+                self.members.add(member)
+                self._assign(f"{to}.{member}", True, value, each)
+            else:
+                self.value(value)
+        return ()
+
+    def _assignment(self, node: Node) -> Value:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        operator = node.child_by_field_name("operator")
+        if left is None or right is None:
+            return ()
+        places = self.value(left)
+        if operator is not None and operator.type in ("=", "|=", "&="):
+            for place in places[:1]:
+                self._assign(place, _is_whole(left), right, node)
+        else:
+            self.value(right)
+        return places
+
+    def _assign(self, to: str, whole: bool, right: Node, at: Node) -> None:
+        if right.type == "initializer_list":
+            self._initializer(right, to)
+            return
+        value = self.value(right)
+        text = _short(right, self.source)
+        flow = Flow(
+            value,
+            to,
+            whole and _is_whole(right),
+            text,
+            at.start_point[0] + 1,
+            at.start_byte,
+            self.tests,
+        )
+        self.flows.append(flow)
+
+    def _call(self, node: Node) -> Value:
+        function, listed = (
+            node.child_by_field_name("function"),
+            node.child_by_field_name("arguments"),
+        )
+        if function is None or listed is None:
+            return ()
+        through = function.type == "field_expression"
+        member = function.child_by_field_name("field") if through else function
+        if through or function.type != "identifier":
+            self.value(function)
+        name = "" if member is None else _text(member, self.source)
+        nodes = [each for each in listed.named_children if each.type != "comment"]
+        args = tuple(self.value(each) for each in nodes)
+        number = len(self.calls)
+        self.calls.append(
+            Call(
+                name,
+                through,
+                args,
+                tuple(_short(each, self.source) for each in nodes),
+                node.start_point[0] + 1,
+                node.start_byte,
+                self.tests,
+            )
+        )
+        seen = SEE_THROUGH.get(name)
+        if seen is not None and seen < len(args):
+            return args[seen]
+        return (f"#{number}",)
+
+
+_WITHIN: Final = {"field_expression": "argument", "cast_expression": "value"}
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether an expression names a place, or points into it, and is not an element of it."""
+    points = False
+    while node.type != "identifier":
+        inner: Node | None
+        match node.type:
+            case "field_expression" | "cast_expression":
+                inner = node.child_by_field_name(_WITHIN[node.type])
+            case "parenthesized_expression":
+                inner = next(iter(node.named_children), None)
+            case "binary_expression":
+                inner = node.child_by_field_name("left")
+            case "pointer_expression":
+                points = node.children[0].type == "&"
+                inner = node.child_by_field_name("argument") if points else None
+            case "subscript_expression" if points:
+                inner = node.child_by_field_name("argument")
+            case _:
+                return False
+        if inner is None:
+            return False
+        node = inner
+    return True
+
+
+def _loose(
+    source: bytes,
+    interest: re.Pattern[bytes],
+    spans: list[tuple[int, int]],
+    functions: list[Function],
+) -> Iterator[Loose]:
+    """Calls of interest that no function has: in macros, and where the grammar gave up."""
+    if not spans and not interest.search(source):
+        return
+    blank = _without_comments(source)
+    for found in interest.finditer(blank):
+        at = found.start()
+        if any(start <= at < end for start, end in spans) or not _is_call(blank, found.end()):
+            continue
+        line = blank.count(b"\n", 0, at) + 1
+        macro = _macro(blank, at)
+        if macro is not None:
+            yield Loose(found[0].decode(), macro, line, True)
+        elif blank[blank.rfind(b"\n", 0, at) + 1 : at].strip() and not _is_indented(blank, at):
+            continue  # a declaration or a definition: its line begins in the first column
+        else:
+            heads = list(_HEAD.finditer(blank, 0, at))
+            named = heads[-1][1].decode() if heads else ""
+            if named != found[0].decode():
+                yield Loose(found[0].decode(), named, line, False)
+
+
+def _is_call(blank: bytes, at: int) -> bool:
+    return blank[at : at + 8].lstrip(b" \t\n").startswith(b"(")
+
+
+def _is_indented(blank: bytes, at: int) -> bool:
+    start = blank.rfind(b"\n", 0, at) + 1
+    return blank[start : start + 1] in (b" ", b"\t")
+
+
+def _macro(blank: bytes, at: int) -> str | None:
+    """The macro whose body this place is in."""
+    start = blank.rfind(b"\n", 0, at) + 1
+    while start >= 2 and blank[:start].endswith(b"\\\n"):
+        start = blank.rfind(b"\n", 0, start - 1) + 1
+    found = re.compile(rb"[ \t]*#[ \t]*define[ \t]+(\w+)").match(blank, start)
+    return found[1].decode() if found and found.end() <= at else None
+
+
+_COMMENT: Final = re.compile(rb'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
+
+
+def _without_comments(source: bytes) -> bytes:
+    """The same length and lines; comments and strings are blank."""
+    return _COMMENT.sub(lambda found: re.sub(rb"[^\n]", b" ", found[0]), source)

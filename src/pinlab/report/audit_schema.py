@@ -1,0 +1,79 @@
+"""`pinlab audit --json`: pinlab.audit/1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pinlab.audit.results import Audit, Dirtied, Hazard, Path, Site
+
+
+def audit(found: Audit, shown: Sequence[Site]) -> dict[str, object]:
+    """An audit, with the sites that were asked for."""
+    return {
+        "schema": "pinlab.audit/1",
+        "tree": found.tree,
+        "release": found.release,
+        "era": found.era.value,
+        "files": found.files,
+        "parsed": found.parsed,
+        "left_out": dict(found.left_out),
+        "sites": [site(each) for each in shown],
+        "orphans": [
+            {
+                "file": each.file,
+                "function": each.function,
+                "line": each.line,
+                "release": each.release,
+            }
+            for each in found.orphans
+        ],
+    }
+
+
+def site(each: Site) -> dict[str, object]:
+    """A site."""
+    return {
+        "file": each.file,
+        "function": each.function,
+        "line": each.line,
+        "call": each.call,
+        "family": each.family.value,
+        "flags": list(each.flags),
+        "verdict": each.verdict.value,
+        "why": each.why,
+        "paths": [_path(path) for path in each.paths],
+        "dirty": each.dirty.value,
+        "hazards": [_hazard(hazard) for hazard in each.hazards],
+    }
+
+
+def _path(path: Path) -> dict[str, object]:
+    return {
+        "file": path.file,
+        "function": path.function,
+        "line": path.line,
+        "release": path.release,
+        "family": path.family.value,
+        "verdict": path.verdict.value,
+        "when": path.when,
+        "by_way_of": list(path.by_way_of),
+        "dirty": None if path.dirty is None else _dirtied(path.dirty),
+    }
+
+
+def _dirtied(dirty: Dirtied) -> dict[str, object]:
+    return {
+        "line": dirty.line,
+        "call": dirty.call,
+        "how": dirty.how.value,
+        "moment": dirty.moment.value,
+    }
+
+
+def _hazard(hazard: Hazard) -> dict[str, object]:
+    return {
+        "rule": hazard.rule.value,
+        "file": hazard.file,
+        "line": hazard.line,
+        "text": hazard.text,
+    }

@@ -1,0 +1,133 @@
+"""`pinlab audit`: sites by subsystem, worst first, and one site in detail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinlab.audit.results import RULES, Audit, Path, Site, Verdict
+from pinlab.names import printable
+from pinlab.report import units
+
+STYLES = {
+    Verdict.wrong: "bold red",
+    Verdict.unknown: "yellow",
+    Verdict.unconverted: "",
+    Verdict.by_flag: "",
+    Verdict.caller: "dim",
+    Verdict.nothing_held: "dim",
+    Verdict.right: "green",
+}
+_ORDER = tuple(Verdict)
+
+
+def sites(audit: Audit, shown: Sequence[Site], *, limit: int) -> RenderableType:
+    """A table of sites, worst first, and what stands for the whole tree in a line."""
+    parts: list[RenderableType] = []
+    ordered = sorted(shown, key=lambda each: (_ORDER.index(each.verdict), each.file, each.line))
+    chosen = ordered[:limit] if limit else ordered
+    if chosen:
+        table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+        for name in ("verdict", "site", "call", "flags", "why"):
+            table.add_column(name, overflow="fold")
+        for each in chosen:
+            table.add_row(
+                Text(each.verdict.value, style=STYLES[each.verdict]),
+                printable(f"{each.file}:{each.line} {each.function}"),
+                each.call,
+                " ".join(each.flags),
+                why(each),
+            )
+        parts.append(table)
+    else:
+        parts.append(Text("No site is of that kind."))
+    if len(chosen) < len(ordered):
+        parts.append(Text(f"{len(ordered) - len(chosen)} more; --limit 0 shows all."))
+    parts += _summary(audit)
+    return Group(*parts)
+
+
+def why(site: Site) -> str:
+    """The reason of a verdict, with the place of what is wrong, and how many rules are broken."""
+    text = site.why
+    bad = next((each for each in site.paths if each.verdict is Verdict.wrong), None)
+    if bad is not None:
+        text += f" in {bad.function}(), {bad.file}:{bad.line}"
+    if site.hazards:
+        text += "; " + ", ".join(dict.fromkeys(each.rule.value for each in site.hazards))
+    return printable(text)
+
+
+def detail(site: Site) -> RenderableType:
+    """Everything about one site."""
+    head = Text(site.verdict.value, style=STYLES[site.verdict])
+    head.append(printable(f"  {site.file}:{site.line} {site.function}()"), style="bold")
+    lines: list[RenderableType] = [
+        head,
+        Text(
+            printable(
+                f"  {site.call}() into {site.pages}"
+                f"{', flags ' + ' '.join(site.flags) if site.flags else ''}: {site.why}"
+            )
+        ),
+    ]
+    for each in site.paths:
+        lines += _path(each)
+    for hazard in site.hazards:
+        lines.append(
+            Text(printable(f"  ! {hazard.file}:{hazard.line} {hazard.text}"), style="yellow")
+        )
+        lines.append(Text(f"    {hazard.rule.value}: {RULES[hazard.rule]}"))
+    if site.verdict is Verdict.wrong:
+        lines.append(Text(f"  Right would be: {_right(site)}"))
+    return Group(*lines)
+
+
+def _path(path: Path) -> list[RenderableType]:
+    line = Text("  ")
+    line.append(f"{path.verdict.value:<12}", style=STYLES[path.verdict])
+    line.append(printable(f"{path.file}:{path.line} {path.release}() in {path.function}()"))
+    parts: list[RenderableType] = [line]
+    if path.when:
+        parts.append(Text(printable(f"              when {path.when}")))
+    if len(path.by_way_of) > 1:
+        parts.append(Text(printable(f"              by way of {' > '.join(path.by_way_of)}")))
+    if path.dirty is not None:
+        how = f"{path.dirty.how.value}, {path.dirty.moment.value}"
+        parts.append(Text(printable(f"              dirtied by {path.dirty.call}() ({how})")))
+    return parts
+
+
+def _right(site: Site) -> str:
+    if any(each.rule.value == "longterm-without-pin" for each in site.hazards):
+        return "pin_user_pages() with unpin_user_pages(), or no FOLL_LONGTERM"
+    if site.family.value == "get":
+        return "put_page() for what get_user_pages() took, or pin_user_pages() for all of it"
+    return "unpin_user_page() for all that was pinned: unpin_user_pages_dirty_lock() if written"
+
+
+def _summary(audit: Audit) -> list[RenderableType]:
+    counted = Counter(each.verdict for each in audit.sites)
+    line = ", ".join(f"{counted[each]} {each.value}" for each in Verdict if counted[each])
+    name = f"Linux {audit.release}" if audit.release else printable(audit.tree)
+    parts: list[RenderableType] = [
+        Text(f"{name}: {units.counted(len(audit.sites), 'site')}: {line}.", style="bold")
+    ]
+    for each in audit.orphans:
+        parts.append(
+            Text(
+                printable(
+                    f"Orphan release: {each.file}:{each.line} {each.function}() dirties a page and "
+                    f"lets go of it by {each.release}(), and no site here was seen to lead to it."
+                )
+            )
+        )
+    if audit.left_out:
+        left = ", ".join(f"{count:,} {reason}" for reason, count in sorted(audit.left_out.items()))
+        parts.append(Text(f"Left out of {audit.files:,} files of C: {left}.", style="dim"))
+    return parts
