@@ -21,10 +21,11 @@ from pinlab.audit import cache, era, judge, syntax, tree
 from pinlab.audit.api import DIRTY, PUT, UNPIN
 from pinlab.audit.era import Api
 from pinlab.audit.facts import Unit
-from pinlab.audit.flow import CORE, Graph, Place, folder, graph, reach
+from pinlab.audit.flow import CORE, Graph, Place, folder, reach
 from pinlab.audit.results import Audit, Orphan
 from pinlab.audit.tree import About, Contents, Progress
 from pinlab.errors import UsageError
+from pinlab.garbage import uncollected
 
 ROUNDS: Final = 3
 """How often files are looked for to which pages go."""
@@ -39,7 +40,7 @@ _VERSION: Final = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL)\s*=\s*(\d+)", re.M
 
 def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
     """Audit a folder or a tar. Raises UsageError if it is no kernel's source."""
-    with tree.unpacked(where, progress) as root, _pool() as pool:
+    with uncollected(), tree.unpacked(where, progress) as root, _pool() as pool:
         found = tree.contents(root, pool, progress)
         api = era.api(tree.headers(found))
         if not api.acquires:
@@ -50,6 +51,9 @@ def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
         units, outlines = _read(found, api, pool, progress)
         progress("joining what was read")
         made, units = _joined(found, api, pool, units, outlines)
+        for unit in units:
+            if unit.unread:
+                found.left_out["function nested too deeply"] += len(unit.unread)
         sites, reached = judge.sites(made, api, _longterm_refuses_files(found))
         return Audit(
             str(where),
@@ -156,7 +160,8 @@ def _joined(
 ) -> tuple[Graph, list[Unit]]:
     """The graph, with the files in it to which pages are handed."""
     tables = [Unit(each.path, (), {}, each.tables, ()) for each in outlines if each.tables]
-    made = graph((*units, *tables))
+    made = Graph()
+    made.add((*units, *tables))
     for _ in range(ROUNDS):
         missing = _missing(made, api)
         have = {each.path for each in units}
@@ -167,8 +172,9 @@ def _joined(
         ]
         if not paths:
             break
-        units += _parsed(found, api, pool, paths)
-        made = graph((*units, *tables))
+        more = list(_parsed(found, api, pool, paths))
+        made.add(more)
+        units += more
     return made, units
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -47,7 +46,7 @@ def load(key: str, path: str) -> Unit | None:
         found = pickle.loads((folder() / key).read_bytes())
     except Exception:  # a damaged pickle may raise anything
         return None
-    return replace(found, path=path) if isinstance(found, Unit) else None
+    return found._replace(path=path) if isinstance(found, Unit) else None
 
 
 def store(key: str, unit: Unit) -> None:

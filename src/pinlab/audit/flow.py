@@ -165,6 +165,38 @@ class Graph:
         chosen = near or found
         return chosen if len(chosen) <= CROWD else set()
 
+    def add(self, units: Iterable[Unit]) -> None:
+        """Join more files to it."""
+        new: dict[Key, Function] = {}
+        for unit in units:
+            for member, name in unit.tables:
+                self.tables[member].add((unit.path, name))
+                self.behind_which[name].add(member)
+            for of, members in unit.structs.items():
+                if unit.path.endswith(".c"):
+                    self.own[unit.path].add(of)
+                self.structs.setdefault(of, {}).update(members)
+            for function in unit.functions:
+                new.setdefault(Key(unit.path, function.name), function)
+        for key, function in new.items():
+            self._index(key, function)
+        # Who calls one of them was made without it.
+        for name in {key.name for key in new}:
+            for caller in (name, *self.behind_which.get(name, ())):
+                self._made.difference_update(self.calling.get(caller, ()))
+        self._complete.clear()
+
+    def _index(self, key: Key, function: Function) -> None:
+        self.functions[key] = function
+        self.named[key.name].append(key)
+        for name in {each.name for each in function.calls}:
+            self.calling[name].append(key)
+        for name in function.members:
+            self.touching[name].append(key)
+        for name in {place for each in function.flows for place in (*each.value, each.to)}:
+            if "." not in name and name not in function.types:
+                self.touching[name].append(key)
+
     def callers(self, callee: Key) -> list[tuple[Key, Call]]:
         """Every call that may come to a function."""
         for name in (callee.name, *self.behind_which.get(callee.name, ())):
@@ -262,31 +294,6 @@ def _near(one: str, other: str) -> bool:
 
 def _may_enter(name: str, path: str) -> bool:
     return not CORE.match(path) or LETS_GO.search(name) is not None
-
-
-def graph(units: Iterable[Unit]) -> Graph:
-    """The graph of some files."""
-    made = Graph()
-    for unit in units:
-        for member, name in unit.tables:
-            made.tables[member].add((unit.path, name))
-            made.behind_which[name].add(member)
-        for of, members in unit.structs.items():
-            if unit.path.endswith(".c"):
-                made.own[unit.path].add(of)
-            made.structs.setdefault(of, {}).update(members)
-        for function in unit.functions:
-            made.functions.setdefault(Key(unit.path, function.name), function)
-    for key, function in made.functions.items():
-        made.named[key.name].append(key)
-        for name in {each.name for each in function.calls}:
-            made.calling[name].append(key)
-        for name in function.members:
-            made.touching[name].append(key)
-        for name in {place for each in function.flows for place in (*each.value, each.to)}:
-            if "." not in name and name not in function.types:
-                made.touching[name].append(key)
-    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,20 +252,9 @@ class _Body:
                 self._declaration(node)
             case "switch_statement":
                 self._switch(node)
-            case (
-                "expression_statement"
-                | "compound_statement"
-                | "else_clause"
-                | "for_statement"
-                | "while_statement"
-                | "do_statement"
-                | "ERROR"
-            ):
-                for each in node.named_children:
-                    self.statement(each)
             case kind if kind in _LEAVES:
                 pass
-            case kind if kind.startswith("preproc_"):
+            case kind if _is_statement(kind) or kind.startswith("preproc_"):
                 for each in node.named_children:
                     self.statement(each)
             case _:
@@ -374,7 +363,7 @@ class _Body:
                 return () if inner is None else self.value(inner)
             case kind if kind in _LEAVES:
                 return ()
-            case kind if kind.endswith("_statement") or kind == "declaration":
+            case kind if _is_statement(kind) or kind == "declaration":
                 self.statement(node)
                 return ()
             case "unary_expression":
@@ -465,6 +454,10 @@ class _Body:
         if seen is not None and seen < len(args):
             return args[seen]
         return (f"#{number}",)
+
+
+def _is_statement(kind: str) -> bool:
+    return kind.endswith("_statement") or kind in ("else_clause", "ERROR")
 
 
 _WITHIN: Final = {"field_expression": "argument", "cast_expression": "value"}

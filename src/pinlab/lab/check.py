@@ -27,7 +27,7 @@ from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
-from pinlab.lab.explore.garbage import uncollected
+from pinlab.garbage import uncollected
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import System

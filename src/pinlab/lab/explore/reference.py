@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 
-from pinlab.lab.explore.garbage import uncollected
+from pinlab.garbage import uncollected
 from pinlab.lab.explore.interpreter import Interpreter, State
 from pinlab.lab.explore.result import (
     INTERRUPTED,

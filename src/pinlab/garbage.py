@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no cycles in this block: exploring makes none, and keeps a million states."""
+    """Look for no cycles in this block: it makes none, and keeps a million states, or facts."""
     collecting = gc.isenabled()
     gc.disable()
     try:
