@@ -48,6 +48,12 @@ PUT: Final[dict[str, int]] = {
     "folio_put_refs": 0,
     "folios_put": 0,
     "free_page_and_swap_cache": 0,
+    "folio_release_kmap": 0,
+    "unmap_and_put_page": 0,
+    "__page_frag_cache_drain": 0,
+    # with MF_COUNT_INCREASED they take the reference over
+    "memory_failure": 0,
+    "soft_offline_page": 0,
 }
 """Functions that let a plain reference go."""
 
@@ -99,6 +105,18 @@ SEE_THROUGH: Final[dict[str, int]] = {
     "page_ptr": 0,
     "drm_prime_pages_to_sg": 1,
     "untagged_addr": 0,
+    "__pa": 0,
+    "__va": 0,
+    "virt_to_phys": 0,
+    "phys_to_virt": 0,
+    "pfn_to_kaddr": 0,
+    "pfn_to_phys": 0,
+    "PFN_PHYS": 0,
+    "PHYS_PFN": 0,
+    "__phys_to_pfn": 0,
+    "__pfn_to_phys": 0,
+    "sk_msg_elem": 0,
+    "mt_entry": 0,
 }
 """Functions whose result is what this argument is, of the same pages, or holds it."""
 
@@ -130,9 +148,13 @@ STORES: Final[dict[str, tuple[int, int]]] = {
     "memcpy": (1, 0),
     "xa_store": (2, 0),
     "iov_iter_bvec": (2, 0),
-    # loops: what they go over is in what they go with
+}
+"""Functions that put what one argument is into what the other is: (from, to)."""
+
+LOOPS: Final[dict[str, tuple[int, int]]] = {
     "for_each_sg": (0, 1),
     "for_each_sgtable_sg": (0, 1),
+    "for_each_sgtable_dma_sg": (0, 1),
     "for_each_sg_page": (0, 1),
     "for_each_sgtable_page": (0, 1),
     "__sg_page_iter_start": (1, 0),
@@ -143,9 +165,9 @@ STORES: Final[dict[str, tuple[int, int]]] = {
     "list_for_each_entry": (1, 0),
     "list_for_each_entry_safe": (2, 0),
     "llist_for_each_entry_safe": (2, 0),
-    "for_each_tbt_page": (0, 1),
+    "xa_for_each": (0, 2),
 }
-"""Functions and loops that put what one argument is into what the other is: (from, to)."""
+"""Loops whose variable is now this, now that part of what they go over: (whole, part)."""
 
 HOLDERS: Final[dict[str, frozenset[str]]] = {
     "page": frozenset(),
@@ -182,6 +204,24 @@ HOLDERS: Final[dict[str, frozenset[str]]] = {
 
 They are no places of their own: what is in one is told apart by whose it is.
 """
+
+SAME: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("dma_buf_export_info", "priv"): ("dma_buf", "priv"),
+}
+"""Members that become members of another structure (dma_buf_export() copies them)."""
+
+STOPS: Final = frozenset(
+    {
+        *("kfree", "kvfree", "vfree", "kfree_sensitive", "kvfree_sensitive", "kmem_cache_free"),
+        *("kfree_rcu", "vunmap", "vm_unmap_ram", "kunmap", "kunmap_local", "kunmap_atomic"),
+        *("dma_unmap_page", "dma_unmap_sg", "dma_unmap_sgtable", "dma_unmap_single"),
+        *("sg_free_table", "sg_free_append_table", "sg_miter_stop", "free_pages", "__free_pages"),
+        *("devm_kfree", "kfree_const", "kobject_put", "kref_put", "mmput", "mempool_free"),
+        *("free_uid", "put_device", "put_task_struct", "dma_free_coherent", "dma_buf_put"),
+        *("iput", "fput"),
+    }
+)
+"""Functions that free memory, mappings or objects around pages, and let go of no page."""
 
 DIRTY: Final[dict[str, str]] = {
     "set_page_dirty": "mark",

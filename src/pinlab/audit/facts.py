@@ -58,13 +58,16 @@ class Function(NamedTuple):
     static: bool
     params: tuple[str, ...]
     types: dict[str, str]
-    """Of parameters and locals: the structure, by its tag or its typedef; "" for numbers."""
+    """Of parameters and locals: the structure, by its tag or its typedef; "" if there is none, and
+    "int" for numbers that are too small for an address or a frame's number."""
     calls: tuple[Call, ...]
     flows: tuple[Flow, ...]
     returns: tuple[tuple[Value, int], ...]
     """What it returns, and the line."""
     labels: tuple[tuple[int, str], ...]
     """Position and name of each label."""
+    objects: frozenset[str]
+    """Locals that are structures themselves and no pointers to some."""
     members: frozenset[str]
     """Every member of a structure that its places have."""
 

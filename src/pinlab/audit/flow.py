@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from pinlab.audit.api import DIRTY, HOLDERS, PUT, STORES, UNPIN, Family
+from pinlab.audit.api import DIRTY, HOLDERS, LOOPS, PUT, SAME, STOPS, STORES, UNPIN, Family
 from pinlab.audit.facts import Call, Function, Unit, Value
 
 CORE: Final = re.compile(
@@ -28,6 +28,8 @@ CORE: Final = re.compile(
 
 LETS_GO: Final = re.compile(r"release|free|put|unpin|destroy|drop|undo|unmap")
 """Names of functions that are entered wherever they stand."""
+
+_CARRIERS: Final = frozenset().union(*HOLDERS.values())
 
 CROWD: Final = 12
 """A member that more functions than these stand in is no way to find one of them."""
@@ -95,6 +97,8 @@ class Graph:
     releases: dict[Place, list[Release]] = field(default_factory=lambda: defaultdict(list))
     handed: dict[Place, list[tuple[Key, Call]]] = field(default_factory=lambda: defaultdict(list))
     """Places that are an argument of a function that is not known."""
+    kept: set[Place] = field(default_factory=set)
+    """Members that a function writes by way of a pointer: what is in them outlives it."""
     _callers: dict[Key, list[tuple[Key, Call]]] = field(default_factory=lambda: defaultdict(list))
     _made: set[Key] = field(default_factory=set)
     _complete: set[Place] = field(default_factory=set)
@@ -106,6 +110,8 @@ class Graph:
         if root.startswith("#"):
             here = Place("result", str(at), root)
         elif root in function.types:
+            if function.types[root] == "int":
+                return None
             here = Place("local", str(at), root)
         else:
             here = Place("global", at.path, root)
@@ -117,9 +123,12 @@ class Graph:
                 of = self._member_type(of, member) or of
                 continue
             if of is None:
+                if here.is_shared and member in _CARRIERS:
+                    continue  # of a type that was not read, and most likely one of HOLDERS
                 here = Place("member", at.path, member)
             else:
-                owner = f"{at.path} {of}" if of in self.own[at.path] else of
+                named, member = SAME.get((of, member), (of, member))
+                owner = f"{at.path} {named}" if named in self.own[at.path] else named
                 here = Place("field", owner, member)
             of = self._member_type(of, member)
         return here
@@ -135,8 +144,11 @@ class Graph:
     def resolve(self, at: Key, call: Call) -> list[Key]:
         """The functions that a call may come to."""
         own = Key(at.path, call.name)
+        if call.name in STOPS:
+            return []
         if call.name in UNPIN or call.name in PUT or call.name in DIRTY:
-            return [own] if own in self.functions and own != at else []
+            mine = self.functions.get(own)
+            return [own] if mine and mine.static and at.path.endswith(".c") else []
         if call.through:
             return self._through(at, call.name)
         if own in self.functions:
@@ -227,6 +239,7 @@ class Graph:
         function = self.functions[key]
         for flow in function.flows:
             to = self.place(key, flow.to)
+            self._keep(key, (flow.to,))
             for each in flow.value:
                 start = self.place(key, each)
                 self._join(start, to)
@@ -239,14 +252,28 @@ class Graph:
         for number, call in enumerate(function.calls):
             self._make_call(key, number, call)
 
+    def _keep(self, key: Key, value: Value) -> None:
+        """Note the members that are written and are not those of an object on the stack."""
+        objects = self.functions[key].objects
+        for each in value:
+            place = self.place(key, each)
+            if place is not None and place.is_shared and each.split(".")[0] not in objects:
+                self.kept.add(place)
+
     def _make_call(self, key: Key, number: int, call: Call) -> None:
-        if call.name in STORES:
-            start, end = STORES[call.name]
+        if call.name in STORES or call.name in LOOPS:
+            start, end = (STORES | LOOPS)[call.name]
             if max(start, end) < len(call.args):
                 for one in self.places(key, call.args[start]):
                     for other in self.places(key, call.args[end]):
                         self._join(one, other)
+                        if call.name in LOOPS:
+                            self._join(other, one)
+                        else:
+                            self._keep(key, call.args[end])
             return
+        for value in call.args:
+            self._keep(key, value)
         family = Family.pin if call.name in UNPIN else Family.get if call.name in PUT else None
         callees = self.resolve(key, call)
         if family is not None and not callees:

@@ -145,6 +145,7 @@ def _verdict(
     if _NOT.match(written):
         return Verdict.nothing_held, "it asks for no pages, so no reference is taken", ()
     known = NOTHING_HELD.get(str(at)) if family is Family.extract else None
+    known = known or _kernel_iterator(made, at, acquire)
     if known is not None:
         return Verdict.nothing_held, known, ()
     if at.name in api.acquires or at.path == "mm/gup.c":
@@ -159,8 +160,8 @@ def _verdict(
     if Verdict.wrong in worst:
         one = next(each for each in paths if each.verdict is Verdict.wrong)
         return Verdict.wrong, f"taken by {family}, let go by {one.release}()", paths
-    kept = [place for place in reached if place.is_shared]
-    outside = [each for each in releases if _is_beyond(made, at, each)]
+    kept = [place for place in reached if place in made.kept]
+    outside = [each for each in releases if each.at != at or _is_on_every_path(made, each)]
     if not releases:
         if _is_handed_up(made, at, reached):
             return Verdict.caller, f"{at.name}() hands them to whoever calls it", ()
@@ -172,6 +173,22 @@ def _verdict(
     if family is Family.get:
         return Verdict.unconverted, "a plain reference, let go as one", paths
     return Verdict.right, "taken and let go as a pin", paths
+
+
+_KERNEL_ITERATOR: Final = re.compile(r"_(?:bvec|kvec|folioq|folio_queue|xarray|discard)$")
+
+
+def _kernel_iterator(made: Graph, at: Key, acquire: Acquire) -> str | None:
+    """Why extraction takes nothing: the function itself made the iterator, of kernel memory."""
+    if acquire.family is not Family.extract:
+        return None
+    calls = made.functions[at].calls
+    iterators = {each.args[0] for each in calls if each.name == acquire.name and each.args}
+    for each in calls:
+        if _KERNEL_ITERATOR.search(each.name) and each.name != acquire.name:
+            if any(value and value in iterators for value in each.args):
+                return f"its iterator is made by {each.name}(), of memory that is not a user's"
+    return None
 
 
 def _nobody(kept: list[Place]) -> str:
@@ -186,9 +203,27 @@ def _named(place: Place) -> str:
     return f"{owner}.{place.name}" if owner else place.name
 
 
-def _is_beyond(made: Graph, at: Key, release: Release) -> bool:
-    """Whether a release is not of the function that acquired."""
-    return release.at != at
+_FAILED: Final = re.compile(r"err|fail|undo|unpin|unwind|rollback|free|release|put|cleanup|bad")
+
+
+def _is_on_every_path(made: Graph, release: Release) -> bool:
+    """Whether a release of the function that acquired is no matter of failure.
+
+    It stands under no condition but on what it lets go of (or on whether that is pinned), and
+    behind no label that speaks of a failure.
+    """
+    own = {word for each in release.call.args[0] for word in each.split(".")}
+    for each in release.call.tests:
+        words = set(re.findall(r"[A-Za-z_]\w*", each.text))
+        if not (words & own or _FLAG.search(each.text) or _COUNT.match(each.text)):
+            return False
+    labels = [name for at, name in made.functions[release.at].labels if at < release.call.position]
+    return not labels or not _FAILED.search(labels[-1])
+
+
+_COUNT: Final = re.compile(
+    r"^!?\(?(?:\w+(?:->|\.))*\w*(?:nr|num|npages|pinned|count|got)\w*\)?(?: ?> ?0)?$"
+)
 
 
 def _is_handed_up(made: Graph, at: Key, reached: Reach) -> bool:
@@ -225,10 +260,12 @@ def _path(
     choice: bool,
 ) -> Path:
     here = made.functions[release.at]
-    both = {each.family for each in releases if each.at == release.at}
-    whole = {each.family for each in releases}
+    way = _way(reached, release)
     taken = Family.pin if family is Family.extract else family
-    if len(both) > 1 or (choice and len(whole) > 1):
+    balance = _balance(made, reached, way) if release.family is Family.get else None
+    if release.family is not taken and balance is not None:
+        verdict = Verdict.nothing_held
+    elif _is_chosen(made, reached, releases, release, choice):
         verdict = Verdict.by_flag
     elif release.family is not taken:
         verdict = Verdict.wrong
@@ -250,23 +287,75 @@ def _path(
         release.family,
         verdict,
         when,
-        _way(reached, release),
+        tuple(dict.fromkeys(_worded(each) for each in way if each.kind != "result")),
         _dirty_of(made, reached, release),
     )
 
 
-def _way(reached: Reach, release: Release) -> tuple[str, ...]:
-    """The members and functions that the pages went through."""
+def _is_chosen(
+    made: Graph, reached: Reach, releases: list[Release], release: Release, choice: bool
+) -> bool:
+    """Whether it is decided at run time which family lets go here.
+
+    It is if both families are taken in the function that acquires; if both let go in one function;
+    if a caller says by an argument whether to; or if what the pages were kept in is let go of by
+    the other family under a test of a flag.
+    """
+    others = [each for each in releases if each.family is not release.family]
+    if not others:
+        return False
+    if choice or any(each.at == release.at for each in others):
+        return True
+    if any(_is_of_parameter(made, each) for each in (release, *others)):
+        return True
+    kept = {each for each in _way(reached, release) if each.is_shared}
+    return any(_is_flagged(each) and kept & set(_way(reached, each)) for each in (release, *others))
+
+
+_FLAG: Final = re.compile(r"flag|pinned|PINNED|will_pin|\bis_|_is_|& ?[A-Z]")
+
+
+def _is_flagged(release: Release) -> bool:
+    """Whether it stands under a test of a flag, and not only of what it lets go of."""
+    return any(_FLAG.search(each.text) for each in release.call.tests)
+
+
+def _is_of_parameter(made: Graph, release: Release) -> bool:
+    """Whether it stands under a test of a number that the caller passes."""
+    function = made.functions[release.at]
+    numbers = {each for each in function.params if function.types.get(each) == "int"}
+    return any(re.sub(r"^!", "", each.text) in numbers for each in release.call.tests)
+
+
+_MORE: Final = frozenset(
+    {"get_page", "folio_get", "try_get_page", "folio_try_get", "get_page_unless_zero"}
+)
+"""Functions that take one more plain reference."""
+
+
+def _balance(made: Graph, reached: Reach, way: tuple[Place, ...]) -> Call | None:
+    """A get_page() of the same pages in a function on the way: its reference is what goes."""
+    shared = any(each.is_shared for each in way)
+    for key in dict.fromkeys(key_of(each.owner) for each in way if each.kind == "local"):
+        for call in made.functions[key].calls if shared else ():
+            of = made.places(key, call.args[0]) if call.name in _MORE and call.args else ()
+            if any(each in reached for each in of):
+                return call
+    return None
+
+
+def _way(reached: Reach, release: Release) -> tuple[Place, ...]:
+    """The places that the pages went through, from where they were taken."""
     place: Place | None = next((each for each in release.places if each in reached), None)
-    way: list[str] = []
+    way: list[Place] = []
     while place is not None:
-        if place.is_shared:
-            way.append(_named(place))
-        elif place.kind in ("local", "return"):
-            way.append(key_of(place.owner).name + "()")
+        way.append(place)
         place = reached.came[place]
-    way.reverse()
-    return tuple(dict.fromkeys(way))
+    return tuple(reversed(way))
+
+
+def _worded(place: Place) -> str:
+    return _named(place) if place.is_shared else key_of(place.owner).name + "()"
 
 
 def _dirty_of(made: Graph, reached: Reach, release: Release) -> Dirtied | None:

@@ -168,6 +168,45 @@ def _type(node: Node, source: bytes) -> str | None:
     return _text(node, source) if node.type == "type_identifier" else None
 
 
+_SMALL: Final = frozenset(
+    {
+        *("int", "bool", "char", "short", "unsigned int", "unsigned", "unsigned short", "u8"),
+        *("u16", "u32", "s32", "__u32", "__s32", "uint32_t", "int32_t", "size_t", "ssize_t"),
+        *(
+            "gfp_t",
+            "umode_t",
+            "loff_t",
+            "pgoff_t",
+            "long",
+            "signed long",
+            "vm_fault_t",
+            "blk_status_t",
+        ),
+    }
+)
+"""Types of numbers that are no address and no frame."""
+
+
+def _kind(of: Node | None, declarator: Node | None, source: bytes) -> str:
+    """What Function.types has for a declaration."""
+    if of is None:
+        return ""
+    if _is_plain(declarator) and _SPACE.sub(" ", _text(of, source)) in _SMALL:
+        return "int"
+    return _type(of, source) or ""
+
+
+def _is_plain(declarator: Node | None) -> bool:
+    """Whether it declares no pointer and no array."""
+    while declarator is not None and declarator.type in (
+        "init_declarator",
+        "parenthesized_declarator",
+    ):
+        inner = declarator.child_by_field_name("declarator")
+        declarator = inner or next(iter(declarator.named_children), None)
+    return declarator is None or declarator.type == "identifier"
+
+
 def _declared(node: Node | None, source: bytes) -> str | None:
     """The name that a declarator declares."""
     while node is not None:
@@ -201,7 +240,7 @@ def _function(node: Node, source: bytes) -> Function | None:
             kind = each.child_by_field_name("type")
             declared = _declared(each.child_by_field_name("declarator"), source) or ""
             params.append(declared)
-            reader.types[declared] = (kind and _type(kind, source)) or ""
+            reader.types[declared] = _kind(kind, each.child_by_field_name("declarator"), source)
     reader.statement(body)
     return Function(
         name,
@@ -214,6 +253,7 @@ def _function(node: Node, source: bytes) -> Function | None:
         tuple(reader.flows),
         tuple(reader.returns),
         tuple(reader.labels),
+        frozenset(reader.objects),
         frozenset(reader.members),
     )
 
@@ -229,6 +269,7 @@ class _Body:
         self.returns: list[tuple[Value, int]] = []
         self.labels: list[tuple[int, str]] = []
         self.members: set[str] = set()
+        self.objects: set[str] = set()
         self.tests: tuple[Test, ...] = ()
 
     # ---- statements
@@ -291,12 +332,13 @@ class _Body:
 
     def _declaration(self, node: Node) -> None:
         kind = node.child_by_field_name("type")
-        of = None if kind is None else _type(kind, self.source)
         for each in node.children_by_field_name("declarator"):
             name = _declared(each, self.source)
             if name is None:
                 continue
-            self.types[name] = of or ""
+            self.types[name] = _kind(kind, each, self.source)
+            if self.types[name] not in ("", "int") and _is_plain(each):
+                self.objects.add(name)
             value = each.child_by_field_name("value") if each.type == "init_declarator" else None
             if value is not None:
                 self._assign(name, True, value, node)
