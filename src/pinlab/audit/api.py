@@ -166,6 +166,7 @@ LOOPS: Final[dict[str, tuple[int, int]]] = {
     "list_for_each_entry_safe": (2, 0),
     "llist_for_each_entry_safe": (2, 0),
     "xa_for_each": (0, 2),
+    "for_each_sgt_page": (2, 0),
 }
 """Loops whose variable is now this, now that part of what they go over: (whole, part)."""
 
@@ -192,6 +193,8 @@ HOLDERS: Final[dict[str, frozenset[str]]] = {
     "xarray": frozenset(),
     # what a page or a mapping leads to, but is not where pages are
     "address_space": frozenset(),
+    "readahead_control": frozenset(),
+    "vm_fault": frozenset(),
     "mm_struct": frozenset(),
     "vm_area_struct": frozenset(),
     "inode": frozenset(),

@@ -22,7 +22,7 @@ from pinlab.audit.api import DIRTY, PUT, UNPIN
 from pinlab.audit.era import Api
 from pinlab.audit.facts import Unit
 from pinlab.audit.flow import CORE, Graph, Place, folder, reach
-from pinlab.audit.results import Audit, Orphan
+from pinlab.audit.results import Audit, Dirtying, Orphan, Site, Verdict
 from pinlab.audit.tree import About, Contents, Progress
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
@@ -62,7 +62,7 @@ def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
             found.files,
             len(units),
             dict(found.left_out),
-            tuple(sites),
+            (*sites, *_loose(units, api)),
             tuple(_orphans(made, reached)),
         )
 
@@ -193,6 +193,27 @@ def _missing(made: Graph, api: Api) -> Mapping[str, set[str]]:
                 else:
                     missing[folder(caller.path)].add(handed.name)
     return missing
+
+
+def _loose(units: list[Unit], api: Api) -> Iterable[Site]:
+    """Sites in macros, and in what the grammar does not know."""
+    for unit in units:
+        for each in unit.loose:
+            reason = "it is in a macro" if each.macro else "the parser does not know what is there"
+            yield Site(
+                unit.path,
+                each.function,
+                each.line,
+                each.name,
+                api.acquires[each.name].family,
+                ("?",),
+                "?",
+                Verdict.unknown,
+                reason,
+                (),
+                (),
+                Dirtying.never,
+            )
 
 
 def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:

@@ -11,6 +11,8 @@ from pinlab.audit.flow import Graph, Key
 
 _NAME: Final = re.compile(r"\bFOLL_\w+")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*(?:(?:->|\.)\w+)*")
+_COMPARED: Final = re.compile(r"^(?:1|true|!?\(?[^?|]*(?:==|!=|<=|>=)[^?|]*\)?)$")
+"""An int that was never changed for flags: FOLL_WRITE is 1, so that it still works."""
 _DEPTH: Final = 3
 
 Flags = dict[str, bool]
@@ -22,7 +24,8 @@ def flags(made: Graph, at: Key, call: Call, acquire: Acquire) -> tuple[str, ...]
     if acquire.flags is None or acquire.flags >= len(call.texts):
         return ()
     text = call.texts[acquire.flags]
-    found = _of_bool(text) if acquire.is_bool else _of(made, at, text, _DEPTH)
+    as_bool = acquire.is_bool or _COMPARED.search(text)
+    found = _of_bool(text) if as_bool else _of(made, at, text, _DEPTH)
     return tuple(
         sorted(name if sure or name == "?" else f"~{name}" for name, sure in found.items())
     )

@@ -75,7 +75,7 @@ def _site(
         written = call.texts[acquire.pages] if acquire.pages < len(call.texts) else ""
     names = flags(made, at, call, acquire)
     reached = reach(made, first)
-    releases = _releases(made, reached)
+    releases = _releases(made, at, reached)
     verdict, why, paths = _verdict(made, api, at, acquire, written, reached, releases, names)
     if verdict in (Verdict.caller, Verdict.nothing_held):
         releases, paths = [], ()
@@ -123,11 +123,20 @@ def starts(made: Graph, at: Key, number: int, call: Call, acquire: Acquire) -> t
     return made.places(at, call.args[acquire.pages])
 
 
-def _releases(made: Graph, reached: Reach) -> list[Release]:
+def _releases(made: Graph, at: Key, reached: Reach) -> list[Release]:
+    """All of them. A function that does for other kinds of objects what one in the site's own file
+    does for its kind (both are behind one member of a table) is none of them."""
+    own = {
+        member
+        for member, behind in made.tables.items()
+        if any(path == at.path for path, _ in behind)
+    }
     found = {}
     for place in reached:
         for each in made.releases.get(place, ()):
-            found[each.at, each.call.position] = each
+            others = made.behind_which.get(each.at.name, set())
+            if each.at.path == at.path or not others & own:
+                found[each.at, each.call.position] = each
     return [found[key] for key in sorted(found)]
 
 
@@ -166,8 +175,12 @@ def _verdict(
         if _is_handed_up(made, at, reached):
             return Verdict.caller, f"{at.name}() hands them to whoever calls it", ()
         return Verdict.unknown, _nobody(kept), ()
-    if kept and not outside:
+    if not outside and kept:
         return Verdict.unknown, _nobody(kept), paths
+    if not outside and _is_handed_up(made, at, reached):
+        return Verdict.caller, f"{at.name}() hands them to whoever calls it", paths
+    if not outside:
+        return Verdict.unknown, "let go of where something failed, and nowhere else in sight", paths
     if Verdict.by_flag in worst:
         return Verdict.by_flag, "both families, chosen at run time", paths
     if family is Family.get:
@@ -175,7 +188,9 @@ def _verdict(
     return Verdict.right, "taken and let go as a pin", paths
 
 
-_KERNEL_ITERATOR: Final = re.compile(r"_(?:bvec|kvec|folioq|folio_queue|xarray|discard)$")
+_KERNEL_ITERATOR: Final = re.compile(
+    r"^iov_iter_(?:bvec|kvec|folio_queue|xarray)$|_load_(?:bvec|kvec|folioq|xarray)$"
+)
 
 
 def _kernel_iterator(made: Graph, at: Key, acquire: Acquire) -> str | None:
@@ -185,9 +200,9 @@ def _kernel_iterator(made: Graph, at: Key, acquire: Acquire) -> str | None:
     calls = made.functions[at].calls
     iterators = {each.args[0] for each in calls if each.name == acquire.name and each.args}
     for each in calls:
-        if _KERNEL_ITERATOR.search(each.name) and each.name != acquire.name:
-            if any(value and value in iterators for value in each.args):
-                return f"its iterator is made by {each.name}(), of memory that is not a user's"
+        is_one = _KERNEL_ITERATOR.search(each.name) is not None
+        if is_one and any(value and value in iterators for value in each.args):
+            return f"its iterator is made by {each.name}(), of memory that is not a user's"
     return None
 
 
@@ -214,6 +229,8 @@ def _is_on_every_path(made: Graph, release: Release) -> bool:
     """
     own = {word for each in release.call.args[0] for word in each.split(".")}
     for each in release.call.tests:
+        if not each.taken:
+            continue
         words = set(re.findall(r"[A-Za-z_]\w*", each.text))
         if not (words & own or _FLAG.search(each.text) or _COUNT.match(each.text)):
             return False
@@ -223,6 +240,7 @@ def _is_on_every_path(made: Graph, release: Release) -> bool:
 
 _COUNT: Final = re.compile(
     r"^!?\(?(?:\w+(?:->|\.))*\w*(?:nr|num|npages|pinned|count|got)\w*\)?(?: ?> ?0)?$"
+    r"|^\w*(?:ret|rc|res|err|nr|num|got|pinned)\w* ?(?:>|>=|==) ?[\w>.-]+$"
 )
 
 
@@ -369,7 +387,9 @@ def _dirty_of(made: Graph, reached: Reach, release: Release) -> Dirtied | None:
             return _at(release.at, release.call, Dirtying.by_flag, Moment.with_it)
     found = list(_dirty_calls(made, release.at, reached))
     before = [each for each in found if each.position < release.call.position]
-    chosen = before[-1:] or found[:1]
+    around = release.call.tests
+    after = [each for each in found if each.tests[: len(around)] == around]
+    chosen = before[-1:] or after[:1]
     if not chosen:
         return None
     moment = Moment.before if before else Moment.after

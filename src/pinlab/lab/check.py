@@ -18,6 +18,7 @@ from multiprocessing import active_children, get_context
 
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
+from pinlab.garbage import uncollected
 from pinlab.lab import asked, build, model
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
@@ -27,7 +28,6 @@ from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
-from pinlab.garbage import uncollected
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import System
