@@ -7,20 +7,18 @@ made again: three times at most, as most drivers keep what they do with pages cl
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pinlab.audit import cache, era, judge, syntax, tree
 from pinlab.audit.api import DIRTY, PUT, UNPIN
 from pinlab.audit.era import Api
-from pinlab.audit.facts import Unit
+from pinlab.audit.facts import Function, Unit
 from pinlab.audit.flow import CORE, Graph, Place, folder, reach
 from pinlab.audit.results import Audit, Dirtying, Orphan, Site, Verdict
 from pinlab.audit.tree import About, Contents, Progress
@@ -35,12 +33,11 @@ _DEEP: Final = 6000
 
 _TABLE: Final = re.compile(rb"^[ \t]*\.(\w+)\s*=\s*&?(\w+)\s*,", re.M)
 _HEAD: Final = re.compile(rb"^(?:[A-Za-z_][\w \t*]*[ \t*])?(\w+)\(", re.M)
-_VERSION: Final = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL)\s*=\s*(\d+)", re.M)
 
 
 def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
     """Audit a folder or a tar. Raises UsageError if it is no kernel's source."""
-    with uncollected(), tree.unpacked(where, progress) as root, _pool() as pool:
+    with uncollected(), tree.unpacked(where, progress) as root, tree.workers() as pool:
         found = tree.contents(root, pool, progress)
         api = era.api(tree.headers(found))
         if not api.acquires:
@@ -57,7 +54,7 @@ def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
         sites, reached = judge.sites(made, api, _longterm_refuses_files(found))
         return Audit(
             str(where),
-            _release(root),
+            tree.release(root),
             api.era,
             found.files,
             len(units),
@@ -65,15 +62,6 @@ def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
             (*sites, *_loose(units, api)),
             tuple(_orphans(made, reached)),
         )
-
-
-@contextmanager
-def _pool() -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(os.cpu_count())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _read(
@@ -143,12 +131,13 @@ def _unit(root: str, path: str, interest: bytes) -> Unit:
     except OSError:
         return Unit(path, (), {}, (), ())
     key = cache.name(source, interest)
-    known = cache.load(key, path)
-    if known is None:
-        sys.setrecursionlimit(_DEEP)
-        known = syntax.unit(path, source, re.compile(interest), every=True)
-        cache.store(key, known)
-    return known
+    known = cache.load(key)
+    if isinstance(known, Unit):
+        return known._replace(path=path)
+    sys.setrecursionlimit(_DEEP)
+    made = syntax.unit(path, source, re.compile(interest), every=True)
+    cache.store(key, made)
+    return made
 
 
 def _joined(
@@ -216,6 +205,14 @@ def _loose(units: list[Unit], api: Api) -> Iterable[Site]:
             )
 
 
+_ARRAY: Final = re.compile(r"\bsg_page|pages?(?:_list|_array)?\[")
+
+
+def _is_of_array(function: Function, local: str) -> bool:
+    """Whether a local is given pages out of a scatterlist or an array."""
+    return any(each.to == local and _ARRAY.search(each.text) for each in function.flows)
+
+
 def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:
     """Plain releases, after dirtying, of pages that no site leads to, in a folder that pins."""
     pinning = {
@@ -233,6 +230,8 @@ def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:
             places = made.places(key, call.args[0])
             if not places or any(each in reached for each in places):
                 continue
+            if not any(each.is_shared or _is_of_array(function, each.name) for each in places):
+                continue
             dirtied = any(
                 each.name in DIRTY
                 and each.position < call.position
@@ -247,13 +246,3 @@ def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:
 def _longterm_refuses_files(found: Contents) -> bool:
     """Whether FOLL_LONGTERM | FOLL_WRITE refuses files that track dirty pages (since 6.5)."""
     return b"writable_file_mapping_allowed" in found.read("mm/gup.c")
-
-
-def _release(root: Path) -> str:
-    """Out of the tree's Makefile; "" if there is none."""
-    try:
-        text = (root / "Makefile").read_text(errors="replace")
-    except OSError:
-        return ""
-    found = dict(_VERSION.findall(text))
-    return ".".join(found[each] for each in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if each in found)

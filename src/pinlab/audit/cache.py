@@ -13,9 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pinlab.audit import api, facts, syntax
-from pinlab.audit.facts import Unit
-
 _KEPT: Final = 40_000
 """Files at most; the folder is emptied when there are more."""
 
@@ -30,9 +27,9 @@ def folder() -> Path:
 
 @cache
 def _reader() -> bytes:
-    """Which code reads."""
-    sources = (Path(each.__file__ or "").read_bytes() for each in (facts, syntax, api))
-    return hashlib.blake2b(b"".join(sources)).digest()
+    """Which code reads: all of this package, as nobody should have to think of it."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.blake2b(b"".join(each.read_bytes() for each in sources)).digest()
 
 
 def name(source: bytes, how: bytes) -> str:
@@ -40,22 +37,21 @@ def name(source: bytes, how: bytes) -> str:
     return hashlib.blake2b(source + _reader() + how, digest_size=20).hexdigest()
 
 
-def load(key: str, path: str) -> Unit | None:
-    """The facts, as those of a file at `path`; None if they are not there."""
+def load(key: str) -> object:
+    """What was kept; None if it is not there, or damaged."""
     try:
-        found = pickle.loads((folder() / key).read_bytes())
+        return pickle.loads((folder() / key).read_bytes())
     except Exception:  # a damaged pickle may raise anything
         return None
-    return found._replace(path=path) if isinstance(found, Unit) else None
 
 
-def store(key: str, unit: Unit) -> None:
+def store(key: str, what: object) -> None:
     """Keep them, if there is room; never in part."""
     place = folder()
     half = place / f".{key}-{os.getpid()}"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half.write_bytes(pickle.dumps(unit, pickle.HIGHEST_PROTOCOL))
+        half.write_bytes(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
         half.replace(place / key)
     except OSError:
         half.unlink(missing_ok=True)

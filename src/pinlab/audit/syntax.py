@@ -38,7 +38,7 @@ def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> 
     `interest` matches the names worth knowing. Unless `every`, only the functions in which one of
     them stands are read.
     """
-    root = _PARSER.parse(source).root_node
+    root = parse(source)
     reader = _File(source)
     functions: list[Function] = []
     unread: list[str] = []
@@ -123,6 +123,37 @@ class _File:
             stack.extend(each.named_children)
 
 
+def parse(source: bytes) -> Node:
+    """The root of a file's syntax tree."""
+    return _PARSER.parse(source).root_node
+
+
+def definitions(root: Node) -> Iterator[Node]:
+    """Every function's definition, wherever the preprocessor's lines put it."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == "function_definition":
+            yield node
+        elif node.type in _OUTSIDE or node.type.startswith("preproc_"):
+            stack.extend(reversed(node.named_children))
+
+
+def name_of(definition: Node, source: bytes) -> str | None:
+    """The name that a function's definition gives it."""
+    return _declared(_declarator(definition), source)
+
+
+def _declarator(definition: Node) -> Node | None:
+    declarator = definition.child_by_field_name("declarator")
+    while declarator is not None and declarator.type != "function_declarator":
+        declarator = declarator.child_by_field_name("declarator")
+    return declarator
+
+
+_OUTSIDE: Final = frozenset({"translation_unit", "linkage_specification", "ERROR"})
+
+
 def _definitions(root: Node, reader: _File) -> Iterator[Node]:
     """Every function's definition; meanwhile the reader is told of the rest."""
     stack = [root]
@@ -144,11 +175,7 @@ def _definitions(root: Node, reader: _File) -> Iterator[Node]:
         elif node.type == "declaration":
             reader.table(node)
             stack.extend(node.named_children)
-        elif node.type in (
-            "translation_unit",
-            "linkage_specification",
-            "ERROR",
-        ) or node.type.startswith("preproc_"):
+        elif node.type in _OUTSIDE or node.type.startswith("preproc_"):
             stack.extend(reversed(node.named_children))
 
 
@@ -221,10 +248,8 @@ def _declared(node: Node | None, source: bytes) -> str | None:
 
 def _function(node: Node, source: bytes) -> Function | None:
     """A definition; None if what looked like one has no name."""
-    declarator = node.child_by_field_name("declarator")
-    while declarator is not None and declarator.type != "function_declarator":
-        declarator = declarator.child_by_field_name("declarator")
-    name = None if declarator is None else _declared(declarator, source)
+    declarator = _declarator(node)
+    name = _declared(declarator, source)
     body = node.child_by_field_name("body")
     if declarator is None or name is None or body is None:
         return None

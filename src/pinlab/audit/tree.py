@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 import tempfile
 from collections import Counter
@@ -106,6 +107,29 @@ def unpacked(tree: Path, progress: Progress) -> Iterator[Path]:
         yield Path(place)
 
 
+@contextmanager
+def workers() -> Iterator[ProcessPoolExecutor]:
+    """As many processes as there are cores."""
+    pool = ProcessPoolExecutor(os.cpu_count())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_VERSION: Final = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL)\s*=\s*(\d+)", re.M)
+
+
+def release(root: Path) -> str:
+    """VERSION.PATCHLEVEL.SUBLEVEL of a tree's Makefile; "" if there is none."""
+    try:
+        text = (root / "Makefile").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = dict(_VERSION.findall(text))
+    return ".".join(found[each] for each in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if each in found)
+
+
 def _require_kernel(folder: Path, said: Path) -> None:
     if not (folder / _MAKE).is_file():
         raise UsageError(
@@ -146,12 +170,12 @@ def _unpack(archive: Path, to: Path, progress: Progress) -> None:
 
 def _inside(parts: tuple[str, ...]) -> tuple[str, ...] | None:
     """A member's path within the kernel; None if it is not wanted."""
-    if len(parts) < 2 or ".." in parts or parts[-1][-2:] not in (".c", ".h"):
+    inside = parts[1:] if parts and parts[0].startswith(("linux", "kernel")) else parts
+    if inside == ("Makefile",):
+        return inside
+    if len(inside) < 2 or ".." in inside or inside[-1][-2:] not in (".c", ".h"):
         return None
-    inside = parts[1:] if parts[0].startswith(("linux", "kernel")) else parts
-    if inside[0] in NOT_THE_KERNEL or len(inside) < 2:
-        return None
-    return inside
+    return None if inside[0] in NOT_THE_KERNEL else inside
 
 
 def contents(root: Path, pool: ProcessPoolExecutor, progress: Progress) -> Contents:

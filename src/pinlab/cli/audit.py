@@ -11,6 +11,9 @@ import typer
 from rich.console import Group
 
 from pinlab.audit.audit import audit as run
+from pinlab.audit.mapcount.audit import mapcounts
+from pinlab.audit.mapcount.effects import Effect
+from pinlab.audit.mapcount.scheme import Counters, Pages, Scheme
 from pinlab.audit.results import Audit, Site, Verdict
 from pinlab.cli import _options as options
 from pinlab.cli._show import Screen, show, show_json
@@ -37,21 +40,44 @@ def audit(
         ),
     ] = None,
     only: Annotated[
-        Verdict | None,
-        typer.Option("--only", help="Only sites of this verdict.", show_default=False),
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="WORD",
+            help="Only sites of this verdict (wrong, by-flag), or readers of this effect.",
+            show_default=False,
+        ),
     ] = None,
+    mapcount: Annotated[
+        bool,
+        typer.Option(
+            "--mapcount",
+            help="Instead: who reads a mapcount, and what a pin that counts as one would do to it.",
+        ),
+    ] = False,
+    pins: Annotated[
+        str,
+        typer.Option(
+            "--pins",
+            metavar="PAGES,COUNTERS",
+            help="With --mapcount: the scheme, of file or all pages, in both counters or mapcount.",
+        ),
+    ] = "file,both",
     limit: Annotated[
         int, typer.Option("--limit", min=0, help="Show so many sites; 0 shows all.")
     ] = LIMIT,
     json: options.JsonOption = False,
 ) -> int:
-    """Audit a kernel's source: who pins, and who lets go how.
+    """Audit a kernel's source: who pins, and who lets go how; or who trusts a mapcount.
 
-    Status 1 if a site that is shown is wrong, 3 if one is unknown, 0 otherwise.
+    Status 1 if a site that is shown is wrong, or a reader would be; 3 if one is unknown; else 0.
     """
+    if mapcount:
+        return _mapcount(tree, _scheme(pins), at, only, limit, json)
+    verdict = None if only is None else _verdict(only)
     with _progress() as tell:
         found = run(tree, tell)
-    shown = _chosen(found, at, only)
+    shown = _chosen(found, at, verdict)
     if json:
         show_json(schema.audit(found, shown))
     elif at is not None:
@@ -62,6 +88,57 @@ def audit(
     if Verdict.wrong in verdicts:
         return EXIT_VIOLATED
     return EXIT_UNKNOWN if Verdict.unknown in verdicts else EXIT_HOLDS
+
+
+def _mapcount(
+    tree: Path, scheme: Scheme, at: str | None, only: str | None, limit: int, json: bool
+) -> int:
+    effect = None if only is None else _effect(only)
+    with _progress() as tell:
+        found = mapcounts(tree, scheme, tell)
+    file, _, function = (at or "").partition(":")
+    shown = [
+        each
+        for each in found.readers
+        if (at is None or (each.file == file and function in ("", each.function)))
+        and effect in (None, each.effect)
+    ]
+    if at is not None and not shown:
+        raise UsageError(f"no reader of a mapcount is at {at}; say a file from the tree's top")
+    if json:
+        show_json(schema.mapcounts(found, shown))
+    else:
+        show(table.readers(found, shown, limit=limit))
+    if any(each.is_wrong for each in shown):
+        return EXIT_VIOLATED
+    unknown = any(each.effect is Effect.unknown for each in shown)
+    return EXIT_UNKNOWN if unknown else EXIT_HOLDS
+
+
+def _scheme(text: str) -> Scheme:
+    pages, _, counters = text.partition(",")
+    try:
+        return Scheme(Pages(pages), Counters(counters or "both"))
+    except ValueError:
+        raise UsageError(
+            f"--pins {text!r} is no scheme; write file or all, a comma, and both or mapcount"
+        ) from None
+
+
+def _verdict(text: str) -> Verdict:
+    for each in Verdict:
+        if text.replace("-", " ") == each.value:
+            return each
+    names = ", ".join(each.value.replace(" ", "-") for each in Verdict)
+    raise UsageError(f"--only {text!r} is no verdict of a site; write one of: {names}")
+
+
+def _effect(text: str) -> Effect:
+    for each in Effect:
+        if text.replace("-", " ") == each.value:
+            return each
+    names = ", ".join(each.value.replace(" ", "-") for each in Effect)
+    raise UsageError(f"--only {text!r} is no effect on a reader; write one of: {names}")
 
 
 def _chosen(found: Audit, at: str | None, only: Verdict | None) -> Sequence[Site]:

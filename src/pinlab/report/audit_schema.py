@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pinlab.audit.mapcount.audit import Mapcounts
+from pinlab.audit.mapcount.effects import Reader
 from pinlab.audit.results import Audit, Dirtied, Hazard, Path, Site
 
 
@@ -27,6 +29,37 @@ def audit(found: Audit, shown: Sequence[Site]) -> dict[str, object]:
             }
             for each in found.orphans
         ],
+    }
+
+
+def mapcounts(found: Mapcounts, shown: Sequence[Reader]) -> dict[str, object]:
+    """Readers of a mapcount, those that were asked for."""
+    return {
+        "schema": "pinlab.audit/1",
+        "tree": found.tree,
+        "release": found.release,
+        "scheme": {
+            "pages": found.scheme.pages.value,
+            "counters": found.scheme.counters.value,
+        },
+        "files": found.files,
+        "left_out": dict(found.left_out),
+        "wrong": len(found.wrong),
+        "readers": [_reader(each) for each in shown],
+    }
+
+
+def _reader(each: Reader) -> dict[str, object]:
+    return {
+        "file": each.file,
+        "function": each.function,
+        "line": each.line,
+        "accessor": each.accessor,
+        "expression": each.expression,
+        "decides": each.decides.value,
+        "effect": each.effect.value,
+        "why": each.why,
+        "wanted": each.wanted,
     }
 
 

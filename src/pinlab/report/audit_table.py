@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pinlab.audit.mapcount.audit import Mapcounts
+from pinlab.audit.mapcount.effects import Effect, Reader
 from pinlab.audit.results import RULES, Audit, Path, Site, Verdict
 from pinlab.names import printable
 from pinlab.report import units
@@ -127,7 +129,72 @@ def _summary(audit: Audit) -> list[RenderableType]:
                 )
             )
         )
-    if audit.left_out:
-        left = ", ".join(f"{count:,} {reason}" for reason, count in sorted(audit.left_out.items()))
-        parts.append(Text(f"Left out of {audit.files:,} files of C: {left}.", style="dim"))
-    return parts
+    return parts + _left_out(audit.left_out, audit.files)
+
+
+def _left_out(counted: Mapping[str, int], files: int) -> list[RenderableType]:
+    if not counted:
+        return []
+    left = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counted.items()))
+    return [Text(f"Left out of {files:,} files of C: {left}.", style="dim")]
+
+
+EFFECT_STYLES = {
+    Effect.blind: "bold red",
+    Effect.never_zero: "red",
+    Effect.drift: "yellow",
+    Effect.shared: "yellow",
+    Effect.number: "yellow",
+    Effect.unknown: "yellow",
+    Effect.vain: "dim",
+    Effect.immune: "dim",
+}
+
+
+def readers(found: Mapcounts, shown: Sequence[Reader], *, limit: int) -> RenderableType:
+    """A table of readers, worst first, and Williams' question answered in a line."""
+    chosen = shown[:limit] if limit else shown
+    parts: list[RenderableType] = []
+    if chosen:
+        table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+        for name in ("a pin is to it", "reader", "decides", "expression"):
+            table.add_column(name, overflow="fold")
+        for each in chosen:
+            effect = each.effect.value + (", as it should" if each.wanted else "")
+            table.add_row(
+                Text(effect, style="" if each.wanted else EFFECT_STYLES[each.effect]),
+                printable(f"{each.file}:{each.line} {each.function}"),
+                each.decides.value,
+                printable(each.expression + (f"  ({each.why})" if each.why else "")),
+            )
+        parts.append(table)
+    else:
+        parts.append(Text("No reader is of that kind."))
+    if len(chosen) < len(shown):
+        parts.append(Text(f"{len(shown) - len(chosen)} more; --limit 0 shows all."))
+    parts.append(Text(answer(found), style="bold"))
+    parts.append(
+        Text(
+            "Large folios count their mappings elsewhere since 6.15 (CONFIG_NO_PAGE_MAPCOUNT): "
+            "for them the scheme has no field.",
+            style="dim",
+        )
+        if any(each.accessor == "_mm_id_mapcount" for each in found.readers)
+        else Text(f"Scheme: {found.scheme}.", style="dim")
+    )
+    parts += _left_out(found.left_out, found.files)
+    return Group(*parts)
+
+
+def answer(found: Mapcounts) -> str:
+    """How many readers would be wrong, the worst first."""
+    counted = Counter(each.effect for each in found.wrong)
+    how = ", ".join(f"{counted[each]} {each.value}" for each in Effect if counted[each])
+    unknown = sum(each.effect is Effect.unknown for each in found.readers)
+    name = f"Linux {found.release}" if found.release else printable(found.tree)
+    line = (
+        f"{name}, a pin as a mapping ({found.scheme}): "
+        f"{len(found.wrong)} of {units.counted(len(found.readers), 'reader')} would be wrong"
+    )
+    line += f": {how}" if how else ""
+    return line + (f"; {unknown} not known." if unknown else ".")
