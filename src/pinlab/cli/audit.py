@@ -11,6 +11,7 @@ import typer
 from rich.console import Group
 
 from pinlab.audit.audit import audit as run
+from pinlab.audit.compare import Changes, compare
 from pinlab.audit.mapcount.audit import mapcounts
 from pinlab.audit.mapcount.effects import Effect
 from pinlab.audit.mapcount.scheme import Counters, Pages, Scheme
@@ -30,6 +31,14 @@ def audit(
         Path,
         typer.Argument(metavar="TREE", help="A kernel's source: a folder, or a tar of it."),
     ],
+    new: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[NEW]",
+            help="A second tree: show what changed from the first to it.",
+            show_default=False,
+        ),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -71,12 +80,18 @@ def audit(
     """Audit a kernel's source: who pins, and who lets go how; or who trusts a mapcount.
 
     Status 1 if a site that is shown is wrong, or a reader would be; 3 if one is unknown; else 0.
+    Of two trees: 1 if a site that was right is not any more, or a new one is wrong.
     """
+    if mapcount and new is not None:
+        raise UsageError("--mapcount goes with one tree; ask for each of the two by itself")
     if mapcount:
         return _mapcount(tree, _scheme(pins), at, only, limit, json)
     verdict = None if only is None else _verdict(only)
     with _progress() as tell:
         found = run(tree, tell)
+        later = None if new is None else run(new, tell)
+    if later is not None:
+        return _changes(compare(found, later), at, verdict, limit, json)
     shown = _chosen(found, at, verdict)
     if json:
         show_json(schema.audit(found, shown))
@@ -88,6 +103,25 @@ def audit(
     if Verdict.wrong in verdicts:
         return EXIT_VIOLATED
     return EXIT_UNKNOWN if Verdict.unknown in verdicts else EXIT_HOLDS
+
+
+def _changes(
+    found: Changes, at: str | None, verdict: Verdict | None, limit: int, json: bool
+) -> int:
+    file, _, function = (at or "").partition(":")
+    shown = [
+        each
+        for each in found.changes
+        if (at is None or (each.site.file == file and function in ("", each.site.function)))
+        and verdict in (None, each.site.verdict)
+    ]
+    if json:
+        show_json(schema.changes(found, shown))
+    elif at is not None:
+        show(Group(*(table.detail(each.site) for each in shown)))
+    else:
+        show(table.changes(found, shown, limit=limit))
+    return EXIT_VIOLATED if any(each.is_worse for each in shown) else EXIT_HOLDS
 
 
 def _mapcount(

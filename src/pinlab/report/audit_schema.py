@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pinlab.audit.compare import Change, Changes
 from pinlab.audit.mapcount.audit import Mapcounts
 from pinlab.audit.mapcount.effects import Reader
 from pinlab.audit.results import Audit, Dirtied, Hazard, Path, Site
@@ -28,6 +29,24 @@ def audit(found: Audit, shown: Sequence[Site]) -> dict[str, object]:
                 "release": each.release,
             }
             for each in found.orphans
+        ],
+    }
+
+
+def changes(found: Changes, shown: Sequence[Change]) -> dict[str, object]:
+    """What changed between two trees."""
+    return {
+        "schema": "pinlab.audit/1",
+        "old": {"tree": found.old.tree, "release": found.old.release},
+        "new": {"tree": found.new.tree, "release": found.new.release},
+        "changes": [
+            {
+                "kind": each.kind.value,
+                "before": None if each.before is None else site(each.before),
+                "after": None if each.after is None else site(each.after),
+                "hazards": [_hazard(hazard) for hazard in each.hazards],
+            }
+            for each in shown
         ],
     }
 

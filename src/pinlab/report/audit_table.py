@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pinlab.audit.compare import Change, Changes, Kind
 from pinlab.audit.mapcount.audit import Mapcounts
 from pinlab.audit.mapcount.effects import Effect, Reader
 from pinlab.audit.results import RULES, Audit, Path, Site, Verdict
@@ -116,9 +117,8 @@ def _right(site: Site) -> str:
 def _summary(audit: Audit) -> list[RenderableType]:
     counted = Counter(each.verdict for each in audit.sites)
     line = ", ".join(f"{counted[each]} {each.value}" for each in Verdict if counted[each])
-    name = f"Linux {audit.release}" if audit.release else printable(audit.tree)
     parts: list[RenderableType] = [
-        Text(f"{name}: {units.counted(len(audit.sites), 'site')}: {line}.", style="bold")
+        Text(f"{_name(audit)}: {units.counted(len(audit.sites), 'site')}: {line}.", style="bold")
     ]
     for each in audit.orphans:
         parts.append(
@@ -198,3 +198,41 @@ def answer(found: Mapcounts) -> str:
     )
     line += f": {how}" if how else ""
     return line + (f"; {unknown} not known." if unknown else ".")
+
+
+KIND_STYLES = {Kind.not_right: "bold red", Kind.new_wrong: "bold red", Kind.new_hazard: "yellow"}
+
+
+def changes(found: Changes, shown: Sequence[Change], *, limit: int) -> RenderableType:
+    """What changed between two trees, worst first."""
+    chosen = shown[:limit] if limit else shown
+    parts: list[RenderableType] = []
+    if chosen:
+        table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+        for name in ("change", "site", "before", "after", "why"):
+            table.add_column(name, overflow="fold")
+        for each in chosen:
+            site = each.site
+            table.add_row(
+                Text(each.kind.value, style=KIND_STYLES.get(each.kind, "")),
+                printable(f"{site.file}:{site.line} {site.function}"),
+                _was(each.before),
+                _was(each.after),
+                why(each.after) if each.after is not None else "",
+            )
+        parts.append(table)
+    if len(chosen) < len(shown):
+        parts.append(Text(f"{len(shown) - len(chosen)} more; --limit 0 shows all."))
+    counted = Counter(each.kind for each in found.changes)
+    line = ", ".join(f"{counted[each]} {each.value}" for each in Kind if counted[each])
+    names = f"{_name(found.old)} -> {_name(found.new)}"
+    parts.append(Text(f"{names}: {line or 'no site changed'}.", style="bold"))
+    return Group(*parts)
+
+
+def _was(site: Site | None) -> str:
+    return "" if site is None else f"{site.call}: {site.verdict.value}"
+
+
+def _name(audit: Audit) -> str:
+    return f"Linux {audit.release}" if audit.release else printable(audit.tree)
