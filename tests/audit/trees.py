@@ -46,7 +46,7 @@ ssize_t iov_iter_extract_pages(struct iov_iter *i, struct page ***pages, size_t 
 """
 
 
-def tree(folder: Path, files: Mapping[str, str], header: str = PIN) -> Path:
+def tree(folder: Path, files: Mapping[str, str], *, header: str = PIN) -> Path:
     """A kernel of these files."""
     whole = {"include/linux/mm.h": header, "include/linux/uio.h": UIO, **files}
     for name, text in whole.items():

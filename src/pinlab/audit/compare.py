@@ -107,9 +107,9 @@ def _pairs(old: Iterable[Site], new: Iterable[Site]) -> Iterator[tuple[Site | No
                 left.append(one)
             elif other is not None:
                 right.append(other)
-    moved = {each.function: each for each in right}
     for one in left:
-        other = moved.pop(one.function, None)
+        name = (one.function, one.call)
+        other = next((each for each in right if (each.function, each.call) == name), None)
         yield one, other
         if other is not None:
             right.remove(other)

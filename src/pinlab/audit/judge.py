@@ -280,8 +280,7 @@ def _path(
     here = made.functions[release.at]
     way = _way(reached, release)
     taken = Family.pin if family is Family.extract else family
-    balance = _balance(made, reached, way) if release.family is Family.get else None
-    if release.family is not taken and balance is not None:
+    if release.family is not taken and _balance(made, reached, release) is not None:
         verdict = Verdict.nothing_held
     elif _is_chosen(made, reached, releases, release, choice):
         verdict = Verdict.by_flag
@@ -319,7 +318,11 @@ def _is_chosen(
     if a caller says by an argument whether to; or if what the pages were kept in is let go of by
     the other family under a test of a flag.
     """
-    others = [each for each in releases if each.family is not release.family]
+    others = [
+        each
+        for each in releases
+        if each.family is not release.family and _balance(made, reached, each) is None
+    ]
     if not others:
         return False
     if choice or any(each.at == release.at for each in others):
@@ -351,8 +354,11 @@ _MORE: Final = frozenset(
 """Functions that take one more plain reference."""
 
 
-def _balance(made: Graph, reached: Reach, way: tuple[Place, ...]) -> Call | None:
+def _balance(made: Graph, reached: Reach, release: Release) -> Call | None:
     """A get_page() of the same pages in a function on the way: its reference is what goes."""
+    if release.family is not Family.get:
+        return None
+    way = _way(reached, release)
     shared = any(each.is_shared for each in way)
     for key in dict.fromkeys(key_of(each.owner) for each in way if each.kind == "local"):
         for call in made.functions[key].calls if shared else ():

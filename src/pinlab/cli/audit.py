@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Group
 
+from pinlab import output
 from pinlab.audit.audit import audit as run
 from pinlab.audit.compare import Changes, compare
 from pinlab.audit.mapcount.audit import mapcounts
@@ -22,6 +24,7 @@ from pinlab.errors import UsageError
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import audit_schema as schema
 from pinlab.report import audit_table as table
+from pinlab.report import sarif
 
 LIMIT = 40
 
@@ -72,6 +75,15 @@ def audit(
             help="With --mapcount: the scheme, of file or all pages, in both counters or mapcount.",
         ),
     ] = "file,both",
+    to_sarif: Annotated[
+        Path | None,
+        typer.Option(
+            "--sarif",
+            metavar="FILE",
+            help="Also write it as SARIF, for tools of code review.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", min=0, help="Show so many sites; 0 shows all.")
     ] = LIMIT,
@@ -82,17 +94,20 @@ def audit(
     Status 1 if a site that is shown is wrong, or a reader would be; 3 if one is unknown; else 0.
     Of two trees: 1 if a site that was right is not any more, or a new one is wrong.
     """
+    if to_sarif is not None:
+        output.check(to_sarif)
     if mapcount and new is not None:
         raise UsageError("--mapcount goes with one tree; ask for each of the two by itself")
     if mapcount:
-        return _mapcount(tree, _scheme(pins), at, only, limit, json)
+        return _mapcount(tree, _scheme(pins), at, only, limit, json, to_sarif)
     verdict = None if only is None else _verdict(only)
     with _progress() as tell:
         found = run(tree, tell)
         later = None if new is None else run(new, tell)
     if later is not None:
-        return _changes(compare(found, later), at, verdict, limit, json)
+        return _changes(compare(found, later), at, verdict, limit, json, to_sarif)
     shown = _chosen(found, at, verdict)
+    _write(to_sarif, sarif.sites, shown)
     if json:
         show_json(schema.audit(found, shown))
     elif at is not None:
@@ -105,8 +120,23 @@ def audit(
     return EXIT_UNKNOWN if Verdict.unknown in verdicts else EXIT_HOLDS
 
 
+Shown = TypeVar("Shown")
+
+
+def _write(
+    path: Path | None, render: Callable[[Sequence[Shown]], sarif.Json], shown: Sequence[Shown]
+) -> None:
+    if path is not None:
+        output.write_text(path, dumps(render(shown), indent=1) + "\n")
+
+
 def _changes(
-    found: Changes, at: str | None, verdict: Verdict | None, limit: int, json: bool
+    found: Changes,
+    at: str | None,
+    verdict: Verdict | None,
+    limit: int,
+    json: bool,
+    to_sarif: Path | None,
 ) -> int:
     file, _, function = (at or "").partition(":")
     shown = [
@@ -115,6 +145,7 @@ def _changes(
         if (at is None or (each.site.file == file and function in ("", each.site.function)))
         and verdict in (None, each.site.verdict)
     ]
+    _write(to_sarif, sarif.changes, shown)
     if json:
         show_json(schema.changes(found, shown))
     elif at is not None:
@@ -125,7 +156,13 @@ def _changes(
 
 
 def _mapcount(
-    tree: Path, scheme: Scheme, at: str | None, only: str | None, limit: int, json: bool
+    tree: Path,
+    scheme: Scheme,
+    at: str | None,
+    only: str | None,
+    limit: int,
+    json: bool,
+    to_sarif: Path | None,
 ) -> int:
     effect = None if only is None else _effect(only)
     with _progress() as tell:
@@ -139,6 +176,7 @@ def _mapcount(
     ]
     if at is not None and not shown:
         raise UsageError(f"no reader of a mapcount is at {at}; say a file from the tree's top")
+    _write(to_sarif, sarif.readers, shown)
     if json:
         show_json(schema.mapcounts(found, shown))
     else:
