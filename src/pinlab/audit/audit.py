@@ -40,7 +40,7 @@ def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
     with uncollected(), tree.unpacked(where, progress) as root, tree.workers() as pool:
         found = tree.contents(root, pool, progress)
         api = era.api(tree.headers(found))
-        if not api.acquires:
+        if not any("user_page" in name for name in api.acquires):
             raise UsageError(
                 f"{where} has an include/linux/mm.h that declares no get_user_pages(); "
                 "say a kernel's folder"
@@ -245,4 +245,7 @@ def _orphans(made: Graph, reached: set[Place]) -> Iterable[Orphan]:
 
 def _longterm_refuses_files(found: Contents) -> bool:
     """Whether FOLL_LONGTERM | FOLL_WRITE refuses files that track dirty pages (since 6.5)."""
-    return b"writable_file_mapping_allowed" in found.read("mm/gup.c")
+    try:
+        return b"writable_file_mapping_allowed" in (found.root / "mm/gup.c").read_bytes()
+    except OSError:
+        return False

@@ -458,7 +458,7 @@ def _hazards(
     longterm_refuses_files: bool,
 ) -> Iterable[Hazard]:
     writes = any(each in names for each in _WRITES)
-    longterm = any(each in names for each in _LONGTERM)
+    longterm = any(each in names for each in _LONGTERM) or call.name == "memfd_pin_folios"
     if acquire.family is Family.get and api.era is Era.pin and longterm:
         yield Hazard(Rule.longterm_get, at.path, call.line, f"{call.name}() with FOLL_LONGTERM")
     for each in dirtied:
@@ -473,12 +473,12 @@ def _hazards(
             text = f"{path.dirty.call}() after {path.release}() in {path.function}()"
             yield Hazard(Rule.after, path.file, path.dirty.line, text)
     if writes and not dirtied and not (longterm and longterm_refuses_files) and paths:
-        text = f"{call.name}() with FOLL_WRITE, and nothing dirties its pages"
+        text = f"{call.name}() with FOLL_WRITE, and nothing in sight dirties its pages"
         yield Hazard(Rule.never, at.path, call.line, text)
     kept = [
         each for each in paths if each.function != at.name and any("." in w for w in each.by_way_of)
     ]
     if acquire.family is Family.pin and kept and not longterm and "?" not in names:
         where = next(word for word in kept[0].by_way_of if "." in word)
-        text = f"kept in {where} when {at.name}() returns"
+        text = f"kept in {where} when {at.name}() returns; for how long is not seen"
         yield Hazard(Rule.long_lived, at.path, call.line, text)

@@ -42,7 +42,7 @@ class Dirtying(StrEnum):
     """By PG_dirty alone: no tag in the mapping, no buffers."""
     by_flag = "by flag"
     """By an argument that says at run time whether."""
-    never = "never"
+    never = "not seen"
 
 
 class Moment(StrEnum):
@@ -150,7 +150,7 @@ class Site:
     paths: tuple[Path, ...]
     hazards: tuple[Hazard, ...]
     dirty: Dirtying
-    """The worst that was seen on any path; never if nothing dirties."""
+    """The worst that was seen on any path."""
 
     @property
     def subsystem(self) -> str:

@@ -76,14 +76,6 @@ class Contents:
     neighbours: dict[str, list[str]] = field(default_factory=dict)
     """The .c files of each folder."""
 
-    def read(self, path: str) -> bytes:
-        """A file's bytes; none if it went away meanwhile."""
-        try:
-            return (self.root / path).read_bytes()
-        except OSError:
-            self.left_out["could not be read"] += 1
-            return b""
-
 
 Progress = Callable[[str], None]
 
@@ -141,7 +133,7 @@ def _unpack(archive: Path, to: Path, progress: Progress) -> None:
     """The .c and .h files of a tar, without its first folder if all are in one."""
     done = 0
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with tarfile.open(archive, "r:*") as tar:
             for member in tar:
                 parts = Path(member.name).parts
                 parts = parts[1:] if parts[:1] == (".",) else parts
@@ -248,7 +240,7 @@ def _scan(root: str, paths: list[str]) -> tuple[list[Candidate], Counter[str]]:
 def headers(found: Contents) -> dict[str, str]:
     """The headers that declare the interface."""
     return {
-        each: found.read(each).decode("utf-8", "replace")
+        each: (found.root / each).read_text("utf-8", "replace")
         for each in HEADERS
         if (found.root / each).is_file()
     }
