@@ -50,6 +50,8 @@ PUT: Final[dict[str, int]] = {
     "free_page_and_swap_cache": 0,
     "folio_release_kmap": 0,
     "unmap_and_put_page": 0,
+    "__free_page": 0,
+    "__free_pages": 0,
     "__page_frag_cache_drain": 0,
     # with MF_COUNT_INCREASED they take the reference over
     "memory_failure": 0,
@@ -201,6 +203,7 @@ HOLDERS: Final[dict[str, frozenset[str]]] = {
     "file": frozenset(),
     "kiocb": frozenset(),
     "device": frozenset(),
+    "follow_pfnmap_args": frozenset(),
     "task_struct": frozenset(),
 }
 """Structures of the whole kernel, and by which of their members one gets at pages.
@@ -218,10 +221,10 @@ STOPS: Final = frozenset(
         *("kfree", "kvfree", "vfree", "kfree_sensitive", "kvfree_sensitive", "kmem_cache_free"),
         *("kfree_rcu", "vunmap", "vm_unmap_ram", "kunmap", "kunmap_local", "kunmap_atomic"),
         *("dma_unmap_page", "dma_unmap_sg", "dma_unmap_sgtable", "dma_unmap_single"),
-        *("sg_free_table", "sg_free_append_table", "sg_miter_stop", "free_pages", "__free_pages"),
+        *("sg_free_table", "sg_free_append_table", "sg_miter_stop", "free_pages", "free_page"),
         *("devm_kfree", "kfree_const", "kobject_put", "kref_put", "mmput", "mempool_free"),
         *("free_uid", "put_device", "put_task_struct", "dma_free_coherent", "dma_buf_put"),
-        *("iput", "fput"),
+        *("iput", "fput", "folio_free_swap", "try_to_free_swap", "free_swap_cache"),
     }
 )
 """Functions that free memory, mappings or objects around pages, and let go of no page."""

@@ -49,6 +49,14 @@ class Flow(NamedTuple):
     tests: tuple[Test, ...]
 
 
+class Label(NamedTuple):
+    """A label; `jumped_to` if the statement before it leaves, so that only a goto comes to it."""
+
+    position: int
+    name: str
+    jumped_to: bool
+
+
 class Function(NamedTuple):
     """A function's definition."""
 
@@ -64,8 +72,7 @@ class Function(NamedTuple):
     flows: tuple[Flow, ...]
     returns: tuple[tuple[Value, int], ...]
     """What it returns, and the line."""
-    labels: tuple[tuple[int, str], ...]
-    """Position and name of each label."""
+    labels: tuple[Label, ...]
     objects: frozenset[str]
     """Locals that are structures themselves and no pointers to some."""
     members: frozenset[str]

@@ -14,10 +14,10 @@ from typing import Final
 
 from pinlab.audit.api import DIRTY, LOCKS, MAKE_DIRTY, Family
 from pinlab.audit.era import Acquire, Api, Era
-from pinlab.audit.facts import Call
+from pinlab.audit.facts import Call, Function
 from pinlab.audit.flags import flags
 from pinlab.audit.flow import Graph, Key, Place, Reach, Release, key_of, reach
-from pinlab.audit.known import NOTHING_HELD
+from pinlab.audit.known import KNOWN_DIRTYING, NOTHING_HELD
 from pinlab.audit.results import (
     Dirtied,
     Dirtying,
@@ -157,7 +157,7 @@ def _verdict(
     known = known or _kernel_iterator(made, at, acquire)
     if known is not None:
         return Verdict.nothing_held, known, ()
-    if at.name in api.acquires or at.path == "mm/gup.c":
+    if at.name in api.acquires or at.path in ("mm/gup.c", "lib/iov_iter.c"):
         return Verdict.caller, f"{at.name}() is of the interface itself", ()
     if len(reached.came) > CROWD:
         return Verdict.unknown, "its pages are mixed with those of others", ()
@@ -234,8 +234,13 @@ def _is_on_every_path(made: Graph, release: Release) -> bool:
         words = set(re.findall(r"[A-Za-z_]\w*", each.text))
         if not (words & own or _FLAG.search(each.text) or _COUNT.match(each.text)):
             return False
-    labels = [name for at, name in made.functions[release.at].labels if at < release.call.position]
-    return not labels or not _FAILED.search(labels[-1])
+    return not _behind_failure(made.functions[release.at], release.call)
+
+
+def _behind_failure(function: Function, call: Call) -> bool:
+    """Whether a call stands behind a label that speaks of a failure, and only a goto leads to."""
+    labels = [each for each in function.labels if each.position < call.position]
+    return bool(labels) and labels[-1].jumped_to and _FAILED.search(labels[-1].name) is not None
 
 
 _COUNT: Final = re.compile(
@@ -293,7 +298,7 @@ def _path(
     when = " && ".join(
         each.text if each.taken else f"!({each.text})" for each in release.call.tests
     )
-    label = [name for position, name in here.labels if position < release.call.position]
+    label = [each.name for each in here.labels if each.position < release.call.position]
     if not when and label and re.search(r"err|fail|out|free|release|undo|unpin", label[-1]):
         when = f"{label[-1]}:"
     return Path(
@@ -472,13 +477,58 @@ def _hazards(
         if path.dirty is not None and path.dirty.moment is Moment.after:
             text = f"{path.dirty.call}() after {path.release}() in {path.function}()"
             yield Hazard(Rule.after, path.file, path.dirty.line, text)
-    if writes and not dirtied and not (longterm and longterm_refuses_files) and paths:
+    known = KNOWN_DIRTYING.get(str(at))
+    if known is not None and known[0] is Rule.raw:
+        yield Hazard(Rule.raw, at.path, call.line, known[1])
+    refused = longterm and longterm_refuses_files
+    if writes and not dirtied and not refused and paths and known is None:
         text = f"{call.name}() with FOLL_WRITE, and nothing in sight dirties its pages"
         yield Hazard(Rule.never, at.path, call.line, text)
     kept = [
         each for each in paths if each.function != at.name and any("." in w for w in each.by_way_of)
     ]
-    if acquire.family is Family.pin and kept and not longterm and "?" not in names:
+    may_stay = acquire.family is Family.pin and kept and not longterm and "?" not in names
+    if may_stay and not _is_given_back(made, at, paths):
         where = next(word for word in kept[0].by_way_of if "." in word)
         text = f"kept in {where} when {at.name}() returns; for how long is not seen"
         yield Hazard(Rule.long_lived, at.path, call.line, text)
+
+
+_UP: Final = 3
+_DOWN: Final = 3
+"""Levels of calls: from a site to the system call it serves, and from there to the release."""
+
+
+def _is_given_back(made: Graph, at: Key, paths: tuple[Path, ...]) -> bool:
+    """Whether a function above the site lets go, on every way, of what it had the site take."""
+    releasing = {Key(each.file, each.function) for each in paths}
+    level = {at}
+    for _ in range(_UP):
+        callers = [each for callee in level for each in made.callers(callee)]
+        level = {caller for caller, _ in callers}
+        for caller, call in callers:
+            function = made.functions[caller]
+            for later in function.calls:
+                if later.position <= call.position:
+                    continue
+                always = call.tests[: len(later.tests)] == later.tests
+                if not always or _behind_failure(function, later):
+                    continue
+                if _leads_to(made, caller, later, releasing):
+                    return True
+    return False
+
+
+def _leads_to(made: Graph, at: Key, call: Call, releasing: set[Key]) -> bool:
+    """Whether a call comes to a function that releases."""
+    level = set(made.resolve(at, call))
+    for _ in range(_DOWN):
+        if level & releasing:
+            return True
+        level = {
+            callee
+            for key in level
+            for each in made.functions[key].calls
+            for callee in made.resolve(key, each)
+        }
+    return bool(level & releasing)

@@ -14,13 +14,18 @@ import tree_sitter_c
 from tree_sitter import Language, Node, Parser
 
 from pinlab.audit.api import SEE_THROUGH
-from pinlab.audit.facts import Call, Flow, Function, Loose, Test, Unit, Value
+from pinlab.audit.facts import Call, Flow, Function, Label, Loose, Test, Unit, Value
 
 _PARSER: Final = Parser(Language(tree_sitter_c.language()))
 
 _SPACE: Final = re.compile(r"\s+")
 _HEAD: Final = re.compile(rb"^[A-Za-z_][^;{}#]*?\b([A-Za-z_]\w*)\s*\(", re.M)
 _LONG: Final = 160
+JUMPS: Final = frozenset(
+    {"return_statement", "goto_statement", "continue_statement", "break_statement"}
+)
+"""Statements behind which nothing goes on."""
+
 _LEAVES: Final = frozenset(
     {
         *("number_literal", "string_literal", "char_literal", "concatenated_string", "null"),
@@ -292,7 +297,7 @@ class _Body:
         self.calls: list[Call] = []
         self.flows: list[Flow] = []
         self.returns: list[tuple[Value, int]] = []
-        self.labels: list[tuple[int, str]] = []
+        self.labels: list[Label] = []
         self.members: set[str] = set()
         self.objects: set[str] = set()
         self.tests: tuple[Test, ...] = ()
@@ -310,7 +315,9 @@ class _Body:
             case "labeled_statement":
                 label = node.child_by_field_name("label")
                 if label is not None:
-                    self.labels.append((node.start_byte, _text(label, self.source)))
+                    before = node.prev_named_sibling
+                    jumped = before is not None and before.type in JUMPS
+                    self.labels.append(Label(node.start_byte, _text(label, self.source), jumped))
                 for each in node.named_children:
                     if each.type != "statement_identifier":
                         self.statement(each)

@@ -17,7 +17,7 @@ from pinlab.audit.mapcount.names import (
     WRITERS,
     Tells,
 )
-from pinlab.audit.syntax import definitions, name_of, parse
+from pinlab.audit.syntax import JUMPS, definitions, name_of, parse
 
 _SPACE: Final = re.compile(r"\s+")
 _LONG: Final = 200
@@ -28,9 +28,6 @@ _WITHIN: Final = frozenset(
     }
 )
 _PLAIN_CALLS: Final = frozenset({"likely", "unlikely", "min", "max", "min_t", "max_t", "READ_ONCE"})
-_JUMPS: Final = frozenset(
-    {"return_statement", "goto_statement", "continue_statement", "break_statement"}
-)
 
 
 class Raw(NamedTuple):
@@ -223,7 +220,7 @@ class _Function:
             inner = [each for each in branch.named_children if each.type != "comment"]
             branch = inner[-1] if inner else None
         if branch is None or branch.type != "if_statement":
-            return branch is not None and branch.type in _JUMPS
+            return branch is not None and branch.type in JUMPS
         other = branch.child_by_field_name("alternative")
         return other is not None and self._leaves(branch) and self._ends(other)
 
@@ -231,7 +228,7 @@ class _Function:
         while branch is not None and branch.type in ("compound_statement", "else_clause"):
             inner = [each for each in branch.named_children if each.type != "comment"]
             branch = inner[-1] if inner else None
-        return branch is not None and branch.type in _JUMPS
+        return branch is not None and branch.type in JUMPS
 
     def _uses(self, variable: str, after: Node) -> Iterator[str]:
         """Every expression of a condition or a call that a local variable is part of."""
