@@ -238,9 +238,10 @@ def _is_on_every_path(made: Graph, release: Release) -> bool:
 
 
 def _behind_failure(function: Function, call: Call) -> bool:
-    """Whether a call stands behind a label that speaks of a failure, and only a goto leads to."""
+    """Whether only a goto leads to a call, by labels one of which speaks of a failure."""
     labels = [each for each in function.labels if each.position < call.position]
-    return bool(labels) and labels[-1].jumped_to and _FAILED.search(labels[-1].name) is not None
+    first = max((at for at, each in enumerate(labels) if each.jumped_to), default=len(labels))
+    return any(_FAILED.search(each.name) for each in labels[first:])
 
 
 _COUNT: Final = re.compile(
