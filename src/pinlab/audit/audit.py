@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,31 +38,49 @@ _HEAD: Final = re.compile(rb"^(?:[A-Za-z_][\w \t*]*[ \t*])?(\w+)\(", re.M)
 
 def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
     """Audit a folder or a tar. Raises UsageError if it is no kernel's source."""
-    with uncollected(), tree.unpacked(where, progress) as root, tree.workers() as pool:
+    with uncollected(), tree.unpacked(where, progress) as root:
+        read = read_tree(root, where, progress)
+        sites, reached = judge.sites(read.graph, read.api, read.longterm_refuses_files)
+        return Audit(
+            str(where),
+            tree.release(root),
+            read.api.era,
+            read.found.files,
+            len(read.units),
+            dict(read.found.left_out),
+            (*sites, *_loose(read.units, read.api)),
+            tuple(_orphans(read.graph, reached)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of a tree: all that verdicts depend on."""
+
+    found: Contents
+    api: Api
+    units: list[Unit]
+    graph: Graph
+    longterm_refuses_files: bool
+
+
+def read_tree(root: Path, said: Path, progress: Progress = lambda _: None) -> Read:
+    """Read a folder, which the user called `said`. Raises UsageError."""
+    with tree.workers() as pool:
         found = tree.contents(root, pool, progress)
         api = era.api(tree.headers(found))
         if not any("user_page" in name for name in api.acquires):
             raise UsageError(
-                f"{where} has an include/linux/mm.h that declares no get_user_pages(); "
+                f"{said} has an include/linux/mm.h that declares no get_user_pages(); "
                 "say a kernel's folder"
             )
         units, outlines = _read(found, api, pool, progress)
         progress("joining what was read")
         made, units = _joined(found, api, pool, units, outlines)
-        for unit in units:
-            if unit.unread:
-                found.left_out["function nested too deeply"] += len(unit.unread)
-        sites, reached = judge.sites(made, api, _longterm_refuses_files(found))
-        return Audit(
-            str(where),
-            tree.release(root),
-            api.era,
-            found.files,
-            len(units),
-            dict(found.left_out),
-            (*sites, *_loose(units, api)),
-            tuple(_orphans(made, reached)),
-        )
+    unread = sum(len(each.unread) for each in units)
+    if unread:
+        found.left_out["function nested too deeply"] += unread
+    return Read(found, api, units, made, _longterm_refuses_files(found))
 
 
 def _read(

@@ -37,11 +37,16 @@ _LONGTERM: Final = ("FOLL_LONGTERM", "~FOLL_LONGTERM")
 _NOT: Final = re.compile(r"^(?:0|NULL|false)$")
 
 
-def sites(made: Graph, api: Api, longterm_refuses_files: bool) -> tuple[list[Site], set[Place]]:
-    """Every site of the tree, and every place that their pages come to."""
+def sites(
+    made: Graph, api: Api, longterm_refuses_files: bool, only: tuple[str, int] | None = None
+) -> tuple[list[Site], set[Place]]:
+    """Every site of the tree, or that on one line of a file, and every place that their pages
+    come to."""
     found: list[Site] = []
     reached: set[Place] = set()
     for at, number, call, acquire in acquired(made, api):
+        if only not in (None, (at.path, call.line)):
+            continue
         site, places = _site(made, api, at, number, call, acquire, longterm_refuses_files)
         found.append(site)
         reached |= places
@@ -288,7 +293,7 @@ def _path(
     taken = Family.pin if family is Family.extract else family
     if release.family is not taken and _balance(made, reached, release) is not None:
         verdict = Verdict.nothing_held
-    elif _is_chosen(made, reached, releases, release, choice):
+    elif _is_chosen(made, family, reached, releases, release, choice):
         verdict = Verdict.by_flag
     elif release.family is not taken:
         verdict = Verdict.wrong
@@ -316,7 +321,12 @@ def _path(
 
 
 def _is_chosen(
-    made: Graph, reached: Reach, releases: list[Release], release: Release, choice: bool
+    made: Graph,
+    family: Family,
+    reached: Reach,
+    releases: list[Release],
+    release: Release,
+    choice: bool,
 ) -> bool:
     """Whether it is decided at run time which family lets go here.
 
@@ -329,9 +339,12 @@ def _is_chosen(
         for each in releases
         if each.family is not release.family and _balance(made, reached, each) is None
     ]
+    taken = Family.pin if family is Family.extract else family
+    if choice and (others or release.family is not taken):
+        return True
     if not others:
         return False
-    if choice or any(each.at == release.at for each in others):
+    if any(each.at == release.at for each in others):
         return True
     if any(_is_of_parameter(made, each) for each in (release, *others)):
         return True
