@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tools import audit_page
 
 from pinlab.audit import judge
 from pinlab.audit.api import UNPIN, Family
@@ -22,6 +23,7 @@ from pinlab.audit.mapcount.audit import mapcounts
 from pinlab.audit.mapcount.effects import Effect, Reader
 from pinlab.audit.mapcount.scheme import Scheme
 from pinlab.audit.results import Rule, Site, Verdict
+from pinlab.audit.tree import release
 from pinlab.garbage import uncollected
 from tests.audit.sources import ENOUGH, VERSIONS, unpacked
 
@@ -168,6 +170,14 @@ def _speaks(file: Path, read: Read) -> bool:
     return any(each in text for each in read.api.acquires)
 
 
+def row_of_the_page(release: str) -> list[str] | None:
+    """The counts that docs/audit.md has of a release; None if it has none."""
+    for line in audit_page.SITES.read_text().splitlines():
+        if line.startswith(f"| {release} |"):
+            return [each.strip().replace(",", "") for each in line.split("|")[2:-1]]
+    return None
+
+
 @pytest.mark.parametrize("version", ["6.12", "7.2"])
 def test_a_whole_tree(version: str, tmp_path: Path) -> None:
     """What is known of it; that it has the sites that coccinelle finds; and its mutants."""
@@ -175,6 +185,9 @@ def test_a_whole_tree(version: str, tmp_path: Path) -> None:
         read = read_tree(root, root)
         found, _ = judge.sites(read.graph, read.api, True)
         holds_what_is_known(version, found, ())
+        if (page := row_of_the_page(release(root))) is not None:
+            assert page[:2] == [str(read.found.files), str(len(found))]
+            assert page[2:9] == [str(sum(s.verdict is v for s in found)) for v in Verdict]
         right = [each for each in found if each.verdict is R]
         still = [each for each in right if mutated(read, each) is R]
         assert len(right) >= 50

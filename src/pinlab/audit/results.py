@@ -155,7 +155,7 @@ class Site:
     @property
     def subsystem(self) -> str:
         """The folder, two levels deep at most."""
-        return "/".join(self.file.split("/")[:-1][:3])
+        return "/".join(self.file.split("/")[:-1][:2])
 
 
 @dataclass(frozen=True, slots=True)

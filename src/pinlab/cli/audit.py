@@ -112,6 +112,8 @@ def audit(
         show_json(schema.audit(found, shown))
     elif at is not None:
         show(Group(*(table.detail(each) for each in shown)))
+    elif verdict is None:
+        show(table.overview(found, limit=limit))
     else:
         show(table.sites(found, shown, limit=limit))
     verdicts = {each.verdict for each in shown}

@@ -29,6 +29,42 @@ STYLES = {
 _ORDER = tuple(Verdict)
 
 
+def overview(audit: Audit, *, limit: int) -> RenderableType:
+    """Where the sites are, by subsystem, and those that somebody should look at."""
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("subsystem")
+    verdicts = [each for each in Verdict if any(site.verdict is each for site in audit.sites)]
+    for name in (*(each.value for each in verdicts), "rules broken"):
+        table.add_column(name, justify="right")
+    for name, there in _by_subsystem(audit.sites):
+        counted = Counter(each.verdict for each in there)
+        broken = sum(len(each.hazards) for each in there)
+        cells = [
+            Text(str(counted[each]) if counted[each] else "", style=STYLES[each])
+            for each in verdicts
+        ]
+        table.add_row(printable(name), *cells, str(broken) if broken else "")
+    odd = [
+        each
+        for each in audit.sites
+        if each.verdict in (Verdict.wrong, Verdict.unknown) or each.hazards
+    ]
+    if not odd:
+        return Group(table, *_summary(audit))
+    return Group(table, Text("To be looked at:", style="bold"), sites(audit, odd, limit=limit))
+
+
+def _by_subsystem(found: Sequence[Site]) -> list[tuple[str, list[Site]]]:
+    """Subsystems with their sites, worst first."""
+    grouped: dict[str, list[Site]] = {}
+    for each in found:
+        grouped.setdefault(each.subsystem, []).append(each)
+    return sorted(
+        grouped.items(),
+        key=lambda each: (min(_ORDER.index(site.verdict) for site in each[1]), each[0]),
+    )
+
+
 def sites(audit: Audit, shown: Sequence[Site], *, limit: int) -> RenderableType:
     """A table of sites, worst first, and what stands for the whole tree in a line."""
     parts: list[RenderableType] = []
