@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pinlab.audit import cache, era, judge, syntax, tree
+from pinlab.audit import cache, era, evidence, judge, syntax, tree
 from pinlab.audit.api import DIRTY, PUT, UNPIN
 from pinlab.audit.era import Api
 from pinlab.audit.facts import Function, Unit
@@ -189,8 +189,8 @@ def _joined(
 def _missing(made: Graph, api: Api) -> Mapping[str, set[str]]:
     """Per folder: the functions that pages are handed to and nobody read."""
     missing: dict[str, set[str]] = defaultdict(set)
-    for at, number, call, acquire in judge.acquired(made, api):
-        starts = judge.starts(made, at, number, call, acquire)
+    for at, number, call, acquire in evidence.acquired(made, api):
+        starts = evidence.starts(made, at, number, call, acquire)
         for place in reach(made, starts):
             for caller, handed in made.handed.get(place, ()):
                 if CORE.match(caller.path) or handed.name in UNPIN or handed.name in PUT:

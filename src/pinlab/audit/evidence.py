@@ -1,0 +1,248 @@
+"""What is known of a site's pages, and what a release proves of them.
+
+The pages of a site come to places, and some places are let go of. Not every release is evidence:
+one may stand where something failed, drop another reference of the same page, or be one of two
+between which a flag decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pinlab.audit.api import Family
+from pinlab.audit.era import Acquire, Api
+from pinlab.audit.facts import Call, Function
+from pinlab.audit.flags import flags
+from pinlab.audit.flow import Graph, Key, Place, Reach, Release, key_of, reach
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A site as it is judged."""
+
+    made: Graph
+    api: Api
+    at: Key
+    call: Call
+    acquire: Acquire
+    pages: str
+    """The argument that receives them, as it is written."""
+    flags: tuple[str, ...]
+    reached: Reach
+    releases: tuple[Release, ...]
+
+    @property
+    def family(self) -> Family:
+        """By which rules the pages were taken."""
+        return self.acquire.family
+
+    @property
+    def due(self) -> Family:
+        """By which rules they are let go."""
+        return Family.pin if self.family is Family.extract else self.family
+
+
+def take(made: Graph, api: Api, at: Key, number: int, call: Call, acquire: Acquire) -> Take:
+    """All that is known of the n-th call of a function."""
+    pages = "its result"
+    if acquire.pages is not None:
+        pages = call.texts[acquire.pages] if acquire.pages < len(call.texts) else ""
+    names = flags(made, at, call, acquire)
+    reached = reach(made, starts(made, at, number, call, acquire))
+    found = tuple(_releases(made, at, reached))
+    return Take(made, api, at, call, acquire, pages, names, reached, found)
+
+
+def acquired(made: Graph, api: Api) -> Iterable[tuple[Key, int, Call, Acquire]]:
+    """Every call that acquires, with its number in its function."""
+    for at, function in sorted(made.functions.items()):
+        for number, call in enumerate(function.calls):
+            acquire = None if call.through else api.acquires.get(call.name)
+            if acquire is None:
+                continue
+            own = made.functions.get(Key(at.path, call.name))
+            if own is None or not own.static or at.path.endswith(".h"):
+                yield at, number, call, acquire
+
+
+def starts(made: Graph, at: Key, number: int, call: Call, acquire: Acquire) -> tuple[Place, ...]:
+    """Where the pages are first."""
+    if acquire.pages is None:
+        return (Place("result", str(at), f"#{number}"),)
+    if acquire.pages >= len(call.args):
+        return ()
+    return made.places(at, call.args[acquire.pages])
+
+
+def _releases(made: Graph, at: Key, reached: Reach) -> list[Release]:
+    """All of them. A function that does for other kinds of objects what one in the site's own file
+    does for its kind (both are behind one member of a table) is none of them."""
+    own = {
+        member
+        for member, behind in made.tables.items()
+        if any(path == at.path for path, _ in behind)
+    }
+    found = {}
+    for place in reached:
+        for each in made.releases.get(place, ()):
+            others = made.behind_which.get(each.at.name, set())
+            if each.at.path == at.path or not others & own:
+                found[each.at, each.call.position] = each
+    return [found[key] for key in sorted(found)]
+
+
+def way(reached: Reach, release: Release) -> tuple[Place, ...]:
+    """The places that the pages went through, from where they were taken."""
+    place: Place | None = next((each for each in release.places if each in reached), None)
+    places: list[Place] = []
+    while place is not None:
+        places.append(place)
+        place = reached.came[place]
+    return tuple(reversed(places))
+
+
+_FAILED: Final = re.compile(r"err|fail|undo|unpin|unwind|rollback|free|release|put|cleanup|bad")
+
+
+def is_on_every_path(made: Graph, release: Release) -> bool:
+    """Whether a release of the function that acquired is no matter of failure.
+
+    It stands under no condition but on what it lets go of (or on whether that is pinned), and
+    behind no label that speaks of a failure.
+    """
+    own = {word for each in release.call.args[0] for word in each.split(".")}
+    for each in release.call.tests:
+        if not each.taken:
+            continue
+        words = set(re.findall(r"[A-Za-z_]\w*", each.text))
+        if not (words & own or _FLAG.search(each.text) or _COUNT.match(each.text)):
+            return False
+    return not _behind_failure(made.functions[release.at], release.call)
+
+
+def _behind_failure(function: Function, call: Call) -> bool:
+    """Whether only a goto leads to a call, by labels one of which speaks of a failure."""
+    labels = [each for each in function.labels if each.position < call.position]
+    first = max((at for at, each in enumerate(labels) if each.jumped_to), default=len(labels))
+    return any(_FAILED.search(each.name) for each in labels[first:])
+
+
+_COUNT: Final = re.compile(
+    r"^!?\(?(?:\w+(?:->|\.))*\w*(?:nr|num|npages|pinned|count|got)\w*\)?(?: ?> ?0)?$"
+    r"|^\w*(?:ret|rc|res|err|nr|num|got|pinned)\w* ?(?:>|>=|==) ?[\w>.-]+$"
+)
+
+
+def _takes_both(taken: Take) -> bool:
+    """Whether the function takes pages by another family as well."""
+    families = {
+        taken.api.acquires[each.name].family
+        for each in taken.made.functions[taken.at].calls
+        if each.name in taken.api.acquires and not each.through
+    }
+    return len(families - {Family.extract}) > 1
+
+
+def is_chosen(taken: Take, release: Release) -> bool:
+    """Whether it is decided at run time which family lets go here.
+
+    It is if both families are taken in the function that acquires; if both let go in one function;
+    if a caller says by an argument whether to; or if what the pages were kept in is let go of by
+    the other family under a test of a flag.
+    """
+    others = [
+        each
+        for each in taken.releases
+        if each.family is not release.family and balance(taken, each) is None
+    ]
+    if _takes_both(taken) and (others or release.family is not taken.due):
+        return True
+    if not others:
+        return False
+    if any(each.at == release.at for each in others):
+        return True
+    if any(_is_of_parameter(taken.made, each) for each in (release, *others)):
+        return True
+    kept = {each for each in way(taken.reached, release) if each.is_shared}
+    return any(
+        _is_flagged(each) and kept & set(way(taken.reached, each)) for each in (release, *others)
+    )
+
+
+_FLAG: Final = re.compile(r"flag|pinned|PINNED|will_pin|\bis_|_is_|& ?[A-Z]")
+
+
+def _is_flagged(release: Release) -> bool:
+    """Whether it stands under a test of a flag, and not only of what it lets go of."""
+    return any(_FLAG.search(each.text) for each in release.call.tests)
+
+
+def _is_of_parameter(made: Graph, release: Release) -> bool:
+    """Whether it stands under a test of a number that the caller passes."""
+    function = made.functions[release.at]
+    numbers = {each for each in function.params if function.types.get(each) == "int"}
+    return any(re.sub(r"^!", "", each.text) in numbers for each in release.call.tests)
+
+
+_MORE: Final = frozenset(
+    {"get_page", "folio_get", "try_get_page", "folio_try_get", "get_page_unless_zero"}
+)
+"""Functions that take one more plain reference."""
+
+
+def balance(taken: Take, release: Release) -> Call | None:
+    """A get_page() of the same pages in a function on the way: its reference is what goes."""
+    if release.family is not Family.get:
+        return None
+    places = way(taken.reached, release)
+    shared = any(each.is_shared for each in places)
+    for key in dict.fromkeys(key_of(each.owner) for each in places if each.kind == "local"):
+        for call in taken.made.functions[key].calls if shared else ():
+            of = taken.made.places(key, call.args[0]) if call.name in _MORE and call.args else ()
+            if any(each in taken.reached for each in of):
+                return call
+    return None
+
+
+_UP: Final = 3
+_DOWN: Final = 3
+"""Levels of calls: from a site to the system call it serves, and from there to the release."""
+
+
+def is_given_back(taken: Take) -> bool:
+    """Whether a function above the site lets go, on every way, of what it had the site take."""
+    made = taken.made
+    releasing = {each.at for each in taken.releases}
+    level = {taken.at}
+    for _ in range(_UP):
+        callers = [each for callee in level for each in made.callers(callee)]
+        level = {caller for caller, _ in callers}
+        for caller, call in callers:
+            function = made.functions[caller]
+            for later in function.calls:
+                if later.position <= call.position:
+                    continue
+                always = call.tests[: len(later.tests)] == later.tests
+                if not always or _behind_failure(function, later):
+                    continue
+                if _leads_to(made, caller, later, releasing):
+                    return True
+    return False
+
+
+def _leads_to(made: Graph, at: Key, call: Call, releasing: set[Key]) -> bool:
+    """Whether a call comes to a function that releases."""
+    level = set(made.resolve(at, call))
+    for _ in range(_DOWN):
+        if level & releasing:
+            return True
+        level = {
+            callee
+            for key in level
+            for each in made.functions[key].calls
+            for callee in made.resolve(key, each)
+        }
+    return bool(level & releasing)
