@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,6 +38,18 @@ _HEAD: Final = re.compile(rb"^(?:[A-Za-z_][\w \t*]*[ \t*])?(\w+)\(", re.M)
 
 def audit(where: Path, progress: Progress = lambda _: None) -> Audit:
     """Audit a folder or a tar. Raises UsageError if it is no kernel's source."""
+    key = cache.name_of_file(where, b"audit") if where.is_file() else None
+    known = None if key is None else cache.load(key)
+    if isinstance(known, Audit):
+        return replace(known, tree=str(where))
+    made = _audited(where, progress)
+    cache.tidy()
+    if key is not None:
+        cache.store(key, made)
+    return made
+
+
+def _audited(where: Path, progress: Progress) -> Audit:
     with uncollected(), tree.unpacked(where, progress) as root:
         read = read_tree(root, where, progress)
         sites, reached = judge.sites(read.graph, read.api, read.longterm_refuses_files)

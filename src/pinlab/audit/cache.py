@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-_KEPT: Final = 40_000
-"""Files at most; the folder is emptied when there are more."""
+LARGEST: Final = 512 << 20
+"""Bytes of the folder; a kernel's facts take 20 MB."""
 
 
 @cache
@@ -37,6 +38,13 @@ def name(source: bytes, how: bytes) -> str:
     return hashlib.blake2b(source + _reader() + how, digest_size=20).hexdigest()
 
 
+def name_of_file(path: Path, how: bytes) -> str:
+    """The same of a large file. Raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "blake2b").digest()
+    return name(digest, how)
+
+
 def load(key: str) -> object:
     """What was kept; None if it is not there, or damaged."""
     try:
@@ -54,15 +62,21 @@ def store(key: str, what: object) -> None:
         half.write_bytes(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
         half.replace(place / key)
     except OSError:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
 
 
-def tidy() -> None:
-    """Empty the folder if there is too much in it."""
+def tidy(limit: int = LARGEST) -> None:
+    """Take away what was written first, if there is too much."""
     try:
-        files = list(folder().iterdir())
-        if len(files) > _KEPT:
-            for each in files:
-                each.unlink(missing_ok=True)
+        entries = [(each.stat().st_mtime, each.stat().st_size, each) for each in folder().iterdir()]
     except OSError:
         return
+    size = sum(each[1] for each in entries)
+    if size <= limit:
+        return
+    for _, bytes_, entry in sorted(entries, key=lambda each: each[0]):
+        entry.unlink(missing_ok=True)
+        size -= bytes_
+        if size <= limit // 2:
+            return
