@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from pinlab.field.layout.page import Field, Hugetlb, PageLayout
 
+MASK_SHIFT = 40
+MASK_TOP = (1 << 64 - MASK_SHIFT) - 1
+"""A mask of compound_info has all its upper bits set, which no address of a struct page has
+(set_compound_head, include/linux/page-flags.h, 7.2)."""
+
 
 def column(pages: NDArray[np.uint64], place: Field) -> NDArray[Any]:
     """One field of each struct page; `place.page` is the caller's business."""
@@ -41,8 +46,15 @@ def leads(
     others are the same memory again, so that every 64th looks like a head and is none
     (page_fixed_fake_head).
     """
-    own = np.uint64(vmemmap | 1) + pfn * np.uint64(layout.page_size)
-    return _true(column(tails, layout.compound_head) == own)
+    head = np.uint64(vmemmap) + pfn * np.uint64(layout.page_size)
+    info = column(tails, layout.compound_head)
+    named = _true(info == head + np.uint64(1))
+    if not layout.head_by_mask:
+        return named
+    is_mask = (info >> np.uint64(MASK_SHIFT)) == np.uint64(MASK_TOP)
+    first = head + np.uint64(layout.page_size)
+    odd = (info & np.uint64(1)) != 0
+    return named | _true(is_mask & odd & (first & info == head))
 
 
 def _true(values: Any) -> NDArray[np.bool_]:

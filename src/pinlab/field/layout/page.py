@@ -69,6 +69,10 @@ class PageLayout:
     """Bytes of a struct page, a multiple of 8."""
     flags: Field
     compound_head: Field
+    """Of a tail: its head, and bit 0."""
+    head_by_mask: bool
+    """Or, since 7.1, a mask that leads from the tail's address to its head's, and bit 0: which of
+    the two is the kernel's configuration, which nothing tells but the value itself."""
     refcount: Field
     mapcount: Field
     mapping: Field
@@ -152,7 +156,8 @@ def page_layout(btf: Btf) -> PageLayout:
     layout = PageLayout(
         page_size=page_size,
         flags=required("page", "flags"),
-        compound_head=required("page", "compound_head"),
+        compound_head=required("page", "compound_head", "compound_info"),
+        head_by_mask=btf.has("page", "compound_info"),
         refcount=required("page", "_refcount"),
         mapcount=required("page", "_mapcount"),
         mapping=required("folio", "mapping"),

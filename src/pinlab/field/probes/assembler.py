@@ -49,6 +49,11 @@ def and_imm(dst: int, value: int) -> bytes:
     return op(0x57, dst, value=value)
 
 
+def and_register(dst: int, src: int) -> bytes:
+    """`dst &= src`."""
+    return op(0x5F, dst, src)
+
+
 def shift_right(dst: int, bits: int) -> bytes:
     """Dst >>= bits, unsigned"""
     return op(0x77, dst, value=bits)

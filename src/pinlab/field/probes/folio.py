@@ -32,6 +32,7 @@ from pinlab.field.bpf import (
     mov_imm,
     store,
 )
+from pinlab.field.census.struct_page import MASK_SHIFT, MASK_TOP
 from pinlab.field.layout.page import PIN_BIAS
 from pinlab.field.probes import assembler as a
 from pinlab.field.probes import record
@@ -168,9 +169,11 @@ def _file(layout: EventLayout, only: Filter) -> list[Item]:
         load(R1, R10, TEMP),
         a.if_bits(R1, 1, "tail"),
         mov(R1, R6),
-        add_imm(R1, 1),
+        a.go("head"),
         Label("tail"),
+        *(_masked() if page.head_by_mask else []),
         add_imm(R1, -1),
+        Label("head"),
         store(R10, R1, _HEAD),
         *get(TEMP, 8, R1, page.flags.offset),
         load(R1, R10, TEMP),
@@ -213,6 +216,18 @@ def _file(layout: EventLayout, only: Filter) -> list[Item]:
             a.Jump(0x5D, R1, R2, 0, "skip"),
         ]
     return items
+
+
+def _masked() -> list[Item]:
+    """_compound_head() of 7.2, if what a tail holds in R1 is a mask and no address."""
+    return [
+        mov(R2, R1),
+        a.shift_right(R2, MASK_SHIFT),
+        a.if_not(R2, MASK_TOP, "named"),
+        a.and_register(R1, R6),  # whose bit 0 is clear
+        a.go("head"),
+        Label("named"),
+    ]
 
 
 def _pinned(layout: EventLayout) -> list[Item]:
