@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from pinlab.audit.api import Family
@@ -104,36 +105,94 @@ def way(reached: Reach, release: Release) -> tuple[Place, ...]:
     return tuple(reversed(places))
 
 
-_FAILED: Final = re.compile(r"err|fail|undo|unpin|unwind|rollback|free|release|put|cleanup|bad")
+def proves(taken: Take, release: Release) -> bool:
+    """Whether a release says anything of pages that were taken with success.
+
+    In the function that acquired it must stand on every path. In another one no failure may be
+    what leads to it: there, at its callers, or on the way that the pages took.
+    """
+    made, at = taken.made, taken.at
+    if release.at == at:
+        return is_on_every_path(made, release, taken.call.position)
+    if _is_said_to_fail(made.functions[release.at], release.call):
+        return False
+    places = way(taken.reached, release)
+    owners = [key_of(each.owner) for each in places if not each.is_shared]
+    for caller, callee in (*pairwise(owners), (at, release.at)):
+        calls = [call for key, call in made.callers(callee) if key == caller != callee]
+        others = [key for key, _ in made.callers(callee) if key != caller]
+        said = [_is_said_to_fail(made.functions[caller], each) for each in calls]
+        if calls and all(said) and not others:
+            return False
+    return True
 
 
-def is_on_every_path(made: Graph, release: Release) -> bool:
-    """Whether a release of the function that acquired is no matter of failure.
+def is_on_every_path(made: Graph, release: Release, since: int = 0) -> bool:
+    """Whether a release is no matter of failure, as its function has it.
 
-    It stands under no condition but on what it lets go of (or on whether that is pinned), and
-    behind no label that speaks of a failure.
+    It stands under no condition but on what it lets go of (or on whether that is pinned), behind
+    no return of success, and behind no label that only failure leads to.
     """
     own = {word for each in release.call.args[0] for word in each.split(".")}
-    for each in release.call.tests:
+    return not _is_failure(made.functions[release.at], release.call, own, since)
+
+
+_FAILED: Final = re.compile(r"err|fail|undo|unpin|unwind|rollback|free|release|put|cleanup|bad")
+_SUCCESS: Final = re.compile(
+    r"^\(?\w*(?:ret|rc|res|nr|num|got|pinned)\w* ?(?:>|>=|==) ?(?!-)[\w>.-]+\)?$"
+    r"|^!\w*(?:ret|rc|err|error|status)\w*$"
+)
+"""Conditions that hold where something has worked."""
+_COUNT: Final = re.compile(
+    r"^\(?(?:\w+(?:->|\.))*\w*(?:nr|num|npages|pinned|count|got)\w*\)?(?: ?> ?0)?$"
+)
+"""Conditions on how many pages there are."""
+_ASKED: Final = re.compile(r"will_pin|is_pinned|PINNED|flag")
+
+
+def _is_failure(function: Function, call: Call, own: set[str], since: int) -> bool:
+    """Whether a call is made only where something failed. `own` are the words of its pages, and
+    what stands before `since` says nothing of them."""
+    if any(_SUCCESS.match(text) for at, text in call.guards if at > since):
+        return True
+    for each in call.tests:
+        works = _SUCCESS.match(each.text) or _COUNT.match(each.text)
         if not each.taken:
-            continue
-        words = set(re.findall(r"[A-Za-z_]\w*", each.text))
-        if not (words & own or _FLAG.search(each.text) or _COUNT.match(each.text)):
-            return False
-    return not _behind_failure(made.functions[release.at], release.call)
+            if _SUCCESS.match(each.text):
+                return True
+        elif not (works or _ASKED.search(each.text) or _is_there(each.text, own)):
+            return True
+    return _behind_failure(function, call)
+
+
+_FAILS: Final = re.compile(
+    r"\bIS_ERR|^\(?!?\w*(?:err|error|fail)\w*\)?$|^\(?\w*(?:ret|rc)\)?$"
+    r"|\b\w*(?:ret|rc|res|err|nr|num|got|pinned)\w* ?(?:<|!=|<=) ?[\w>.-]+"
+)
+"""Conditions that hold where something has failed."""
+
+
+def _is_said_to_fail(function: Function, call: Call) -> bool:
+    """Whether it is plain that a call is made only where something failed."""
+    if any(_SUCCESS.match(text) for _, text in call.guards):
+        return True
+    for each in call.tests:
+        if (_FAILS if each.taken else _SUCCESS).search(each.text):
+            return True
+    return _behind_failure(function, call)
+
+
+def _is_there(text: str, own: set[str]) -> bool:
+    """Whether a condition asks for the pages themselves, and that they are there."""
+    return not text.startswith("!") and bool(set(re.findall(r"[A-Za-z_]\w*", text)) & own)
 
 
 def _behind_failure(function: Function, call: Call) -> bool:
-    """Whether only a goto leads to a call, by labels one of which speaks of a failure."""
+    """Whether only a goto leads to a call, by labels one of which speaks of a failure, or is
+    behind the return of a function that had succeeded."""
     labels = [each for each in function.labels if each.position < call.position]
     first = max((at for at, each in enumerate(labels) if each.jumped_to), default=len(labels))
-    return any(_FAILED.search(each.name) for each in labels[first:])
-
-
-_COUNT: Final = re.compile(
-    r"^!?\(?(?:\w+(?:->|\.))*\w*(?:nr|num|npages|pinned|count|got)\w*\)?(?: ?> ?0)?$"
-    r"|^\w*(?:ret|rc|res|err|nr|num|got|pinned)\w* ?(?:>|>=|==) ?[\w>.-]+$"
-)
+    return any(each.returned or _FAILED.search(each.name) for each in labels[first:])
 
 
 def _takes_both(taken: Take) -> bool:

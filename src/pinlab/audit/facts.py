@@ -33,6 +33,9 @@ class Call(NamedTuple):
     line: int
     position: int
     tests: tuple[Test, ...]
+    guards: tuple[tuple[int, str], ...]
+    """Conditions before it, in the same block or one around it, under which the block is left; each
+    with its place."""
 
 
 class Flow(NamedTuple):
@@ -55,6 +58,8 @@ class Label(NamedTuple):
     position: int
     name: str
     jumped_to: bool
+    returned: bool
+    """That statement returns: the function had succeeded."""
 
 
 class Function(NamedTuple):
@@ -98,5 +103,8 @@ class Unit(NamedTuple):
     tables: tuple[tuple[str, str], ...]
     """Each `.member = function` of an initialiser."""
     loose: tuple[Loose, ...]
+    """Mentions of what acquires, where no function was seen to call it."""
     unread: tuple[str, ...] = ()
     """Functions that are too deep to be read."""
+    hidden: tuple[Loose, ...] = ()
+    """Mentions of what lets a plain reference go, where no function was seen to call it."""

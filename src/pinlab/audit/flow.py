@@ -18,8 +18,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from pinlab.audit.api import DIRTY, HOLDERS, LOOPS, PUT, SAME, STOPS, STORES, UNPIN, Family
-from pinlab.audit.facts import Call, Function, Unit, Value
+from pinlab.audit.api import (
+    DIRTY,
+    EXCHANGES,
+    HOLDERS,
+    LOOPS,
+    PUT,
+    SAME,
+    STOPS,
+    STORES,
+    UNPIN,
+    Family,
+)
+from pinlab.audit.facts import Call, Function, Loose, Unit, Value
 
 CORE: Final = re.compile(
     r"(mm|lib|kernel|block|net/core|include/linux|arch/\w+/(mm|lib))/|fs/[^/]*$"
@@ -90,6 +101,8 @@ class Graph:
     """Structures that a .c file defines for itself."""
     calling: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
     """Per name: the functions that call it."""
+    hidden: dict[str, list[Loose]] = field(default_factory=lambda: defaultdict(list))
+    """Per file: what lets go of something where it cannot be followed."""
     touching: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
     """Per member of a structure: the functions that have it in a place."""
 
@@ -181,6 +194,8 @@ class Graph:
         """Join more files to it."""
         new: dict[Key, Function] = {}
         for unit in units:
+            if unit.hidden:
+                self.hidden[unit.path] = list(unit.hidden)
             for member, name in unit.tables:
                 self.tables[member].add((unit.path, name))
                 self.behind_which[name].add(member)
@@ -205,8 +220,8 @@ class Graph:
             self.calling[name].append(key)
         for name in function.members:
             self.touching[name].append(key)
-        for name in {place for each in function.flows for place in (*each.value, each.to)}:
-            if "." not in name and name not in function.types:
+        for name in {place.partition(".")[0] for place in _values(function)}:
+            if name not in function.types and not name.startswith("#"):
                 self.touching[name].append(key)
 
     def callers(self, callee: Key) -> list[tuple[Key, Call]]:
@@ -263,6 +278,9 @@ class Graph:
     def _make_call(self, key: Key, number: int, call: Call) -> None:
         if call.name in STORES or call.name in LOOPS:
             start, end = (STORES | LOOPS)[call.name]
+            if call.name in EXCHANGES and start < len(call.args):
+                for old in self.places(key, call.args[end]):
+                    self._join(old, Place("result", str(key), f"#{number}"))
             if max(start, end) < len(call.args):
                 for one in self.places(key, call.args[start]):
                     for other in self.places(key, call.args[end]):
@@ -301,6 +319,18 @@ class Graph:
     def _join(self, here: Place | None, there: Place | None, step: int = 0) -> None:
         if here is not None and there is not None and here != there:
             self.edges[here].append(_Edge(there, step))
+
+
+def _values(function: Function) -> Iterator[str]:
+    """Every place that a function speaks of."""
+    for flow in function.flows:
+        yield from flow.value
+        yield flow.to
+    for call in function.calls:
+        for value in call.args:
+            yield from value
+    for value, _ in function.returns:
+        yield from value
 
 
 def folder(path: str) -> str:

@@ -19,7 +19,7 @@ from pinlab.audit.evidence import (
     acquired,
     balance,
     is_chosen,
-    is_on_every_path,
+    proves,
     take,
     way,
 )
@@ -87,6 +87,8 @@ def _verdict(taken: Take) -> tuple[Verdict, str, tuple[Path, ...]]:
         return Verdict.by_flag, "both families, chosen at run time", paths
     if taken.family is Family.get:
         return Verdict.unconverted, "a plain reference, let go as one", paths
+    if (hidden := _hidden(taken)) is not None:
+        return Verdict.unknown, hidden, paths
     return Verdict.right, "taken and let go as a pin", paths
 
 
@@ -108,7 +110,7 @@ def _without_releases(taken: Take) -> tuple[Verdict, str] | None:
 def _unproved(taken: Take) -> tuple[Verdict, str] | None:
     """Why no release proves anything of pages that were taken and kept; None if one does."""
     made, at = taken.made, taken.at
-    if any(each.at != at or is_on_every_path(made, each) for each in taken.releases):
+    if any(proves(taken, each) for each in taken.releases):
         return None
     kept = [place for place in taken.reached if place in made.kept]
     if taken.releases and kept:
@@ -118,6 +120,14 @@ def _unproved(taken: Take) -> tuple[Verdict, str] | None:
     if taken.releases:
         return Verdict.unknown, "let go of where something failed, and nowhere else in sight"
     return Verdict.unknown, _nobody(kept)
+
+
+def _hidden(taken: Take) -> str | None:
+    """What, in the files of a site and its releases, lets go where it cannot be followed."""
+    for path in dict.fromkeys((taken.at.path, *(each.at.path for each in taken.releases))):
+        for each in taken.made.hidden.get(path, ()):
+            return f"{each.name}() stands in {path}:{each.line}, where it cannot be followed"
+    return None
 
 
 _KERNEL_ITERATOR: Final = re.compile(

@@ -13,12 +13,13 @@ from typing import Final
 import tree_sitter_c
 from tree_sitter import Language, Node, Parser
 
-from pinlab.audit.api import SEE_THROUGH
+from pinlab.audit.api import PUT, SEE_THROUGH
 from pinlab.audit.facts import Call, Flow, Function, Label, Test, Unit, Value
 from pinlab.audit.loose import loose
 
 _PARSER: Final = Parser(Language(tree_sitter_c.language()))
 
+_PUTS: Final = re.compile(rf"\b(?:{'|'.join(sorted(PUT, key=len, reverse=True))})\b".encode())
 _SPACE: Final = re.compile(r"\s+")
 _LONG: Final = 160
 JUMPS: Final = frozenset(
@@ -66,8 +67,9 @@ def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> 
         tuple(functions),
         reader.structs,
         tuple(reader.tables),
-        tuple(loose(source, interest, spans)),
+        tuple(loose(source, interest, spans, functions)),
         tuple(unread),
+        tuple(loose(source, _PUTS, spans, functions)),
     )
 
 
@@ -203,7 +205,7 @@ def _type(node: Node, source: bytes) -> str | None:
 _SMALL: Final = frozenset(
     {
         *("int", "bool", "char", "short", "unsigned int", "unsigned", "unsigned short", "u8"),
-        *("u16", "u32", "s32", "__u32", "__s32", "uint32_t", "int32_t", "size_t", "ssize_t"),
+        *("u16", "u32", "s32", "__u32", "__s32", "uint32_t", "int32_t", "ssize_t"),
         *(
             "gfp_t",
             "umode_t",
@@ -301,6 +303,7 @@ class _Body:
         self.members: set[str] = set()
         self.objects: set[str] = set()
         self.tests: tuple[Test, ...] = ()
+        self.guards: tuple[tuple[int, str], ...] = ()
 
     # ---- statements
 
@@ -316,8 +319,10 @@ class _Body:
                 label = node.child_by_field_name("label")
                 if label is not None:
                     before = node.prev_named_sibling
-                    jumped = before is not None and before.type in JUMPS
-                    self.labels.append(Label(node.start_byte, _text(label, self.source), jumped))
+                    kind = "" if before is None else before.type
+                    name = _text(label, self.source)
+                    returned = kind == "return_statement"
+                    self.labels.append(Label(node.start_byte, name, kind in JUMPS, returned))
                 for each in node.named_children:
                     if each.type != "statement_identifier":
                         self.statement(each)
@@ -325,6 +330,11 @@ class _Body:
                 self._declaration(node)
             case "switch_statement":
                 self._switch(node)
+            case "compound_statement":
+                outside = self.guards
+                for each in node.named_children:
+                    self.statement(each)
+                self.guards = outside
             case kind if kind in _LEAVES:
                 pass
             case kind if _is_statement(kind) or kind.startswith("preproc_"):
@@ -345,6 +355,8 @@ class _Body:
                 self.tests = (*outside, Test(text, taken))
                 self.statement(branch)
         self.tests = outside
+        if node.child_by_field_name("alternative") is None and leaves(node):
+            self.guards = (*self.guards, (node.start_byte, text))
 
     def _switch(self, node: Node) -> None:
         condition = node.child_by_field_name("condition")
@@ -505,6 +517,11 @@ class _Body:
         )
         if function is None or listed is None:
             return ()
+        while function.type in ("parenthesized_expression", "pointer_expression"):
+            inner = next(iter(function.named_children), None)
+            if inner is None:
+                return ()
+            function = inner
         through = function.type == "field_expression"
         member = function.child_by_field_name("field") if through else function
         if through or function.type != "identifier":
@@ -520,14 +537,24 @@ class _Body:
                 args,
                 tuple(_short(each, self.source) for each in nodes),
                 node.start_point[0] + 1,
-                node.start_byte,
+                (function if member is None else member).start_byte,
                 self.tests,
+                self.guards,
             )
         )
         seen = SEE_THROUGH.get(name)
         if seen is not None and seen < len(args):
             return args[seen]
         return (f"#{number}",)
+
+
+def leaves(statement: Node) -> bool:
+    """Whether what an `if` guards is a jump, or ends in one."""
+    branch = statement.child_by_field_name("consequence")
+    while branch is not None and branch.type == "compound_statement":
+        inner = [each for each in branch.named_children if each.type != "comment"]
+        branch = inner[-1] if inner else None
+    return branch is not None and branch.type in JUMPS
 
 
 def _is_statement(kind: str) -> bool:
