@@ -216,8 +216,8 @@ LOOPS: Final[dict[str, tuple[int, int]]] = {
 """Loops whose variable is now this, now that part of what they go over: (whole, part)."""
 
 HOLDERS: Final[dict[str, frozenset[str]]] = {
-    "page": frozenset(),
-    "folio": frozenset({"page"}),
+    "page": frozenset({"lru"}),
+    "folio": frozenset({"page", "lru"}),
     "bio": frozenset({"bi_io_vec", "bi_inline_vecs", "bi_next"}),
     "bio_vec": frozenset({"bv_page"}),
     "bvec_iter": frozenset(),

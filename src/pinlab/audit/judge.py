@@ -9,6 +9,7 @@ pages that were kept.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from pinlab.audit.api import Family
@@ -26,6 +27,7 @@ from pinlab.audit.evidence import (
 from pinlab.audit.flow import Graph, Place, Release, key_of
 from pinlab.audit.known import NOTHING_HELD
 from pinlab.audit.results import Path, Site, Verdict
+from pinlab.audit.unexplained import unexplained
 
 CROWD: Final = 400
 """Places. Pages that seem to come to more are mixed with others': nothing is said of them."""
@@ -45,7 +47,32 @@ def sites(
             taken = take(made, api, at, number, call, acquire)
             found.append(_site(taken, longterm_refuses_files))
             reached |= set(taken.reached)
-    return found, reached
+    return _doubted(made, found, reached), reached
+
+
+def _doubted(made: Graph, found: list[Site], reached: set[Place]) -> list[Site]:
+    """The sites, of which none is right that has a release of unknown pages in its files."""
+    files = {each: _files(each) for each in found if each.verdict is Verdict.right}
+    strange = unexplained(made, {path for each in files.values() for path in each}, reached)
+    return [
+        _doubt(each, [strange[path] for path in files.get(each, ()) if path in strange])
+        for each in found
+    ]
+
+
+def _files(site: Site) -> set[str]:
+    return {site.file, *(each.file for each in site.paths)}
+
+
+def _doubt(site: Site, strange: list[Release]) -> Site:
+    if not strange:
+        return site
+    one = strange[0]
+    why = (
+        f"{one.call.name}() in {one.at.path}:{one.call.line} lets go of pages that come from "
+        "nowhere in sight"
+    )
+    return replace(site, verdict=Verdict.unknown, why=why)
 
 
 def _site(taken: Take, longterm_refuses_files: bool) -> Site:

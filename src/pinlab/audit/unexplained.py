@@ -1,0 +1,65 @@
+"""Plain releases of pages that come from nowhere in sight.
+
+A put_page() in a file of a site that is right so far, of pages that no site leads to and that no
+function gave, may well drop what the site pinned: by a way that the graph does not have. Then
+nobody can say *right*.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from pinlab.audit.api import PUT, Family
+from pinlab.audit.flow import Graph, Key, Place, Release, key_of
+
+_FAR = 200
+"""Places. What comes from more of them comes from somewhere."""
+
+
+def unexplained(made: Graph, paths: set[str], reached: set[Place]) -> Mapping[str, Release]:
+    """Per file of `paths` that has one: a plain release whose pages come from nowhere.
+
+    `reached` are the places to which sites lead.
+    """
+    here = [key for key in made.functions if key.path in paths]
+    for key in here:
+        made.make(key)
+    back: dict[Place, list[Place]] = defaultdict(list)
+    for place, edges in made.edges.items():
+        for edge in edges:
+            back[edge.to].append(place)
+    found: dict[str, Release] = {}
+    for release in _plain(made, here):
+        if not any(each in reached or _has_source(made, back, each) for each in release.places):
+            found.setdefault(release.at.path, release)
+    return found
+
+
+def _plain(made: Graph, keys: Iterable[Key]) -> Iterable[Release]:
+    for key in keys:
+        for call in made.functions[key].calls:
+            if call.name in PUT and PUT[call.name] < len(call.args):
+                places = made.places(key, call.args[PUT[call.name]])
+                if places:
+                    yield Release(key, call, Family.get, places)
+
+
+def _has_source(made: Graph, back: Mapping[Place, list[Place]], place: Place) -> bool:
+    """Whether some function's result, or a page that was passed in, may come to a place."""
+    seen = {place}
+    todo = [place]
+    while todo:
+        here = todo.pop()
+        if here.kind == "result" or len(seen) > _FAR:
+            return True
+        before = back.get(here, ())
+        if not before and here.kind == "local":
+            function = made.functions[key_of(here.owner)]
+            if here.name in function.params and function.types.get(here.name) in ("page", "folio"):
+                return True
+        for each in before:
+            if each not in seen:
+                seen.add(each)
+                todo.append(each)
+    return False
