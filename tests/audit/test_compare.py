@@ -50,12 +50,13 @@ def changed(folder: Path, before: str, after: str) -> Changes:
         ("", PINS, [Kind.new]),
         ("", BROKEN, [Kind.new_wrong]),
         (PINS, CARELESS, [Kind.new_hazard]),
-        (BROKEN, PINS, [Kind.verdict]),
+        (BROKEN, PINS, [Kind.mended]),
+        (GETS, BROKEN, [Kind.worse]),
         (PINS, PINS + PINS.replace("hold", "also"), [Kind.new]),
     ],
     ids=[
         *("nothing", "lines", "broken", "converted", "gone", "new", "new and wrong"),
-        *("careless", "mended", "one more"),
+        *("careless", "mended", "half converted", "one more"),
     ],
 )
 def test_only_what_changed_is_told(
@@ -63,7 +64,7 @@ def test_only_what_changed_is_told(
 ) -> None:
     found = changed(tmp_path, before, after)
     assert [each.kind for each in found.changes] == kinds
-    worse = {Kind.not_right, Kind.new_wrong} & set(kinds)
+    worse = {Kind.not_right, Kind.worse, Kind.new_wrong} & set(kinds)
     assert any(each.is_worse for each in found.changes) == bool(worse)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
+import sys
 import tarfile
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -82,7 +85,7 @@ def test_a_header_that_declares_nothing(tmp_path: Path) -> None:
 
 def test_no_tar(tmp_path: Path) -> None:
     (tmp_path / "linux.tar.xz").write_bytes(b"it is a text")
-    with pytest.raises(UsageError, match="cannot be read as a tar"):
+    with pytest.raises(UsageError, match="is no tar"):
         audit(tmp_path / "linux.tar.xz")
 
 
@@ -92,7 +95,9 @@ def test_a_truncated_tar(kernel: Path, tmp_path: Path, mode: Mode) -> None:
         (kernel / f"drivers/more{number}.c").write_bytes(os.urandom(2000).hex().encode())
     whole = packed(kernel, tmp_path / "linux.tar", mode)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with pytest.raises(UsageError, match=r"cannot be read as a tar to its end|is damaged"):
+    with pytest.raises(
+        UsageError, match=r"cannot be read as a tar to its end|is damaged|ends too soon"
+    ):
         audit(whole)
 
 
@@ -117,6 +122,30 @@ def test_what_is_left_out_is_counted(kernel: Path) -> None:
     found = audit(kernel)
     assert found.left_out == {"not text": 1, "larger than 1 MiB": 1, "link": 1}
     assert [each.function for each in found.sites] == ["hold"]
+
+
+def test_the_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    """However it ends: a signal to it alone leaves its processes without a parent."""
+    command = [sys.executable, "-c", WORKERS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        workers = [int(each) for each in child.stdout.readline().split()]
+        assert workers
+        child.kill()
+        child.wait(10)
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+WORKERS = """
+import os, time
+from pinlab.audit.tree import workers
+with workers() as pool:
+    print(*{pool.submit(os.getpid).result() for _ in range(20)}, flush=True)
+    time.sleep(60)
+"""
 
 
 def test_names_that_are_no_text(kernel: Path) -> None:

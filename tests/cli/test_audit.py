@@ -49,6 +49,23 @@ def test_a_site_in_detail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "Right would be: unpin_user_page()" in said
 
 
+@pytest.mark.parametrize("at", ["drivers/a.c:4", "./drivers/a.c:hold", "drivers", "drivers/"])
+def test_a_place_may_be_said_in_several_ways(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str
+) -> None:
+    assert run(["audit", kernel(tmp_path, BROKEN), "--at", at]) == 1
+    assert "drivers/a.c:7 put_page() in hold()" in capsys.readouterr().out
+
+
+def test_a_tree_with_nothing_to_see_is_no_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = str(tree(tmp_path, {"drivers/a.c": "int a;\n"}))
+    assert run(["audit", nothing]) == 3
+    assert "no mm/gup.c" in capsys.readouterr().out
+    assert run(["audit", nothing, "--mapcount"]) == 3
+
+
 def test_only_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", kernel(tmp_path, BROKEN), "--only", "right"]) == 0
     assert "No site is of that kind." in capsys.readouterr().out
@@ -128,6 +145,7 @@ def test_sarif_is_as_its_standard_has_it(tmp_path: Path, words: list[str], rules
         (["{tree}", "--at", "drivers/b.c"], "no site is at drivers/b.c"),
         (["{tree}", "--mapcount", "--at", "drivers/b.c"], "no reader of a mapcount is at"),
         (["{tree}", "{tree}", "--mapcount"], "goes with one tree"),
+        (["{tree}", "--pins", "all"], "--pins goes with --mapcount"),
         (["/nowhere"], "there is no /nowhere"),
         (["{tree}", "--sarif", "/nowhere/a"], "there is no folder /nowhere"),
     ],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,7 +62,15 @@ def _audited(where: Path, progress: Progress) -> Audit:
             dict(read.found.left_out),
             (*sites, *_loose(read.units, read.api)),
             tuple(_orphans(read.graph, reached)),
+            tuple(_notes(root)),
         )
+
+
+def _notes(root: Path) -> Iterator[str]:
+    if not (root / "mm/gup.c").is_file():
+        yield "no mm/gup.c: FOLL_LONGTERM is taken to accept pages of files"
+    if not (root / "include/linux/uio.h").is_file():
+        yield "no include/linux/uio.h: iov_iter_get_pages() and the like are not looked for"
 
 
 @dataclass(frozen=True, slots=True)

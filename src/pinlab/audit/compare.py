@@ -19,9 +19,11 @@ class Kind(StrEnum):
     """What became of a site, worst first."""
 
     not_right = "not right any more"
+    worse = "wrong now"
     new_wrong = "new and wrong"
     new_hazard = "breaks a rule it did not"
     verdict = "another verdict"
+    mended = "mended"
     converted = "converted"
     """From a plain reference to a pin."""
     new = "new"
@@ -48,7 +50,7 @@ class Change:
     @property
     def is_worse(self) -> bool:
         """Whether somebody should look before the patch goes in."""
-        return self.kind in (Kind.not_right, Kind.new_wrong)
+        return self.kind in (Kind.not_right, Kind.worse, Kind.new_wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ def _change(before: Site | None, after: Site | None) -> Change | None:
     if after.verdict is not before.verdict and before.verdict is Verdict.right:
         return Change(Kind.not_right, before, after, fresh)
     if after.verdict is not before.verdict and after.verdict is Verdict.wrong:
-        return Change(Kind.not_right, before, after, fresh)
+        return Change(Kind.worse, before, after, fresh)
+    if before.verdict is Verdict.wrong and after.verdict is Verdict.right:
+        return Change(Kind.mended, before, after, fresh)
     if before.family is Family.get and after.family is not Family.get:
         return Change(Kind.converted, before, after, fresh)
     if after.verdict is not before.verdict:

@@ -25,8 +25,10 @@ _WORST: Final = (
 )
 
 
-def worst(found: list[Dirtied]) -> Dirtying:
-    """The worst way of dirtying among some."""
+def worst(found: list[Dirtied], site: str) -> Dirtying:
+    """The worst way of dirtying that was seen, or is known of a site."""
+    if site in KNOWN_DIRTYING and KNOWN_DIRTYING[site][0] is Rule.raw:
+        return Dirtying.raw
     return min((each.how for each in found), key=_WORST.index, default=Dirtying.never)
 
 

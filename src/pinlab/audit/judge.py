@@ -93,7 +93,7 @@ def _site(taken: Take, longterm_refuses_files: bool) -> Site:
         why,
         paths,
         tuple(broken),
-        worst(dirty),
+        worst(dirty, str(taken.at)),
     )
 
 

@@ -182,3 +182,5 @@ class Audit:
     left_out: Mapping[str, int]
     sites: tuple[Site, ...]
     orphans: tuple[Orphan, ...]
+    notes: tuple[str, ...]
+    """What of the tree was not there that verdicts ask for."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import signal
 import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from pathlib import Path
@@ -102,11 +104,22 @@ def unpacked(tree: Path, progress: Progress) -> Iterator[Path]:
 @contextmanager
 def workers() -> Iterator[ProcessPoolExecutor]:
     """As many processes as there are cores."""
-    pool = ProcessPoolExecutor(os.cpu_count())
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_end_with, initargs=(os.getpid(),))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however it does."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 _VERSION: Final = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL)\s*=\s*(\d+)", re.M)
@@ -149,6 +162,14 @@ def _unpack(archive: Path, to: Path, progress: Progress) -> None:
                 done += 1
                 if done % 1000 == 0:
                     progress(f"unpacking {archive.name}: {done:,} files")
+    except tarfile.ReadError as error:
+        if not done:
+            raise UsageError(
+                f"{archive} is no tar (plain, gz, bz2 or xz); say a folder or a tar"
+            ) from error
+        raise UsageError(
+            f"{archive} ends too soon, after {done:,} C files; fetch it again"
+        ) from error
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise UsageError(
             f"{archive} cannot be read as a tar to its end ({error}, after {done:,} files of C); "

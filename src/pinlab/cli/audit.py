@@ -68,13 +68,15 @@ def audit(
         ),
     ] = False,
     pins: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--pins",
             metavar="PAGES,COUNTERS",
-            help="With --mapcount: the scheme, of file or all pages, in both counters or mapcount.",
+            help="With --mapcount: the scheme, of file or all pages, in both counters or mapcount; "
+            "file,both unless said.",
+            show_default=False,
         ),
-    ] = "file,both",
+    ] = None,
     to_sarif: Annotated[
         Path | None,
         typer.Option(
@@ -96,10 +98,12 @@ def audit(
     """
     if to_sarif is not None:
         output.check(to_sarif)
+    if pins is not None and not mapcount:
+        raise UsageError("--pins goes with --mapcount, whose scheme it says")
     if mapcount and new is not None:
         raise UsageError("--mapcount goes with one tree; ask for each of the two by itself")
     if mapcount:
-        return _mapcount(tree, _scheme(pins), at, only, limit, json, to_sarif)
+        return _mapcount(tree, _scheme(pins or "file,both"), at, only, limit, json, to_sarif)
     verdict = None if only is None else _verdict(only)
     with _progress() as tell:
         found = run(tree, tell)
@@ -110,12 +114,14 @@ def audit(
     _write(to_sarif, sarif.sites, shown)
     if json:
         show_json(schema.audit(found, shown))
-    elif at is not None:
+    elif at is not None and shown:
         show(Group(*(table.detail(each) for each in shown)))
     elif verdict is None:
         show(table.overview(found, limit=limit))
     else:
         show(table.sites(found, shown, limit=limit))
+    if not found.sites:
+        return EXIT_UNKNOWN
     verdicts = {each.verdict for each in shown}
     if Verdict.wrong in verdicts:
         return EXIT_VIOLATED
@@ -140,11 +146,10 @@ def _changes(
     json: bool,
     to_sarif: Path | None,
 ) -> int:
-    file, _, function = (at or "").partition(":")
     shown = [
         each
         for each in found.changes
-        if (at is None or (each.site.file == file and function in ("", each.site.function)))
+        if _is_at(at, each.site.file, each.site.function, each.site.line)
         and verdict in (None, each.site.verdict)
     ]
     _write(to_sarif, sarif.changes, shown)
@@ -169,12 +174,10 @@ def _mapcount(
     effect = None if only is None else _effect(only)
     with _progress() as tell:
         found = mapcounts(tree, scheme, tell)
-    file, _, function = (at or "").partition(":")
     shown = [
         each
         for each in found.readers
-        if (at is None or (each.file == file and function in ("", each.function)))
-        and effect in (None, each.effect)
+        if _is_at(at, each.file, each.function, each.line) and effect in (None, each.effect)
     ]
     if at is not None and not shown:
         raise UsageError(f"no reader of a mapcount is at {at}; say a file from the tree's top")
@@ -182,7 +185,10 @@ def _mapcount(
     if json:
         show_json(schema.mapcounts(found, shown))
     else:
-        show(table.readers(found, shown, limit=limit))
+        odd = [each for each in shown if each.is_wrong or each.effect is Effect.unknown]
+        show(table.readers(found, shown if at or effect else odd, limit=limit))
+    if not found.readers:
+        return EXIT_UNKNOWN
     if any(each.is_wrong for each in shown):
         return EXIT_VIOLATED
     unknown = any(each.effect is Effect.unknown for each in shown)
@@ -215,13 +221,17 @@ def _effect(text: str) -> Effect:
     raise UsageError(f"--only {text!r} is no effect on a reader; write one of: {names}")
 
 
+def _is_at(at: str | None, file: str, function: str, line: int) -> bool:
+    """Whether a place is meant: a file, a folder, and within it a function or a line."""
+    if at is None:
+        return True
+    path, _, within = at.removeprefix("./").rstrip("/").partition(":")
+    there = file == path or file.startswith(f"{path}/")
+    return there and within in ("", function, str(line))
+
+
 def _chosen(found: Audit, at: str | None, only: Verdict | None) -> Sequence[Site]:
-    file, _, function = (at or "").partition(":")
-    here = [
-        each
-        for each in found.sites
-        if at is None or (each.file == file and function in ("", each.function))
-    ]
+    here = [each for each in found.sites if _is_at(at, each.file, each.function, each.line)]
     if at is not None and not here:
         raise UsageError(
             f"no site is at {at}; say a file from the top of the tree, and a function of it if "

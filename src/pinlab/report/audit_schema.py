@@ -30,6 +30,7 @@ def audit(found: Audit, shown: Sequence[Site]) -> dict[str, object]:
             }
             for each in found.orphans
         ],
+        "notes": list(found.notes),
     }
 
 

@@ -165,6 +165,7 @@ def _summary(audit: Audit) -> list[RenderableType]:
                 )
             )
         )
+    parts += [Text(f"Note: {printable(each)}.", style="yellow") for each in audit.notes]
     return parts + _left_out(audit.left_out, audit.files)
 
 
@@ -236,7 +237,12 @@ def answer(found: Mapcounts) -> str:
     return line + (f"; {unknown} not known." if unknown else ".")
 
 
-KIND_STYLES = {Kind.not_right: "bold red", Kind.new_wrong: "bold red", Kind.new_hazard: "yellow"}
+KIND_STYLES = {
+    Kind.not_right: "bold red",
+    Kind.worse: "bold red",
+    Kind.new_wrong: "bold red",
+    Kind.new_hazard: "yellow",
+}
 
 
 def changes(found: Changes, shown: Sequence[Change], *, limit: int) -> RenderableType:
