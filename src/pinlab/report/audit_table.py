@@ -147,7 +147,10 @@ def _right(site: Site) -> str:
         return "pin_user_pages() with unpin_user_pages(), or no FOLL_LONGTERM"
     if site.family.value == "get":
         return "put_page() for what get_user_pages() took, or pin_user_pages() for all of it"
-    return "unpin_user_page() for all that was pinned: unpin_user_pages_dirty_lock() if written"
+    return (
+        "unpin_user_page(), or unpin_user_pages_dirty_lock() if the page was written "
+        "(which may sleep)"
+    )
 
 
 def _summary(audit: Audit) -> list[RenderableType]:
