@@ -564,6 +564,33 @@ int uses_it(unsigned long addr, struct page **pages)
 }
 """
 
+SCIF = """
+int scif_pin(struct pinned *pinned, unsigned long addr, int nr, int map_flags)
+{
+	if (map_flags & SCIF_MAP_KERNEL) {
+		for (int i = 0; i < nr; i++)
+			pinned->pages[i] = vmalloc_to_page((void *)addr + i * PAGE_SIZE);
+	} else {
+		pinned->nr_pages = pin_user_pages_fast(addr, nr, FOLL_WRITE, pinned->pages);
+	}
+	return 0;
+}
+
+int scif_unpin(struct pinned *pinned)
+{
+	bool kernel = pinned->map_flags & SCIF_MAP_KERNEL;
+
+	if (kernel) {
+		for (int i = 0; i < pinned->nr_pages; i++)
+			if (pinned->pages[i] && !kernel)
+				put_page(pinned->pages[i]);
+	} else {
+		unpin_user_pages_dirty_lock(pinned->pages, pinned->nr_pages, true);
+	}
+	return 0;
+}
+"""
+
 EXTRACT = "iov_iter_extract_pages(iter, &pages, LONG_MAX, 64, 0, &dio->from)"
 UNPIN_DIO = "if (dio->is_pinned)\n\t\tunpin_user_pages(dio->pages + from, to - from)"
 VFIO_PIN = VFIO.replace("ACQUIRE", "pin_user_pages_remote").replace(
@@ -590,6 +617,8 @@ ROWS: Mapping[str, Row] = {
     "6 benchmark": Row(one(BENCHMARK.replace("LONGTERM(", "get_user_pages(")), Verdict.wrong),
     "7 benchmark": Row(one(BENCHMARK.replace("LONGTERM(", "pin_user_pages(")), Verdict.by_flag),
     "9 tee": Row(one(TEE), Verdict.by_flag),
+    # The put stands under `kernel && !kernel`, which an audit of text takes for a choice.
+    "10 scif": Row(one(SCIF), Verdict.by_flag),
     "11 kpc": Row(one(KPC), Verdict.unconverted, "transfer", NO_LOCK, Dirtying.lock_not_seen),
     "12 umem": Row(one(UMEM), Verdict.right, "umem_get", frozenset(), Dirtying.by_flag),
     "14 vfio": Row(one(VFIO_PIN), Verdict.right, "vaddr_get_pfns"),

@@ -134,6 +134,21 @@ ROWS = {
         NEVER,
         NEVER,
     ),
+    "16 reclaim": Row(
+        "shrink_page_list",
+        "try_to_unmap(page, flags);\n\tif (page_mapped(page))\n\t\tgoto activate_locked;",
+        Decides.unmapped,
+        NEVER,
+        NEVER,
+    ),
+    "19 poison": Row(
+        "hwpoison_user_mappings",
+        "unmap_success = try_to_unmap(page, ttu);\n"
+        '\tif (page_mapped(page))\n\t\tpr_err("failed to unmap page");',
+        Decides.unmapped,
+        NEVER,
+        NEVER,
+    ),
     "17 isolate": Row(
         "__isolate_lru_page",
         "if ((mode & ISOLATE_UNMAPPED) && page_mapped(page))\n\t\treturn ret;",
@@ -299,7 +314,7 @@ def test_what_a_pin_would_be_to_it(name: str) -> None:
         assert agreed.why  # it says how it knows
 
 
-@pytest.mark.parametrize("name", ["17 isolate", "33 deactivate"])
+@pytest.mark.parametrize("name", ["16 reclaim", "17 isolate", "33 deactivate"])
 def test_what_is_wanted_is_not_wrong(name: str) -> None:
     found = read(ROWS[name], AGREED)
     assert found.wanted and not found.is_wrong
