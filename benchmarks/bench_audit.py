@@ -21,18 +21,9 @@ from pathlib import Path
 if __name__ == "__main__":  # run as a file: the repository is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.coccinelle import RULE
 from pinlab.audit import era
 
-RULE = """
-@initialize:python@ @@
-@r@
-identifier f =~ "^({names})$";
-position p;
-@@
- f@p(...)
-@script:python@ p << r.p; @@
-print("SITE %s:%s" % (p[0].file, p[0].line))
-"""
 COMMAND = [sys.executable, "-c", "from pinlab.cli import main; main()", "audit"]
 
 

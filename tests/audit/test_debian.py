@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.coccinelle import RULE
 from tools import audit_page
 
 from pinlab.audit import judge
@@ -139,22 +140,10 @@ def mutated(read: Read, site: Site) -> Verdict:
     return found[0].verdict
 
 
-COCCI = """
-@initialize:python@ @@
-@r@
-identifier f =~ "^({names})$";
-position p;
-@@
- f@p(...)
-@script:python@ p << r.p; @@
-print("SITE %s:%s" % (p[0].file, p[0].line))
-"""
-
-
 def by_spatch(root: Path, read: Read, folder: Path) -> set[str]:
     """The sites that coccinelle finds, each as "file:line"."""
     rule = folder / "sites.cocci"
-    rule.write_text(COCCI.replace("{names}", "|".join(map(re.escape, read.api.acquires))))
+    rule.write_text(RULE.replace("{names}", "|".join(map(re.escape, read.api.acquires))))
     files = [each.path for each in read.units if _speaks(root / each.path, read)]
     done = subprocess.run(
         ["spatch", "--very-quiet", "--sp-file", rule, "-j", "2", *files],

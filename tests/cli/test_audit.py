@@ -98,6 +98,14 @@ def test_mapcount(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reader["expression"] == "(page_count(page) - page_mapcount(page) > 1)"
 
 
+def test_a_new_site_that_is_unknown_is_no_pass(tmp_path: Path) -> None:
+    keeps = (
+        "int keep(unsigned long a)\n{\n\treturn pin_user_pages_fast(a, 1, 0, table->pages);\n}\n"
+    )
+    old, new = kernel(tmp_path / "old", PINS), kernel(tmp_path / "new", PINS + keeps)
+    assert run(["audit", old, new]) == 3
+
+
 def test_two_trees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = kernel(tmp_path / "old", PINS), kernel(tmp_path / "new", BROKEN)
     assert run(["audit", old, new]) == 1

@@ -90,9 +90,15 @@ def _releases(made: Graph, at: Key, reached: Reach) -> list[Release]:
     for place in reached:
         for each in made.releases.get(place, ()):
             others = made.behind_which.get(each.at.name, set())
-            if each.at.path == at.path or not others & own:
+            if (each.at.path == at.path or not others & own) and not _is_dead(each.call):
                 found[each.at, each.call.position] = each
     return [found[key] for key in sorted(found)]
+
+
+def _is_dead(call: Call) -> bool:
+    """Whether a call stands under a condition and under its contrary, so that it is never made."""
+    parts = {part.strip() for each in call.tests if each.taken for part in each.text.split("&&")}
+    return any("||" not in each and f"!{each}" in parts for each in parts)
 
 
 def way(reached: Reach, release: Release) -> tuple[Place, ...]:

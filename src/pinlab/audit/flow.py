@@ -194,8 +194,7 @@ class Graph:
         """Join more files to it."""
         new: dict[Key, Function] = {}
         for unit in units:
-            if unit.hidden:
-                self.hidden[unit.path] = list(unit.hidden)
+            self.hidden[unit.path] = list(unit.hidden)
             for member, name in unit.tables:
                 self.tables[member].add((unit.path, name))
                 self.behind_which[name].add(member)
@@ -204,7 +203,9 @@ class Graph:
                     self.own[unit.path].add(of)
                 self.structs.setdefault(of, {}).update(members)
             for function in unit.functions:
-                new.setdefault(Key(unit.path, function.name), function)
+                key = Key(unit.path, function.name)
+                if new.setdefault(key, function) is not function:
+                    self._hide(key, function)
         for key, function in new.items():
             self._index(key, function)
         # Who calls one of them was made without it.
@@ -212,6 +213,14 @@ class Graph:
             for caller in (name, *self.behind_which.get(name, ())):
                 self._made.difference_update(self.calling.get(caller, ()))
         self._complete.clear()
+
+    def _hide(self, key: Key, function: Function) -> None:
+        """Note what a second definition of a name (behind an #else, most likely) lets go of."""
+        self.hidden[key.path] += [
+            Loose(each.name, key.name, each.line, False)
+            for each in function.calls
+            if each.name in PUT
+        ]
 
     def _index(self, key: Key, function: Function) -> None:
         self.functions[key] = function

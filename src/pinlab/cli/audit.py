@@ -94,7 +94,8 @@ def audit(
     """Audit a kernel's source: who pins, and who lets go how; or who trusts a mapcount.
 
     Status 1 if a site that is shown is wrong, or a reader would be; 3 if one is unknown; else 0.
-    Of two trees: 1 if a site that was right is not any more, or a new one is wrong.
+    Of two trees: 1 if a site that was right is not any more, or one is wrong now that was not or
+    is new; 3 if one that changed is unknown.
     """
     if to_sarif is not None:
         output.check(to_sarif)
@@ -159,7 +160,10 @@ def _changes(
         show(Group(*(table.detail(each.site) for each in shown)))
     else:
         show(table.changes(found, shown, limit=limit))
-    return EXIT_VIOLATED if any(each.is_worse for each in shown) else EXIT_HOLDS
+    if any(each.is_worse for each in shown):
+        return EXIT_VIOLATED
+    unknown = any(each.after and each.after.verdict is Verdict.unknown for each in shown)
+    return EXIT_UNKNOWN if unknown else EXIT_HOLDS
 
 
 def _mapcount(

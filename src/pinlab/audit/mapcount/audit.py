@@ -39,7 +39,7 @@ def mapcounts(where: Path, scheme: Scheme, progress: Progress = lambda _: None) 
     key = cache.name_of_file(where, b"mapcount") if where.is_file() else None
     known = None if key is None else cache.load(key)
     read = known if isinstance(known, _Read) else _read(where, progress)
-    if key is not None:
+    if key is not None and read is not known:
         cache.store(key, read)
     every = [judged(raw, scheme) for raw in read.raws]
     every.sort(key=lambda each: (each.wanted, _ORDER.index(each.effect), each.file, each.line))
