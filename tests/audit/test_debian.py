@@ -49,8 +49,7 @@ KNOWN: dict[tuple[str, str], tuple[Verdict | None, ...]] = {
     ("block/bio.c", "__bio_iov_iter_get_pages"): (U, U, R, None, None),
     ("block/bio.c", "bio_iov_iter_get_pages"): (None, None, None, R, R),
     ("block/bio.c", "bio_iov_iter_bounce_read"): (None, None, None, R, R),
-    # 6.1: right, but its file frees pages of another file's, which are from nowhere in sight
-    ("svm/sev.c", "sev_pin_memory"): (R, Verdict.unknown, R, None, None),
+    ("svm/sev.c", "sev_pin_memory"): (R, R, R, None, None),
     ("svm/sev.c", "sev_pin_user_pages"): (None, None, None, R, R),
     ("virt/kvm/kvm_main.c", "hva_to_pfn_slow"): (U, U, U, F, F),
     ("virt/kvm/async_pf.c", "async_pf_execute"): (N, N, N, N, N),

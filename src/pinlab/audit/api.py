@@ -56,6 +56,10 @@ PUT: Final[dict[str, int]] = {
     "put_page_testzero": 0,
     "folio_put_testzero": 0,
     "put_pages_list": 0,
+    "pagevec_release": 0,
+    "__pagevec_release": 0,
+    "folio_batch_release": 0,
+    "__folio_batch_release": 0,
     "page_ref_dec": 0,
     "page_ref_dec_and_test": 0,
     "__folio_put": 0,
@@ -85,6 +89,8 @@ SEE_THROUGH: Final[dict[str, int]] = {
     "sg_virt": 0,
     "page_to_pfn": 0,
     "page_to_phys": 0,
+    "dma_map_page": 1,
+    "dma_to_phys": 1,
     "pfn_to_page": 0,
     "__pfn_to_page": 0,
     "phys_to_page": 0,
@@ -216,7 +222,7 @@ LOOPS: Final[dict[str, tuple[int, int]]] = {
 """Loops whose variable is now this, now that part of what they go over: (whole, part)."""
 
 HOLDERS: Final[dict[str, frozenset[str]]] = {
-    "page": frozenset({"lru"}),
+    "page": frozenset({"lru", "private"}),
     "folio": frozenset({"page", "lru"}),
     "bio": frozenset({"bi_io_vec", "bi_inline_vecs", "bi_next"}),
     "bio_vec": frozenset({"bv_page"}),

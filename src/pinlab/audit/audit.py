@@ -116,9 +116,7 @@ def _read(
     wanted = sorted(
         each.path
         for each in found.candidates
-        if About.acquire in each.about
-        or About.unpin in each.about
-        or (About.put in each.about and folder(each.path) in folders)
+        if each.about & (About.acquire | About.unpin | About.put)
     )
     units = []
     for number, unit in enumerate(_parsed(found, api, pool, wanted), 1):

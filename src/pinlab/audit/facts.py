@@ -108,3 +108,7 @@ class Unit(NamedTuple):
     """Functions that are too deep to be read."""
     hidden: tuple[Loose, ...] = ()
     """Mentions of what lets a plain reference go, where no function was seen to call it."""
+    macros: frozenset[str] = frozenset()
+    """Macros with parameters that it defines."""
+    globals: frozenset[str] = frozenset()
+    """Variables outside of functions that other files may use."""

@@ -103,6 +103,12 @@ class Graph:
     """Per name: the functions that call it."""
     hidden: dict[str, list[Loose]] = field(default_factory=lambda: defaultdict(list))
     """Per file: what lets go of something where it cannot be followed."""
+    macros: dict[str, Loose] = field(default_factory=dict)
+    """Per macro that lets go of something: where."""
+    defines: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Per file: the macros with parameters that it defines."""
+    globals: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Per file: the variables that it shares with others."""
     touching: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
     """Per member of a structure: the functions that have it in a place."""
 
@@ -127,7 +133,8 @@ class Graph:
                 return None
             here = Place("local", str(at), root)
         else:
-            here = Place("global", at.path, root)
+            shared = root in self.globals.get(at.path, ())
+            here = Place("global", "" if shared else at.path, root)
         of = function.types.get(root) or None
         for member in members:
             if of in HOLDERS:
@@ -195,6 +202,9 @@ class Graph:
         new: dict[Key, Function] = {}
         for unit in units:
             self.hidden[unit.path] = list(unit.hidden)
+            self.macros.update({each.function: each for each in unit.hidden if each.macro})
+            self.defines[unit.path] = unit.macros
+            self.globals[unit.path] = unit.globals
             for member, name in unit.tables:
                 self.tables[member].add((unit.path, name))
                 self.behind_which[name].add(member)

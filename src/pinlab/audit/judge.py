@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from pinlab.audit.api import Family
+from pinlab.audit.api import PUT, Family
 from pinlab.audit.dirtying import dirtied, dirty_of, hazards, worst
 from pinlab.audit.era import Api, Era
 from pinlab.audit.evidence import (
@@ -24,7 +24,8 @@ from pinlab.audit.evidence import (
     take,
     way,
 )
-from pinlab.audit.flow import Graph, Place, Release, key_of
+from pinlab.audit.facts import Function
+from pinlab.audit.flow import CORE, Graph, Place, Release, key_of
 from pinlab.audit.known import NOTHING_HELD
 from pinlab.audit.results import Path, Site, Verdict
 from pinlab.audit.unexplained import unexplained
@@ -154,7 +155,30 @@ def _hidden(taken: Take) -> str | None:
     for path in dict.fromkeys((taken.at.path, *(each.at.path for each in taken.releases))):
         for each in taken.made.hidden.get(path, ()):
             return f"{each.name}() stands in {path}:{each.line}, where it cannot be followed"
+    return _passed_on(taken)
+
+
+def _passed_on(taken: Take) -> str | None:
+    """To what that lets go of it, and is not followed, something of the pages is passed."""
+    made = taken.made
+    for place in taken.reached:
+        for _, call in made.handed.get(place, ()):
+            if (macro := made.macros.get(call.name)) is not None:
+                return f"{call.name}() is a macro with {macro.name}()"
+            for key in made.named.get(call.name, ()):
+                function = made.functions[key]
+                if CORE.match(key.path) and not function.static and _puts_a_parameter(function):
+                    return f"{call.name}() in {key.path} puts what it is given"
     return None
+
+
+def _puts_a_parameter(function: Function) -> bool:
+    return any(
+        place.split(".")[0] in function.params
+        for call in function.calls
+        if call.name in PUT and call.args
+        for place in call.args[0]
+    )
 
 
 _KERNEL_ITERATOR: Final = re.compile(

@@ -16,6 +16,7 @@ from pinlab.audit.facts import Function, Loose
 _HEAD: Final = re.compile(rb"^[A-Za-z_][^;{}#]*?\b([A-Za-z_]\w*)\s*\(", re.M)
 _DEFINE: Final = re.compile(rb"[ \t]*#[ \t]*define[ \t]+(\w+)")
 _TOLD: Final = re.compile(rb"^(?:EXPORT_SYMBOL|BTF_ID|ALLOW_ERROR_INJECTION|DEFINE_GUARD)\w*")
+_CLEANUP: Final = re.compile(rb"^DEFINE_(?:FREE|CLASS)\b")
 _COMMENT: Final = re.compile(rb'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
 
 
@@ -74,6 +75,8 @@ def _is_declared(blank: bytes, at: int) -> bool:
     if blank[start : start + 1] in (b" ", b"\t"):
         return False
     line = blank[start:at]
+    if _CLEANUP.match(line):
+        return False
     return _TOLD.match(line) is not None or (b"{" not in line and b"=" not in line)
 
 

@@ -20,6 +20,7 @@ from pinlab.audit.loose import loose
 _PARSER: Final = Parser(Language(tree_sitter_c.language()))
 
 _PUTS: Final = re.compile(rf"\b(?:{'|'.join(sorted(PUT, key=len, reverse=True))})\b".encode())
+_MACRO: Final = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", re.M)
 _SPACE: Final = re.compile(r"\s+")
 _LONG: Final = 160
 JUMPS: Final = frozenset(
@@ -70,6 +71,8 @@ def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> 
         tuple(loose(source, interest, spans, functions)),
         tuple(unread),
         tuple(loose(source, _PUTS, spans, functions)),
+        frozenset(each.decode() for each in _MACRO.findall(source)),
+        frozenset(reader.globals),
     )
 
 
@@ -80,6 +83,7 @@ class _File:
         self.source = source
         self.structs: dict[str, dict[str, str]] = {}
         self.tables: list[tuple[str, str]] = []
+        self.globals: set[str] = set()
 
     def struct(self, node: Node, name: str) -> None:
         members = self.structs.setdefault(name, {})
@@ -114,6 +118,18 @@ class _File:
             self.struct(kind, of)
         if of is not None:
             members.update(dict.fromkeys(names, of))
+
+    def variable(self, node: Node) -> None:
+        """Variables that a declaration outside of functions declares for other files too."""
+        if any(
+            each.type == "storage_class_specifier" and _text(each, self.source) == "static"
+            for each in node.named_children
+        ):
+            return
+        for each in node.children_by_field_name("declarator"):
+            name = _declared(each, self.source)
+            if name is not None and not _is_function(each):
+                self.globals.add(name)
 
     def table(self, node: Node) -> None:
         """Every `.member = function` below."""
@@ -181,6 +197,7 @@ def _definitions(root: Node, reader: _File) -> Iterator[Node]:
                     reader.struct(kind, _text(tag, reader.source))
         elif node.type == "declaration":
             reader.table(node)
+            reader.variable(node)
             stack.extend(node.named_children)
         elif node.type in _OUTSIDE or node.type.startswith("preproc_"):
             stack.extend(reversed(node.named_children))
@@ -211,8 +228,6 @@ _SMALL: Final = frozenset(
             "umode_t",
             "loff_t",
             "pgoff_t",
-            "long",
-            "signed long",
             "vm_fault_t",
             "blk_status_t",
         ),
@@ -239,6 +254,15 @@ def _is_plain(declarator: Node | None) -> bool:
         inner = declarator.child_by_field_name("declarator")
         declarator = inner or next(iter(declarator.named_children), None)
     return declarator is None or declarator.type == "identifier"
+
+
+def _is_function(declarator: Node | None) -> bool:
+    """Whether it declares a function, and no pointer to one."""
+    while declarator is not None and declarator.type != "function_declarator":
+        if declarator.type == "parenthesized_declarator":
+            return False
+        declarator = declarator.child_by_field_name("declarator")
+    return declarator is not None
 
 
 def _declared(node: Node | None, source: bytes) -> str | None:
@@ -404,15 +428,15 @@ class _Body:
                     return ()
                 name = _text(member, self.source)
                 self.members.add(name)
-                return tuple(f"{each}.{name}" for each in self.value(argument))
+                return tuple(f"{each}.{name}" for each in self._typed(argument))
             case "subscript_expression":
                 argument, index = (
                     node.child_by_field_name("argument"),
                     node.child_by_field_name("index"),
                 )
-                if index is not None:
-                    self.value(index)
-                return () if argument is None else self.value(argument)
+                at = () if index is None else self.value(index)
+                found = () if argument is None else self.value(argument)
+                return found or at  # 0[pages] is pages[0]
             case "pointer_expression" | "update_expression":
                 argument = node.child_by_field_name("argument")
                 return () if argument is None else self.value(argument)
@@ -434,10 +458,11 @@ class _Body:
                 left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
                 operator = node.child_by_field_name("operator")
                 found = () if left is None else self.value(left)
-                if right is not None:
-                    self.value(right)
-                plus = operator is not None and operator.type in ("+", "-", "&", "<<", ">>", "|")
-                return found if plus else ()
+                other = () if right is None else self.value(right)
+                kind = "" if operator is None else operator.type
+                if kind == "+" and all(self.types.get(each) == "int" for each in found):
+                    return other  # 1 + pages is pages + 1
+                return found if kind == "+" or kind in _KEEPS else ()
             case "assignment_expression":
                 return self._assignment(node)
             case "call_expression":
@@ -461,6 +486,28 @@ class _Body:
                 for each in node.named_children:
                     self.value(each)
                 return ()
+
+    def _typed(self, node: Node) -> Value:
+        """What an expression denotes, of which a member is asked: a local of the structure that a
+        cast says, or a macro that goes from a member to what has it."""
+        value = self.value(node)
+        while node.type == "parenthesized_expression" and node.named_children:
+            node = node.named_children[-1]
+        of: Node | None = None
+        if node.type == "cast_expression":
+            of = node.child_by_field_name("type")
+        elif node.type == "call_expression":
+            name = node.child_by_field_name("function")
+            if name is not None and _text(name, self.source) in _ENTRY:
+                of = node.child_by_field_name("arguments")
+        tag = None if of is None else _TAG.search(_text(of, self.source))
+        if tag is None:
+            return value
+        local = f"({tag[1]})"
+        self.types[local] = tag[1]
+        at = (node.start_point[0] + 1, node.start_byte, self.tests)
+        self.flows.append(Flow(value, local, True, "", *at))
+        return (local,)
 
     def _initializer(self, node: Node, to: str) -> Value:
         """Members that an initialiser sets, if it is known of what."""
@@ -529,6 +576,8 @@ class _Body:
         name = "" if member is None else _text(member, self.source)
         nodes = [each for each in listed.named_children if each.type != "comment"]
         args = tuple(self.value(each) for each in nodes)
+        if name == "va_arg":
+            return ()  # of whoever called
         number = len(self.calls)
         self.calls.append(
             Call(
@@ -546,6 +595,21 @@ class _Body:
         if seen is not None and seen < len(args):
             return args[seen]
         return (f"#{number}",)
+
+
+_KEEPS: Final = frozenset({"-", "&", "<<", ">>", "|", "^", "*", "/"})
+"""Operators that make of an address, or of a frame's number, another word for it."""
+
+_TAG: Final = re.compile(r"\bstruct\s+(\w+)")
+
+_ENTRY: Final = frozenset(
+    {
+        *("container_of", "container_of_const", "list_entry", "list_first_entry"),
+        *("list_last_entry", "list_first_entry_or_null", "list_next_entry", "rb_entry"),
+        *("hlist_entry", "llist_entry"),
+    }
+)
+"""Macros whose second argument is the structure that the first one is in."""
 
 
 def leaves(statement: Node) -> bool:
