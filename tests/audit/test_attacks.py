@@ -41,20 +41,6 @@ OMITTED = frozenset(
 )
 """The audit sees no site at all: the preprocessor makes its name, or it is in no file of C."""
 
-WRONG_WRONGS = frozenset(
-    {
-        "innocent_kind_mm",
-        "innocent_kind_null_check",
-        "innocent_kind_ops_one_file",
-        "innocent_kind_switch",
-        "innocent_kind_type_eq",
-        "innocent_kind_userptr",
-        "innocent_scoped_shadow",
-        "innocent_zero_page_fallback",
-    }
-)
-"""All pins are let go as pins, and the audit says otherwise."""
-
 
 @contextmanager
 def _one() -> Iterator[Executor]:
@@ -86,4 +72,4 @@ def test_who_puts_a_pin_is_not_right(tmp_path: Path) -> None:
 
 def test_who_unpins_is_not_wrong(tmp_path: Path) -> None:
     found = verdicts(tmp_path, good=True)
-    assert {name for name, each in found.items() if Verdict.wrong in each} == WRONG_WRONGS
+    assert not {name for name, each in found.items() if Verdict.wrong in each}

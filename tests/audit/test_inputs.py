@@ -183,6 +183,14 @@ def test_a_case_behind_the_preprocessor_is_read() -> None:
     assert not unit.unread
 
 
+def test_a_second_definition_of_a_name_has_its_sites(kernel: Path) -> None:
+    other = GOOD.replace("FOLL_WRITE", "0")
+    (kernel / "drivers/good.c").write_text(f"#ifdef X\n{GOOD}\n#else\n{other}\n#endif\n")
+    first, second = audit(kernel).sites
+    assert second.line > first.line and second.verdict is Verdict.unknown
+    assert "a second definition of hold()" in second.why
+
+
 def test_what_the_grammar_does_not_know_is_found_as_text() -> None:
     unit = facts("STRANGE(x, {\n\tpin_user_pages_fast(a);\n\t@@ }\n")
     assert [each.name for each in unit.loose] == ["pin_user_pages_fast"] or unit.functions

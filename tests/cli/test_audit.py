@@ -37,7 +37,8 @@ def test_the_status_says_it(
 ) -> None:
     assert run(["audit", kernel(tmp_path, text)]) == status
     said = capsys.readouterr().out
-    assert ("drivers/a.c:4 hold" in said) == bool(status)
+    line = "drivers/a.c:4: wrong: hold: pin_user_pages_fast() FOLL_WRITE: "
+    assert any(each.startswith(line) for each in said.splitlines()) == bool(status)
     assert "1 site: 1 " + ("wrong" if status else "right") in said
 
 
@@ -64,6 +65,25 @@ def test_a_tree_with_nothing_to_see_is_no_pass(
     assert run(["audit", nothing]) == 3
     assert "no mm/gup.c" in capsys.readouterr().out
     assert run(["audit", nothing, "--mapcount"]) == 3
+
+
+def test_a_person_gets_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run(["audit", kernel(tmp_path, BROKEN)]) == 1
+    assert "drivers/a.c:4 hold" in capsys.readouterr().out
+
+
+def test_a_line_for_a_program_is_as_long_as_it_must(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(["audit", kernel(tmp_path, BROKEN), "--mapcount"]) == 1
+    assert (
+        "mm/memfd.c:4: blind to pins: sealed: (page_count(page) - page_mapcount(page) > 1)\n"
+        in (capsys.readouterr().out)
+    )
 
 
 def test_only_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,6 +132,10 @@ def test_two_trees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 not right any more" in capsys.readouterr().out
     assert run(["audit", old, old]) == 0
     assert "no site changed" in capsys.readouterr().out
+    assert run(["audit", old, new, "--only", "unknown"]) == 0
+    assert "No change is of that kind." in capsys.readouterr().out
+    assert run(["audit", old, new, "--at", "mm"]) == 0
+    assert "No change is of that kind." in capsys.readouterr().out
     assert run(["audit", old, new, "--json"]) == 1
     (change,) = json.loads(capsys.readouterr().out)["changes"]
     assert (change["before"]["verdict"], change["after"]["verdict"]) == ("right", "wrong")

@@ -20,7 +20,7 @@ from pinlab.audit import cache, era, evidence, judge, syntax, tree
 from pinlab.audit.api import DIRTY, PUT, UNPIN
 from pinlab.audit.era import Api
 from pinlab.audit.facts import Function, Unit
-from pinlab.audit.flow import CORE, Graph, Place, folder, reach
+from pinlab.audit.flow import CORE, Graph, Key, Place, folder, reach
 from pinlab.audit.results import Audit, Dirtying, Orphan, Site, Verdict
 from pinlab.audit.tree import About, Contents, Progress
 from pinlab.errors import UsageError
@@ -60,7 +60,7 @@ def _audited(where: Path, progress: Progress) -> Audit:
             read.found.files,
             len(read.units),
             dict(read.found.left_out),
-            (*sites, *_loose(read.units, read.api)),
+            (*sites, *_loose(read)),
             tuple(_orphans(read.graph, reached)),
             tuple(_notes(root)),
         )
@@ -221,25 +221,34 @@ def _missing(made: Graph, api: Api) -> Mapping[str, set[str]]:
     return missing
 
 
-def _loose(units: list[Unit], api: Api) -> Iterable[Site]:
-    """Sites in macros, and in what the grammar does not know."""
-    for unit in units:
+def _loose(read: Read) -> Iterable[Site]:
+    """Sites in macros, in what the grammar does not know, and in second definitions."""
+    for unit in read.units:
         for each in unit.loose:
             reason = "it is in a macro" if each.macro else "the parser does not know what is there"
-            yield Site(
-                unit.path,
-                each.function,
-                each.line,
-                each.name,
-                api.acquires[each.name].family,
-                ("?",),
-                "?",
-                Verdict.unknown,
-                reason,
-                (),
-                (),
-                Dirtying.never,
-            )
+            yield _unfollowed(read.api, Key(unit.path, each.function), each.line, each.name, reason)
+    for key, function in read.graph.seconds:
+        for call in function.calls:
+            if call.name in read.api.acquires and not call.through:
+                reason = f"a second definition of {key.name}(), which is not followed"
+                yield _unfollowed(read.api, key, call.line, call.name, reason)
+
+
+def _unfollowed(api: Api, at: Key, line: int, name: str, why: str) -> Site:
+    return Site(
+        at.path,
+        at.name,
+        line,
+        name,
+        api.acquires[name].family,
+        ("?",),
+        "?",
+        Verdict.unknown,
+        why,
+        (),
+        (),
+        Dirtying.never,
+    )
 
 
 _ARRAY: Final = re.compile(r"\bsg_page|pages?(?:_list|_array)?\[")

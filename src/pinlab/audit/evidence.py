@@ -15,7 +15,7 @@ from typing import Final
 
 from pinlab.audit.api import Family
 from pinlab.audit.era import Acquire, Api
-from pinlab.audit.facts import Call, Function
+from pinlab.audit.facts import Call, Function, Test
 from pinlab.audit.flags import flags
 from pinlab.audit.flow import Graph, Key, Place, Reach, Release, key_of, reach
 
@@ -53,7 +53,7 @@ def take(made: Graph, api: Api, at: Key, number: int, call: Call, acquire: Acqui
         pages = call.texts[acquire.pages] if acquire.pages < len(call.texts) else ""
     names = flags(made, at, call, acquire)
     reached = reach(made, starts(made, at, number, call, acquire))
-    found = tuple(_releases(made, at, reached))
+    found = tuple(_releases(made, api, at, reached))
     return Take(made, api, at, call, acquire, pages, names, reached, found)
 
 
@@ -78,7 +78,7 @@ def starts(made: Graph, at: Key, number: int, call: Call, acquire: Acquire) -> t
     return made.places(at, call.args[acquire.pages])
 
 
-def _releases(made: Graph, at: Key, reached: Reach) -> list[Release]:
+def _releases(made: Graph, api: Api, at: Key, reached: Reach) -> list[Release]:
     """All of them. A function that does for other kinds of objects what one in the site's own file
     does for its kind (both are behind one member of a table) is none of them."""
     own = {
@@ -90,9 +90,36 @@ def _releases(made: Graph, at: Key, reached: Reach) -> list[Release]:
     for place in reached:
         for each in made.releases.get(place, ()):
             others = made.behind_which.get(each.at.name, set())
-            if (each.at.path == at.path or not others & own) and not _is_dead(each.call):
+            near = each.at.path == at.path or not others & own
+            if near and not _is_dead(each.call) and not _is_of_allocator(made, api, each):
                 found[each.at, each.call.position] = each
     return [found[key] for key in sorted(found)]
+
+
+_ALLOCATOR: Final = re.compile(r"^_*(?:dev_|vma_|filemap_)?(?:alloc_page|folio_alloc|alloc_folio)")
+
+
+def _is_of_allocator(made: Graph, api: Api, release: Release) -> bool:
+    """Whether a variable that is put was set to a new page last, whatever it held before."""
+    function, call = made.functions[release.at], release.call
+    if release.family is not Family.get or len(call.args[0]) != 1 or "." in call.args[0][0]:
+        return False
+    (name,) = call.args[0]
+    last = max(
+        (each for each in function.flows if each.to == name and each.position < call.position),
+        key=lambda each: each.position,
+        default=None,
+    )
+    if last is None or call.tests[: len(last.tests)] != last.tests or len(last.value) != 1:
+        return False
+    source = last.value[0]
+    if not source.startswith("#"):
+        return False
+    return _ALLOCATOR.match(function.calls[int(source[1:])].name) is not None and not any(
+        each.name in api.acquires and any(name in value for value in each.args)
+        for each in function.calls
+        if last.position < each.position < call.position
+    )
 
 
 def _is_dead(call: Call) -> bool:
@@ -214,9 +241,10 @@ def _takes_both(taken: Take) -> bool:
 def is_chosen(taken: Take, release: Release) -> bool:
     """Whether it is decided at run time which family lets go here.
 
-    It is if both families are taken in the function that acquires; if both let go in one function;
-    if a caller says by an argument whether to; or if what the pages were kept in is let go of by
-    the other family under a test of a flag.
+    It is if both families are taken in the function that acquires; if both let go in one function,
+    or in two of which a third calls one or the other, or has one or the other in its tables; if a
+    caller says by an argument whether to; or if what the pages were kept in is let go of by the
+    other family under a test of a flag.
     """
     others = [
         each
@@ -229,12 +257,39 @@ def is_chosen(taken: Take, release: Release) -> bool:
         return False
     if any(each.at == release.at for each in others):
         return True
+    if any(_is_one_or_the_other(taken.made, release.at, each.at) for each in others):
+        return True
     if any(_is_of_parameter(taken.made, each) for each in (release, *others)):
         return True
     kept = {each for each in way(taken.reached, release) if each.is_shared}
     return any(
         _is_flagged(each) and kept & set(way(taken.reached, each)) for each in (release, *others)
     )
+
+
+def _is_one_or_the_other(made: Graph, one: Key, other: Key) -> bool:
+    """Whether somebody calls this function or that one, and never both."""
+    if one.path == other.path and made.behind_which.get(one.name, set()) & made.behind_which.get(
+        other.name, set()
+    ):
+        return True
+    those = made.callers(other)
+    return any(
+        caller == another and _exclude_each_other(call.tests, that.tests)
+        for caller, call in made.callers(one)
+        for another, that in those
+    )
+
+
+def _exclude_each_other(some: tuple[Test, ...], others: tuple[Test, ...]) -> bool:
+    """Whether two statements stand in different arms of a condition, or of a switch."""
+    for one, other in zip(some, others, strict=False):
+        if one == other:
+            continue
+        what, _, case = one.text.partition(" == ")
+        switch = bool(case) and one.taken and other.taken and other.text.startswith(f"{what} == ")
+        return (one.text == other.text and one.taken is not other.taken) or switch
+    return False
 
 
 _FLAG: Final = re.compile(r"flag|pinned|PINNED|will_pin|\bis_|_is_|& ?[A-Z]")

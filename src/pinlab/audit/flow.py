@@ -103,6 +103,8 @@ class Graph:
     """Per name: the functions that call it."""
     hidden: dict[str, list[Loose]] = field(default_factory=lambda: defaultdict(list))
     """Per file: what lets go of something where it cannot be followed."""
+    seconds: list[tuple[Key, Function]] = field(default_factory=list)
+    """Further definitions of a name in a file, behind an #else most likely: nobody follows them."""
     macros: dict[str, Loose] = field(default_factory=dict)
     """Per macro that lets go of something: where."""
     defines: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -225,7 +227,8 @@ class Graph:
         self._complete.clear()
 
     def _hide(self, key: Key, function: Function) -> None:
-        """Note what a second definition of a name (behind an #else, most likely) lets go of."""
+        """Note a second definition of a name, and what it lets go of."""
+        self.seconds.append((key, function))
         self.hidden[key.path] += [
             Loose(each.name, key.name, each.line, False)
             for each in function.calls

@@ -38,12 +38,18 @@ class Screen(Console):
             yield segment if segment.control else segment._replace(text=harmless(segment.text))
 
 
-def show(result: RenderableType) -> None:
-    """Print to standard output, in colour if that is a terminal."""
+def is_read_by_a_program() -> bool:
+    """Whether standard output is no terminal."""
+    return not Screen().is_terminal
+
+
+def show(result: RenderableType, *, crop: bool = True) -> None:
+    """Print to standard output, in colour if that is a terminal. Without `crop` what may not be
+    folded is longer than a line."""
     console = Screen()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
-    console.print(result)
+    console.print(result, crop=crop)
 
 
 def show_json(value: Mapping[str, object]) -> None:

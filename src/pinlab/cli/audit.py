@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 
 from pinlab import output
 from pinlab.audit.audit import audit as run
@@ -19,7 +19,7 @@ from pinlab.audit.mapcount.effects import Effect
 from pinlab.audit.mapcount.scheme import Counters, Pages, Scheme
 from pinlab.audit.results import Audit, Site, Verdict
 from pinlab.cli import _options as options
-from pinlab.cli._show import Screen, show, show_json
+from pinlab.cli._show import Screen, is_read_by_a_program, show, show_json
 from pinlab.errors import UsageError
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import audit_schema as schema
@@ -118,9 +118,9 @@ def audit(
     elif at is not None and shown:
         show(Group(*(table.detail(each) for each in shown)))
     elif verdict is None:
-        show(table.overview(found, limit=limit))
+        _show(table.overview, found, limit)
     else:
-        show(table.sites(found, shown, limit=limit))
+        _show(table.sites, found, limit, shown)
     if not found.sites:
         return EXIT_UNKNOWN
     verdicts = {each.verdict for each in shown}
@@ -130,6 +130,14 @@ def audit(
 
 
 Shown = TypeVar("Shown")
+
+
+def _show(
+    render: Callable[..., RenderableType], found: object, limit: int, *shown: Sequence[object]
+) -> None:
+    """A table for a person, a line for each thing found for a program."""
+    lines = is_read_by_a_program()
+    show(render(found, *shown, limit=limit, lines=lines), crop=not lines)
 
 
 def _write(
@@ -156,10 +164,10 @@ def _changes(
     _write(to_sarif, sarif.changes, shown)
     if json:
         show_json(schema.changes(found, shown))
-    elif at is not None:
+    elif at is not None and shown:
         show(Group(*(table.detail(each.site) for each in shown)))
     else:
-        show(table.changes(found, shown, limit=limit))
+        _show(table.changes, found, limit, shown)
     if any(each.is_worse for each in shown):
         return EXIT_VIOLATED
     unknown = any(each.after and each.after.verdict is Verdict.unknown for each in shown)
@@ -190,7 +198,7 @@ def _mapcount(
         show_json(schema.mapcounts(found, shown))
     else:
         odd = [each for each in shown if each.is_wrong or each.effect is Effect.unknown]
-        show(table.readers(found, shown if at or effect else odd, limit=limit))
+        _show(table.readers, found, limit, shown if at or effect else odd)
     if not found.readers:
         return EXIT_UNKNOWN
     if any(each.is_wrong for each in shown):

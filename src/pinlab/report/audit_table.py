@@ -29,7 +29,7 @@ STYLES = {
 _ORDER = tuple(Verdict)
 
 
-def overview(audit: Audit, *, limit: int) -> RenderableType:
+def overview(audit: Audit, *, limit: int, lines: bool = False) -> RenderableType:
     """Where the sites are, by subsystem, and those that somebody should look at."""
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("subsystem")
@@ -51,7 +51,8 @@ def overview(audit: Audit, *, limit: int) -> RenderableType:
     ]
     if not odd:
         return Group(table, *_summary(audit))
-    return Group(table, Text("To be looked at:", style="bold"), sites(audit, odd, limit=limit))
+    rest = sites(audit, odd, limit=limit, lines=lines)
+    return Group(table, Text("To be looked at:", style="bold"), rest)
 
 
 def _by_subsystem(found: Sequence[Site]) -> list[tuple[str, list[Site]]]:
@@ -65,12 +66,29 @@ def _by_subsystem(found: Sequence[Site]) -> list[tuple[str, list[Site]]]:
     )
 
 
-def sites(audit: Audit, shown: Sequence[Site], *, limit: int) -> RenderableType:
-    """A table of sites, worst first, and what stands for the whole tree in a line."""
+def _line(file: str, line: int, *words: str) -> RenderableType:
+    """One thing found as compilers tell it, which editors and grep take apart."""
+    text = printable(f"{file}:{line}: " + ": ".join(each for each in words if each))
+    return Text(text, no_wrap=True, overflow="ignore")
+
+
+def _call(site: Site) -> str:
+    return " ".join((f"{site.call}()", *site.flags))
+
+
+def sites(
+    audit: Audit, shown: Sequence[Site], *, limit: int, lines: bool = False
+) -> RenderableType:
+    """A table of sites, worst first, or a line for each; and one for the whole tree."""
     parts: list[RenderableType] = []
     ordered = sorted(shown, key=lambda each: (_ORDER.index(each.verdict), each.file, each.line))
     chosen = ordered[:limit] if limit else ordered
-    if chosen:
+    if chosen and lines:
+        parts += [
+            _line(each.file, each.line, each.verdict.value, each.function, _call(each), why(each))
+            for each in chosen
+        ]
+    elif chosen:
         table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
         for name in ("verdict", "site", "call", "flags", "why"):
             table.add_column(name, overflow="fold")
@@ -191,11 +209,18 @@ EFFECT_STYLES = {
 }
 
 
-def readers(found: Mapcounts, shown: Sequence[Reader], *, limit: int) -> RenderableType:
-    """A table of readers, worst first, and Williams' question answered in a line."""
+def readers(
+    found: Mapcounts, shown: Sequence[Reader], *, limit: int, lines: bool = False
+) -> RenderableType:
+    """A table of readers, worst first, or a line for each; and Williams' question answered."""
     chosen = shown[:limit] if limit else shown
     parts: list[RenderableType] = []
-    if chosen:
+    if chosen and lines:
+        parts += [
+            _line(each.file, each.line, each.effect.value, each.function, each.expression)
+            for each in chosen
+        ]
+    elif chosen:
         table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
         for name in ("a pin is to it", "reader", "decides", "expression"):
             table.add_column(name, overflow="fold")
@@ -248,11 +273,27 @@ KIND_STYLES = {
 }
 
 
-def changes(found: Changes, shown: Sequence[Change], *, limit: int) -> RenderableType:
-    """What changed between two trees, worst first."""
+def changes(
+    found: Changes, shown: Sequence[Change], *, limit: int, lines: bool = False
+) -> RenderableType:
+    """What changed between two trees, worst first: a table, or a line for each."""
     chosen = shown[:limit] if limit else shown
     parts: list[RenderableType] = []
-    if chosen:
+    if chosen and lines:
+        parts += [
+            _line(
+                each.site.file,
+                each.site.line,
+                each.kind.value,
+                each.site.function,
+                " -> ".join(filter(None, (_was(each.before), _was(each.after)))),
+                "" if each.after is None else why(each.after),
+            )
+            for each in chosen
+        ]
+    elif found.changes and not chosen:
+        parts.append(Text("No change is of that kind."))
+    elif chosen:
         table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
         for name in ("change", "site", "before", "after", "why"):
             table.add_column(name, overflow="fold")
