@@ -117,7 +117,7 @@ MIX = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mix=MIX)
 def test_any_mix_is_found_to_the_frame(
     live: LiveReader, mix: list[tuple[tuple[str, Memory], int]]
@@ -183,7 +183,10 @@ def test_settled_pins_are_explained_while_others_come_and_go(live: LiveReader) -
             assert (whole.unexplained[rows] == 0).all() and (whole.overcount[rows] == 0).all()
 
 
-def test_io_that_comes_and_goes_accuses_nobody(live: LiveReader, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_io_that_comes_and_goes_accuses_nobody(
+    live: LiveReader, tmp_path: Path, rounds: int
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(8 << 20))
     words = ["dd", f"if={path}", "of=/dev/null", "bs=1M", "iflag=direct,fullblock", "status=none"]
@@ -193,7 +196,7 @@ def test_io_that_comes_and_goes_accuses_nobody(live: LiveReader, tmp_path: Path)
     children = [subprocess.Popen(loop, start_new_session=True) for _ in range(2)]
     try:
         seen = 0
-        for _ in range(8):
+        for _ in range(rounds):
             whole = attribute(live)
             seen += whole.census.pins + len(whole.shares)
             assert whole.agrees

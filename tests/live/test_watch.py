@@ -275,7 +275,7 @@ def load(path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds", [5, pytest.param(120, marks=pytest.mark.slow)], ids=["short", "long"]
+    "seconds", [4, pytest.param(60, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_ordinary_work_gives_no_alarm_and_loses_nothing(file: Path, seconds: int) -> None:
     where = ("--device", str(DISK))  # others may work on loop devices meanwhile
