@@ -204,12 +204,28 @@ def test_hugetlb_with_optimized_vmemmap(release: str) -> None:
     assert taken.totals.vanished == 0
 
 
-def test_a_device_page_has_a_reference_when_idle() -> None:
-    for release, idle in (("6.12", 1), ("6.18", 0)):
-        memory = Memory(release, PAGES)
-        memory.small(7, 1024 + idle, flags=flag(release, "uptodate"))
-        reader = SyntheticReader(memory, device=True)
-        assert rows(census(reader)) == [Decoded(7, 0, 1, 1024 + idle, 0, idle, 0)]
+@pytest.mark.parametrize(
+    ("release", "maps", "mapped", "unmapped"),
+    [("6.12", 0, 1, 1), ("6.18", 1, 1, 0)],
+    ids=["before 6.15", "since 6.15"],
+)
+def test_a_dax_page_is_no_page_of_the_cache(
+    release: str, maps: int, mapped: int, unmapped: int
+) -> None:
+    """Its file is in `mapping`, which is no reference; real counts of 6.12 and 7.2 with one pin."""
+    memory = Memory(release, PAGES)
+    memory.small(7, 1024 + mapped, maps=maps, mapping=FILE, flags=flag(release, "uptodate"))
+    memory.small(8, 1024 + unmapped, flags=flag(release, "uptodate"))
+    memory.small(9, 1024 + mapped, maps=maps, mapping=1, flags=flag(release, "uptodate"))
+    memory.small(10, mapped, maps=maps, mapping=FILE)
+    taken = census(SyntheticReader(memory, device=True))
+    assert rows(taken) == [
+        Decoded(7, 0, 1, 1024 + mapped, maps, mapped, 0),
+        Decoded(8, 0, 1, 1024 + unmapped, 0, unmapped, 0),
+        Decoded(9, 0, 1, 1024 + mapped, maps, mapped, 0),
+    ]
+    assert taken.folios.kind.tolist() == [Kind.FILE, Kind.NONE, Kind.NONE]
+    assert taken.totals.false_positives == 0
 
 
 def test_what_changes_all_the_time_is_unstable() -> None:

@@ -48,8 +48,11 @@ def count(reading: Reading, layout: PageLayout, device: Iterable[PfnRange]) -> C
         huge = np.zeros(rows, np.bool_)
         mapcount = column(heads, layout.mapcount).view(np.int32).astype(np.int64) + 1
     good = _valid(reading, layout, pages, huge)
-    expected = mapcount + _caches(heads, layout, pages, mapping, huge)
-    expected += _idle(reading.pfn, layout, device)
+    dax = _inside(reading.pfn, device)
+    held = _caches(heads, layout, pages, mapping, huge)
+    expected = mapcount + np.where(dax, layout.device_idle_references, held)
+    if dax.any():
+        mapping = np.where(dax & (_low(mapping) != 0), np.uint64(0), mapping)
     confidence = np.full(rows, Confidence.EXACT if reading.large else Confidence.BIAS, np.uint8)
     if reading.large:
         pins = column(tails, layout.pincount).view(np.int32).astype(np.int64)
@@ -109,15 +112,18 @@ def _caches(
     return np.where(in_cache, per_cache, 0) + np.where(swapcache, pages, 0) + private
 
 
-def _idle(
-    pfn: NDArray[np.uint64], layout: PageLayout, device: Iterable[PfnRange]
-) -> NDArray[np.int64]:
-    """References that pages of devices have when nobody uses them."""
-    references = np.zeros(len(pfn), np.int64)
+def _inside(pfn: NDArray[np.uint64], device: Iterable[PfnRange]) -> NDArray[np.bool_]:
+    """Which frames are FS-DAX pages: blocks of a file system, in no page cache and on no LRU.
+
+    `mapping` says whose block it is and is no reference; where several files share it, it is no
+    pointer (PAGE_MAPPING_DAX_SHARED). An idle one has one reference before 6.15, however often
+    it is mapped (its mapcount stays 0); since then mappings count as everywhere (dax_folio_init
+    and dax_folio_put, fs/dax.c, 7.2).
+    """
+    inside = np.zeros(len(pfn), np.bool_)
     for each in device:
-        inside = (pfn >= each.first) & (pfn < each.end)
-        references += np.where(inside, layout.device_idle_references, 0)
-    return references
+        inside |= (pfn >= each.first) & (pfn < each.end)
+    return inside
 
 
 def _doubtful(
