@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,12 @@ import pytest
 
 from pinlab.field.probes.hooks import FUNCTIONS, TRACEPOINTS, Hook
 from pinlab.field.witness.file_system import FileSystem
-from tests.live import guest, guest_python
+from pinlab.guest import machine
+from pinlab.guest.kernel import GuestError
+from pinlab.guest.kernel import kernel as kernel_of
+from pinlab.guest.machine import Done, boot
+from pinlab.guest.root import tool
+from tests.live import guest
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -35,7 +42,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("judge", "/run/tape"),
 )
 VERDICTS = {0: "holds", 1: "violated", 3: "inconclusive"}
-MINUTES = 15 * 60.0
+MINUTES = 5 * 60.0
 
 
 @pytest.fixture
@@ -43,24 +50,21 @@ def alone() -> None:
     """What a guest pins is its own: other live tests may go on."""
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    try:
-        made = guest_python.image(tmp_path_factory.mktemp("image"))
-    except guest.Missing as missing:
-        pytest.skip(str(missing))
-    yield made
-    made.unlink()  # half a gigabyte, and pytest keeps what is left of three runs
-
-
-def run(
-    kernel: Path, image: Path, folder: Path, commands: Sequence[Sequence[str]]
-) -> list[guest_python.Done]:
+def run(kernel: Path, commands: Sequence[Sequence[str]]) -> list[Done]:
     """What the guest's pinlab says, or skip."""
-    try:
-        return guest_python.run(kernel, image, commands, folder, seconds=MINUTES)
-    except guest.Missing as missing:
-        pytest.skip(str(missing))
+    if shutil.which("qemu-system-x86_64") is None and "PINLAB_QEMU" not in os.environ:
+        pytest.skip("there is no QEMU")
+    with boot(kernel_of(kernel)) as running:
+        assert not running.failed
+        return [running.run(words, MINUTES) for words in commands]
+
+
+@pytest.mark.parametrize("kernel", guest.parameters()[:1])
+def test_a_kernel_that_panics_is_told(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no root to go on from."""
+    monkeypatch.setattr(machine, "_PARAMETERS", "console=ttyS0 panic=-1 quiet rdinit=/nowhere")
+    with pytest.raises(GuestError, match=r"the guest has ended; its console .*[Pp]anic"):
+        run(kernel, [])
 
 
 def pins(kernel: Path) -> bool:
@@ -72,7 +76,7 @@ def pins(kernel: Path) -> bool:
 def hazards(kernel: Path) -> list[tuple[FileSystem, tuple[str, ...]]]:
     """All of them on ext4, and on the others what differs with the file system. Where pins are
     not seen at all, each hazard once."""
-    kinds = [kind for kind in FileSystem if guest_python.tool(f"mkfs.{kind}")]
+    kinds = [kind for kind in FileSystem if tool(f"mkfs.{kind}")]
     if not pins(kernel):
         return [(FileSystem.ext4, words) for words in EXPECTED if "--control" not in words]
     return [
@@ -84,11 +88,11 @@ def hazards(kernel: Path) -> list[tuple[FileSystem, tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize("kernel", guest.parameters())
-def test_the_watch(kernel: Path, image: Path, tmp_path: Path) -> None:
+def test_the_watch(kernel: Path) -> None:
     """In one guest, as most of the time goes into booting one."""
     scenes = hazards(kernel)
     witness = [("witness", *words, "--fs", kind, "--json") for kind, words in scenes]
-    done = run(kernel, image, tmp_path, [*COMMANDS, *witness])
+    done = run(kernel, [*COMMANDS, *witness])
     assert_works(kernel, done[: len(COMMANDS)])
     for (kind, words), each in zip(scenes, done[len(COMMANDS) :], strict=True):
         status = EXPECTED[words][not pins(kernel)]
@@ -115,7 +119,7 @@ def assert_judged(words: tuple[str, ...], said: dict[str, Any], status: int, pin
         assert "references, not pins" in verdicts["O1"]["reason"]
 
 
-def assert_works(kernel: Path, done: Sequence[guest_python.Done]) -> None:
+def assert_works(kernel: Path, done: Sequence[Done]) -> None:
     """What each of COMMANDS said."""
     doctor, census, watch, record, judge = done
     assert [each.status for each in (doctor, census, watch, record, judge)] == [0, 0, 3, 0, 3]

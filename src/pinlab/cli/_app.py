@@ -30,6 +30,7 @@ COMMANDS = (
     *("compare", "check", "explain", "list", "show", "draw"),
     "audit",
     *("census", "diff", "doctor", "hold", "judge", "record", "watch", "witness", "who", "timeline"),
+    "guest",
 )
 """Each is a module of this package, with a function of its name ("list_" for one of Python's)."""
 
