@@ -22,6 +22,8 @@ from typing import IO, Any
 
 ORDERS = "/dev/ttyS1"
 MODULES = Path("/modules")
+SCRATCH = "/dev/shm"
+"""Where commands may write: a place that covers none of the root, wherever pinlab lies there."""
 
 _SYS_FINIT_MODULE = 313  # x86-64
 _PR_SET_NAME = 15
@@ -29,8 +31,7 @@ _MOUNTS = (
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
-    ("tmpfs", "/run"),
-    ("tmpfs", "/tmp"),
+    ("tmpfs", SCRATCH),
     ("tracefs", "/sys/kernel/tracing"),
 )
 
@@ -41,6 +42,7 @@ def prepare() -> list[str]:
     """Mount what programs expect and load the modules. Returns what could not be done."""
     failed = []
     for kind, place in _MOUNTS:
+        os.makedirs(place, exist_ok=True)
         if _libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None) != 0:
             failed.append(f"mount {place}: {os.strerror(ctypes.get_errno())}")
     for path in sorted(MODULES.glob("*.ko")):

@@ -61,11 +61,15 @@ class Kernel:
 def kernel(image: Path, modules: Path | None = None) -> Kernel:
     """The kernel of an image. Raises GuestError if it is none, or its modules are not found."""
     release = _release(image)
-    top = image.resolve().parent.parent
+    top = image.absolute().parent.parent
     places = (
         [modules, modules / release]
         if modules is not None
-        else [top / "lib/modules" / release, top / "usr/lib/modules" / release]
+        else [
+            top / "lib/modules" / release,
+            top / "usr/lib/modules" / release,
+            image.resolve().parent,  # where newer packages have the kernel itself
+        ]
     )
     for place in places:
         if next(place.glob("kernel/**/*.ko*"), None) is not None:

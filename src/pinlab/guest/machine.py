@@ -40,6 +40,7 @@ BOOT: Final = 180.0
 
 _PARAMETERS: Final = "console=ttyS0 panic=-1 mitigations=off quiet rdinit=/init"
 _PR_SET_PDEATHSIG: Final = 1
+_PANIC: Final = "Kernel panic"
 _TAIL: Final = 600
 """Characters of the console that are told when a guest fails."""
 
@@ -97,6 +98,8 @@ class Guest:
     def _error(self, why: str) -> GuestError:
         self.console.seek(0)
         said = " ".join(self.console.read().decode("utf-8", "replace").split())
+        # behind the word of a panic come registers
+        said = said[: end + _TAIL // 4] if (end := said.find(_PANIC)) >= 0 else said
         last = f"; its console ends with: {said[-_TAIL:]}" if said else ""
         return GuestError(f"the guest of {self.kernel.release} gave {why}{last}")
 
@@ -135,7 +138,8 @@ def _command(kernel: Kernel, initrd: int, orders: int) -> list[str]:
             f"there is no {qemu[0] if qemu else 'QEMU'}; install it (Debian: apt-get install "
             "qemu-system-x86), or say where it is with PINLAB_QEMU"
         )
-    environment = f"PYTHONPATH={root.path()} TMPDIR=/run XDG_RUNTIME_DIR=/run HOME=/run"
+    scratch = agent.SCRATCH
+    environment = f"PYTHONPATH={root.path()} TMPDIR={scratch} XDG_RUNTIME_DIR={scratch}"
     return [
         *qemu,
         *("-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2", "-m", MEMORY),

@@ -31,7 +31,7 @@ PACKAGES: Final = (
 TOOLS: Final = ("mkfs.ext4", "mkfs.xfs", "mkfs.btrfs")
 """Those not there are missed by who needs them, in a sentence."""
 
-FOLDERS: Final = ("proc", "run", "sys", "tmp")
+FOLDERS: Final = ("proc", "run", "sys", "tmp", "var/tmp")
 
 _LEFT_OUT: Final = re.compile(
     r"/(?:site-packages|test|tests|idlelib|ensurepip|lib2to3|tkinter|turtledemo|distutils|include"
