@@ -71,7 +71,8 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Qemu:
 READY = "print('[]', file=orders, flush=True)\n"
 ANSWER = f"""{READY}
 for line in orders:
-    words = json.loads(line)
+    what, words = json.loads(line)
+    assert what == 'run'
     print(json.dumps([3, words[0] + ' out', words[0] + ' err', 0.5]), file=orders, flush=True)
 """
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from pinlab.field.file_system import FileSystem
 from pinlab.field.probes.hooks import FUNCTIONS, TRACEPOINTS, Hook
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.guest import machine
 from pinlab.guest.kernel import GuestError
 from pinlab.guest.kernel import kernel as kernel_of
@@ -61,6 +61,31 @@ def run(kernel: Path, commands: Sequence[Sequence[str]]) -> list[Done]:
     with boot(kernel_of(kernel)) as running:
         assert not running.failed
         return [running.run(words, MINUTES) for words in commands]
+
+
+@pytest.mark.parametrize("kernel", guest.parameters())
+def test_fs_dax_pages_are_counted(kernel: Path) -> None:
+    """By the census to the frame, with their file; by a walker to the process."""
+    if shutil.which("qemu-system-x86_64") is None and "PINLAB_QEMU" not in os.environ:
+        pytest.skip("there is no QEMU")
+    holds = ("hold", "fuse", "--memory", "dax", "--pmem", "/dev/pmem0", "--size", "40K", "--json")
+    with boot(kernel_of(kernel)) as running:
+        held = json.loads(running.begin(holds, MINUTES).out)
+        census = json.loads(running.run(["census", "--json"], MINUTES).out)
+        who = running.run(["who", "--all", "--json"], MINUTES)
+        assert running.stop(MINUTES).status == 0
+    assert census["totals"]["false_positives"] == 0
+    (hold,) = held["holds"]
+    claims = [each for each in json.loads(who.out)["claims"] if each["kind"] == "fuse"]
+    assert [each["address"] for each in claims] == [hold["address"]] and who.status == 0
+    if not pins(kernel):  # FUSE took plain references too
+        assert not census["folios"]
+        return
+    frames = {pfn + n for pfn, count, _ in hold["extents"] for n in range(count)}
+    assert {each["pfn"] for each in census["folios"]} == frames
+    for each in census["folios"]:
+        assert (each["pins"], each["refcount"], each["unexplained"]) == (1, 1025, 0)
+        assert (each["kind"], each["file"]["file_system"]) == ("file", "ext4")
 
 
 @pytest.mark.parametrize("kernel", guest.parameters()[:1])

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pinlab.field.errors import FieldError
+from pinlab.field.file_system import FileSystem
 from pinlab.field.witness.evidence import PAGE, Moment, Whose
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.placement import places
 from pinlab.field.witness.runs import Series, repeat
 from pinlab.field.witness.scene import PAGES, Hazard, Scene

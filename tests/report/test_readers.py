@@ -63,6 +63,7 @@ def names(timeline: Timeline) -> list[str]:
     return [timeline.title, *(track.name for track in timeline.tracks)]
 
 
+@pytest.mark.slow
 def test_perfetto_shows_exactly_the_timeline(timeline: Timeline) -> None:
     found = readers.perfetto(chrome.text(timeline), QUERIES)
     assert found["complaints"] == found["main threads"] == []

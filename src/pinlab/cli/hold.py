@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,6 +37,15 @@ def hold(
     memory: Annotated[Memory, typer.Option("--memory", help="Which pages.")] = Memory.anon,
     size: Annotated[str, typer.Option("--size", metavar="SIZE", help="Bytes of each.")] = "64K",
     count: Annotated[int, typer.Option("--count", help="How many of them.")] = 1,
+    pmem: Annotated[
+        Path | None,
+        typer.Option(
+            "--pmem",
+            metavar="DEVICE",
+            help="Of --memory dax: persistent memory for it. All that is on it is lost.",
+            show_default=False,
+        ),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option("--for", metavar="SECONDS", help="Stop by itself.", show_default=False),
@@ -61,7 +71,7 @@ def hold(
     if seconds is not None:
         options.time_of(seconds, "--for")
     wanted = options.parse_size(size, "--size")
-    with signals(), holding(kind, wanted, memory=memory, count=count) as holds:
+    with signals(), holding(kind, wanted, memory=memory, count=count, device=pmem) as holds:
         if json:
             show_json(report.to_json(holds))
         else:

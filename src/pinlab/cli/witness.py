@@ -16,8 +16,8 @@ from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli._wait import signals
 from pinlab.cli.guest import SECONDS, KernelOption, ModulesOption, order
 from pinlab.errors import UsageError
+from pinlab.field.file_system import FileSystem
 from pinlab.field.hold import runtime
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.reuse import Reuses
 from pinlab.field.witness.reuse import repeat as repeat_o3
 from pinlab.field.witness.runs import Series, repeat

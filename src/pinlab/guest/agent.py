@@ -1,8 +1,8 @@
 """In a guest, its first program: prepares it, then runs pinlab's commands as they come.
 
-An order is a line of JSON on the second serial line, a list of words; so is the answer, a list of
-exit status, standard output, standard error and seconds. What a command imports stays imported,
-as an emulated machine takes seconds for it.
+An order is a line of JSON on the second serial line: what to do (one of DO), and a list of words.
+The answer is one too, of exit status, standard output, standard error and seconds. What a command
+imports stays imported, as an emulated machine takes seconds for it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 import tty
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 ORDERS = "/dev/ttyS1"
 MODULES = Path("/modules")
@@ -53,8 +54,8 @@ def prepare() -> list[str]:
     return failed
 
 
-def status(words: list[str], out: IO[str], err: IO[str]) -> int:
-    """The exit status of one command, as a shell has it."""
+def start(words: list[str], out: IO[str], err: IO[str]) -> int:
+    """Start a command; its pid."""
     from pinlab.cli import main
 
     with contextlib.suppress(ImportError):  # it says so itself
@@ -69,18 +70,65 @@ def status(words: list[str], out: IO[str], err: IO[str]) -> int:
         sys.argv = ["pinlab", *words]
         main()
         sys.exit(0)
-    found = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def end(pid: int) -> int:
+    """The exit status of one that was started, as a shell has it."""
+    found = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return found if found >= 0 else 128 - found
 
 
-def answer(words: list[str]) -> list[Any]:
+def run(words: list[str]) -> Answer:
     """What a command says."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with _said() as (out, err):
         began = time.monotonic()
-        done = status(words, out, err)
-        seconds = time.monotonic() - began
-        said = [file.seek(0) or file.read() for file in (out, err)]
-    return [done, *said, seconds]
+        status = end(start(words, out, err))
+        return status, _text(out), _text(err), time.monotonic() - began
+
+
+def begin(words: list[str]) -> Answer:
+    """Start a command that goes on behind the next orders. Answered when it has said something, or
+    has ended: then by its status, and 0 otherwise."""
+    with _said() as (out, err):
+        began = time.monotonic()
+        pid, status = start(words, out, err), 0
+        while not os.fstat(out.fileno()).st_size:
+            time.sleep(0.05)
+            ended, found = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                status = os.waitstatus_to_exitcode(found)
+                break
+        else:
+            _going_on.append(pid)
+        return status, _text(out), _text(err), time.monotonic() - began
+
+
+def stop(words: list[str]) -> Answer:
+    """End all that goes on; `words` are not asked for. Answered by the worst status."""
+    began = time.monotonic()
+    for pid in _going_on:
+        os.kill(pid, signal.SIGTERM)
+    status = max((end(pid) for pid in _going_on), default=0)
+    _going_on.clear()
+    return status, "", "", time.monotonic() - began
+
+
+Answer = tuple[int, str, str, float]
+DO = {"run": run, "begin": begin, "stop": stop}
+_going_on: list[int] = []
+"""Commands that go on, by pid."""
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[tuple[IO[str], IO[str]]]:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        yield out, err
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def serve(fd: int) -> None:
@@ -91,7 +139,8 @@ def serve(fd: int) -> None:
             while b"\n" not in pending:
                 pending += line.read(1 << 16)
             order, _, pending = pending.partition(b"\n")
-            left = json.dumps(answer(json.loads(order))).encode() + b"\n"
+            what, words = json.loads(order)
+            left = json.dumps(DO[what](words)).encode() + b"\n"
             while left:
                 left = left[os.write(fd, left) :]
 

@@ -70,9 +70,20 @@ class Guest:
     def run(self, words: Sequence[str], seconds: float) -> Done:
         """Have pinlab run a command there. Raises GuestError if it takes longer than `seconds`, or
         the guest ends."""
-        self.orders.sendall(json.dumps(list(words)).encode() + b"\n")
-        status, out, err, took = self._line(seconds, f"no answer to `pinlab {' '.join(words)}`")
-        return Done(status, out, err, took)
+        return self._order("run", words, seconds)
+
+    def begin(self, words: Sequence[str], seconds: float) -> Done:
+        """Have it start a command that goes on: what that says first. Raises GuestError."""
+        return self._order("begin", words, seconds)
+
+    def stop(self, seconds: float) -> Done:
+        """Have it end what goes on: by the worst status. Raises GuestError."""
+        return self._order("stop", (), seconds)
+
+    def _order(self, what: str, words: Sequence[str], seconds: float) -> Done:
+        self.orders.sendall(json.dumps([what, list(words)]).encode() + b"\n")
+        said = self._line(seconds, f"no answer to `pinlab {' '.join(words)}`")
+        return Done(*said)
 
     def _line(self, seconds: float, missed: str) -> Any:
         deadline = time.monotonic() + seconds

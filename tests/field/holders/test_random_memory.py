@@ -26,7 +26,7 @@ from tests.field.fake_reader import FakeReader
 
 BTF = Path("/sys/kernel/btf/vmlinux")
 VMEMMAP, PAGE_OFFSET, FRAMES = 0xFFFFEA0000000000, 0xFFFF888000000000, 1 << 20
-EXAMPLES = 200
+EXAMPLES = 100
 
 
 @cache

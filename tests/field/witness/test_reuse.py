@@ -11,8 +11,8 @@ from rich.console import Console
 
 from pinlab.cli._app import run as pinlab
 from pinlab.field.errors import FieldError
-from pinlab.field.witness.file_system import FileSystem
-from pinlab.field.witness.pmem import pmem
+from pinlab.field.file_system import FileSystem
+from pinlab.field.pmem import pmem
 from pinlab.field.witness.reuse import Met, Reuses, Run
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome

@@ -16,9 +16,9 @@ from rich.console import Console
 from pinlab.cli.witness import status
 from pinlab.field.errors import FieldError
 from pinlab.field.events.schema import Row
+from pinlab.field.file_system import FileSystem
 from pinlab.field.witness import runs
 from pinlab.field.witness.evidence import Bytes, Look, Moment, Page, Whose
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.runs import Course, Series, repeat
 from pinlab.field.witness.scene import Hazard, Scene, Step
 from pinlab.objectives.events import Event

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from pinlab.errors import UsageError
 from pinlab.field.accounting import Accounted
 from pinlab.field.errors import FieldError
 from pinlab.field.extents import Extents
+from pinlab.field.file_system import FileSystem
 from pinlab.field.hold.memory import Buffer, Memory, buffer
+from pinlab.field.pmem import pmem
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,15 @@ def load() -> Mapping[str, Kind]:
 
 @contextmanager
 def hold(
-    name: str, size: int, *, memory: Memory = Memory.anon, count: int = 1
+    name: str,
+    size: int,
+    *,
+    memory: Memory = Memory.anon,
+    count: int = 1,
+    device: Path | None = None,
 ) -> Iterator[tuple[Held, ...]]:
-    """Hold `count` buffers of `size` bytes each, until the block ends.
+    """Hold `count` buffers of `size` bytes each, until the block ends. Those of FS-DAX are on a new
+    file system on `device`, whatever was there.
 
     Raises UsageError for a request that makes no sense, FieldError where this machine refuses.
     """
@@ -82,10 +91,17 @@ def hold(
         raise UsageError(f"{name} holds from one byte to {kind.most >> 20} MiB at once")
     if not 0 < count <= kind.most_count:
         raise UsageError(f"{name} is made from 1 to {kind.most_count} times at once")
+    if (memory is Memory.dax) != (device is not None):
+        raise UsageError(
+            "--memory dax goes with --pmem /dev/pmemN: persistent memory, which is overwritten"
+        )
     with ExitStack() as stack:
         held = []
+        folder = None
+        if device is not None:
+            folder = stack.enter_context(pmem(FileSystem.ext4, device)).mount
         for _ in range(count):
-            pages = stack.enter_context(buffer(memory, size))
+            pages = stack.enter_context(buffer(memory, size, folder))
             try:
                 held.append(stack.enter_context(kind.make(pages)))
             except OSError as error:

@@ -28,6 +28,7 @@ class Memory(StrEnum):
     thp = "thp"
     hugetlb = "hugetlb"
     file = "file"
+    dax = "dax"
 
 
 SUMMARY = {
@@ -36,6 +37,7 @@ SUMMARY = {
     Memory.thp: "transparent huge pages (anonymous)",
     Memory.hugetlb: "huge pages out of the pool (vm.nr_hugepages)",
     Memory.file: "page cache of an unlinked temporary file, mapped shared",
+    Memory.dax: "an unlinked file with FS-DAX on --pmem, mapped shared",
 }
 
 
@@ -56,14 +58,15 @@ class Buffer:
 
 
 @contextmanager
-def buffer(memory: Memory, length: int) -> Iterator[Buffer]:
-    """`length` bytes of such memory, rounded up to whole pages. Raises FieldError."""
+def buffer(memory: Memory, length: int, folder: int | None = None) -> Iterator[Buffer]:
+    """`length` bytes of such memory, rounded up to whole pages; of a file, one in `folder` (a
+    descriptor). Raises FieldError."""
     unit = HUGE if memory in (Memory.thp, Memory.hugetlb) else pagemap.PAGE
     length = -(-length // unit) * unit
     # For alignment a huge page more is mapped and never touched.
     spare = HUGE if memory is Memory.thp else 0
     try:
-        start = _map(memory, length + spare)
+        start = _map(memory, length + spare, folder)
     except OSError as error:
         raise FieldError(_why_not(memory, error)) from error
     try:
@@ -80,10 +83,10 @@ def buffer(memory: Memory, length: int) -> Iterator[Buffer]:
         sys.munmap(start, length + spare)
 
 
-def _map(memory: Memory, length: int) -> int:
+def _map(memory: Memory, length: int, folder: int | None) -> int:
     access = sys.PROT_READ | sys.PROT_WRITE
-    if memory in (Memory.memfd, Memory.file):
-        fd = _memfd() if memory is Memory.memfd else _unlinked()
+    if memory in (Memory.memfd, Memory.file, Memory.dax):
+        fd = _memfd() if memory is Memory.memfd else _unlinked(folder)
         try:
             os.ftruncate(fd, length)
             return sys.mmap(length, access, sys.MAP_SHARED, fd)
@@ -97,10 +100,16 @@ def _memfd() -> int:
     return os.memfd_create("pinlab-hold", os.MFD_CLOEXEC)
 
 
-def _unlinked() -> int:
-    folder = os.environ.get("TMPDIR", "/var/tmp")
-    fd, name = tempfile.mkstemp(prefix="pinlab-hold-", dir=folder)
-    os.unlink(name)
+def _unlinked(folder: int | None) -> int:
+    if folder is None:
+        place = os.environ.get("TMPDIR", "/var/tmp")
+        fd, name = tempfile.mkstemp(prefix="pinlab-hold-", dir=place)
+        os.unlink(name)
+        return fd
+    name = f"pinlab-hold-{os.urandom(6).hex()}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=folder)
+    os.unlink(name, dir_fd=folder)
     return fd
 
 

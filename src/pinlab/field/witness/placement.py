@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pinlab.field.file_system import FileSystem
 from pinlab.field.pagemap import PAGE
-from pinlab.field.witness.file_system import FileSystem
 
 # linux/fiemap.h
 FS_IOC_FIEMAP: Final = 0xC020660B

@@ -27,16 +27,16 @@ from pinlab import objectives
 from pinlab.field import pagemap, syscalls
 from pinlab.field.census.struct_page import column
 from pinlab.field.errors import FieldError
+from pinlab.field.file_system import FileSystem
 from pinlab.field.hold.kinds import fuse
 from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.layout.page import PageLayout, page_layout
 from pinlab.field.pagemap import PAGE
+from pinlab.field.pmem import Pmem, pmem
 from pinlab.field.readers import choose
 from pinlab.field.readers.reader import Reader
 from pinlab.field.witness.evidence import HEAD, SENT
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.placement import places
-from pinlab.field.witness.pmem import Pmem, pmem
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.judge import Judgement, judge
@@ -187,7 +187,7 @@ def _play(disk: Pmem, reader: Reader, layout: PageLayout, control: bool) -> Run:
             raise FieldError("the device's read took no reference of the page")
         run.events.append(Event.PIN)
         run.say(
-            f"a direct read into it, held by fd {held.fd}, is in flight; references: {run.pinned}"
+            f"a direct read into it is in flight, held by fd {held.fd}; references: {run.pinned}"
         )
         if control:
             child = _Child("truncate", partial(os.ftruncate, fd, 0))

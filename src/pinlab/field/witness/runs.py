@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from pinlab.field.errors import FieldError
+from pinlab.field.file_system import FileSystem
 from pinlab.field.witness.evidence import Look, Moment
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.scene import Hazard, Scene, covers, play
 from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event

@@ -34,11 +34,11 @@ from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost, Stream
+from pinlab.field.file_system import FileSystem
 from pinlab.field.hold.kinds import bio
 from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.probes.folio import Filter
 from pinlab.field.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
-from pinlab.field.witness.file_system import FileSystem
 from pinlab.field.witness.scratch import Scratch
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict

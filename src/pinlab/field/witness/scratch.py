@@ -22,6 +22,7 @@ from typing import Final
 
 from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
+from pinlab.field.file_system import FileSystem
 from pinlab.field.hold import runtime
 from pinlab.field.hold.kinds.bio import (
     LO_FLAGS,
@@ -32,7 +33,6 @@ from pinlab.field.hold.kinds.bio import (
     TRIES,
 )
 from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_INFO64
-from pinlab.field.witness.file_system import FileSystem
 
 PREFIX: Final = "pinlab-witness-"
 

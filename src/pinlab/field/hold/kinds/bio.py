@@ -86,7 +86,7 @@ def _config(fd: int, name: str) -> bytes:
 KIND = Kind(
     "bio",
     "a direct read from a block device (loop over FUSE) that withholds the answer",
-    (Memory.anon, Memory.memfd, Memory.thp, Memory.file),
+    (Memory.anon, Memory.memfd, Memory.thp, Memory.file, Memory.dax),
     most=MOST,
     most_count=4,
     make=make,

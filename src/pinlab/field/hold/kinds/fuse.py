@@ -47,7 +47,7 @@ def _read(fd: int, pages: Buffer) -> None:
 KIND = Kind(
     "fuse",
     "a direct read from a FUSE file, whose server withholds the answer",
-    (Memory.anon, Memory.memfd, Memory.thp, Memory.file),
+    (Memory.anon, Memory.memfd, Memory.thp, Memory.file, Memory.dax),
     most=fuse_server.MOST,
     most_count=8,
     make=make,

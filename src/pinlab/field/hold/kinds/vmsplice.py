@@ -39,7 +39,7 @@ def make(pages: Buffer) -> Iterator[Held]:
 KIND = Kind(
     "vmsplice",
     "pages in a pipe (plain references, no pins)",
-    (Memory.anon, Memory.memfd, Memory.file),
+    (Memory.anon, Memory.memfd, Memory.file, Memory.dax),
     most=1 << 20,
     most_count=16,
     make=make,

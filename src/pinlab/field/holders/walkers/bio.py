@@ -36,6 +36,8 @@ TAGS: Final = 10240
 """BLK_MQ_MAX_DEPTH, include/linux/blk-mq.h."""
 VECTORS: Final = 256
 """BIO_MAX_VECS, include/linux/bio.h."""
+AWAITED: Final = ("submit_bio_wait_endio", "bio_wait_end_io")
+"""What completes who waits in submit_bio_wait(); 7.2 has the second."""
 CHAIN: Final = 64
 """The most bios that a split bio is followed through, and that a request has."""
 
@@ -134,7 +136,7 @@ def _owners(kernel: Kernel, bio: View) -> tuple[Owner, ...]:
     """The process that waits for a bio, or that has the file it was submitted to."""
     ends, private = bio["bi_end_io"], bio["bi_private"]
     try:
-        if kernel.is_function(ends, "submit_bio_wait_endio"):
+        if kernel.is_function(ends, *AWAITED):
             return _opened(kernel, bio, _waiting(kernel, kernel.at("completion", private)))
         if kernel.is_function(ends, "blkdev_bio_end_io_async"):
             # __blkdev_direct_IO_async: one bio, inside the dio, and no bi_private.

@@ -1,8 +1,9 @@
 """FUSE direct I/O: requests that wait, are being read, or are with the server. fs/fuse/.
 
-fuse_conn -> iq.pending, bg_queue; each fuse_dev -> pq.io and the hash pq.processing. A request's
-args are in a fuse_args_pages if its pages are a user's. Counted nowhere. Requests that go
-through FUSE over io_uring (6.14) hang on their ring's lists and are not seen.
+fuse_conn (7.2: fuse_chan) -> iq.pending, bg_queue; each fuse_dev -> pq.io and the hash
+pq.processing. A request's args are in a fuse_args_pages if its pages are a user's. Counted
+nowhere. Requests that go through FUSE over io_uring (6.14) hang on their ring's lists and are
+not seen.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         if fc is None or fc.address in seen:
             return
         seen.add(fc.address)
-        for head in _lists(kernel, fc):
+        # 7.2 has the queues apart, in struct fuse_chan.
+        queues = fc.follow("chan") if fc.has("chan") else fc
+        for head in () if queues is None else _lists(kernel, queues):
             for request in kernel.entries(head, "fuse_req", "list"):
                 claim = _claim(kernel, request)
                 if claim is not None:
@@ -48,10 +51,10 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
     yield from kernel.each(mounts, connection)
 
 
-def _lists(kernel: Kernel, fc: View) -> Iterator[int]:
-    yield fc.where("iq.pending")
-    yield fc.where("bg_queue")
-    for device in kernel.entries(fc.where("devices"), "fuse_dev", "entry"):
+def _lists(kernel: Kernel, queues: View) -> Iterator[int]:
+    yield queues.where("iq.pending")
+    yield queues.where("bg_queue")
+    for device in kernel.entries(queues.where("devices"), "fuse_dev", "entry"):
         yield device.where("pq.io")
         table = device["pq.processing"]
         if table:

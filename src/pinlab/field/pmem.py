@@ -18,7 +18,7 @@ from typing import Final
 
 from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
-from pinlab.field.witness.file_system import FileSystem
+from pinlab.field.file_system import FileSystem
 
 _MAKERS: Final = {
     FileSystem.ext4: ("mkfs.ext4", "-q", "-F", "-b", "4096"),
