@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pinlab.field.probes.hooks import FUNCTIONS, TRACEPOINTS, Hook
 from pinlab.guest import machine
 from pinlab.guest.kernel import GuestError
 from pinlab.guest.kernel import kernel as kernel_of
-from pinlab.guest.machine import Done, boot
+from pinlab.guest.machine import Done, Guest, boot
 from pinlab.guest.root import tool
 from tests.live import guest
 
@@ -54,33 +55,27 @@ def alone() -> None:
     """What a guest pins is its own: other live tests may go on."""
 
 
-def run(kernel: Path, commands: Sequence[Sequence[str]]) -> list[Done]:
-    """What the guest's pinlab says, or skip."""
+@contextmanager
+def booted(kernel: Path) -> Iterator[Guest]:
+    """The kernel in a guest, or skip."""
     if shutil.which("qemu-system-x86_64") is None and "PINLAB_QEMU" not in os.environ:
         pytest.skip("there is no QEMU")
     with boot(kernel_of(kernel)) as running:
         assert not running.failed
-        return [running.run(words, MINUTES) for words in commands]
+        yield running
 
 
-@pytest.mark.parametrize("kernel", guest.parameters())
-def test_fs_dax_pages_are_counted(kernel: Path) -> None:
+def assert_counts_fs_dax(running: Guest) -> None:
     """By the census to the frame, with their file; by a walker to the process."""
-    if shutil.which("qemu-system-x86_64") is None and "PINLAB_QEMU" not in os.environ:
-        pytest.skip("there is no QEMU")
     holds = ("hold", "fuse", "--memory", "dax", "--pmem", "/dev/pmem0", "--size", "40K", "--json")
-    with boot(kernel_of(kernel)) as running:
-        held = json.loads(running.begin(holds, MINUTES).out)
-        census = json.loads(running.run(["census", "--json"], MINUTES).out)
-        who = running.run(["who", "--all", "--json"], MINUTES)
-        assert running.stop(MINUTES).status == 0
+    held = json.loads(running.begin(holds, MINUTES).out)
+    census = json.loads(running.run(["census", "--json"], MINUTES).out)
+    who = running.run(["who", "--all", "--json"], MINUTES)
+    assert running.stop(MINUTES).status == 0
     assert census["totals"]["false_positives"] == 0
     (hold,) = held["holds"]
     claims = [each for each in json.loads(who.out)["claims"] if each["kind"] == "fuse"]
     assert [each["address"] for each in claims] == [hold["address"]] and who.status == 0
-    if not pins(kernel):  # FUSE took plain references too
-        assert not census["folios"]
-        return
     frames = {pfn + n for pfn, count, _ in hold["extents"] for n in range(count)}
     assert {each["pfn"] for each in census["folios"]} == frames
     for each in census["folios"]:
@@ -92,8 +87,11 @@ def test_fs_dax_pages_are_counted(kernel: Path) -> None:
 def test_a_kernel_that_panics_is_told(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no root to go on from."""
     monkeypatch.setattr(machine, "_PARAMETERS", "console=ttyS0 panic=-1 quiet rdinit=/nowhere")
-    with pytest.raises(GuestError, match=r"the guest has ended; its console .*[Pp]anic"):
-        run(kernel, [])
+    with (
+        pytest.raises(GuestError, match=r"the guest has ended; its console .*[Pp]anic"),
+        booted(kernel),
+    ):
+        pytest.fail("it came up")
 
 
 def pins(kernel: Path) -> bool:
@@ -121,7 +119,10 @@ def test_the_watch(kernel: Path) -> None:
     """In one guest, as most of the time goes into booting one."""
     scenes = hazards(kernel)
     witness = [("witness", *words, "--fs", kind, "--json") for kind, words in scenes]
-    done = run(kernel, [*COMMANDS, *BLOCKS, *witness])
+    with booted(kernel) as running:
+        done = [running.run(words, MINUTES) for words in (*COMMANDS, *BLOCKS, *witness)]
+        if pins(kernel):
+            assert_counts_fs_dax(running)
     assert_works(kernel, done[: len(COMMANDS)])
     assert_reuse(kernel, *done[len(COMMANDS) : -len(scenes)])
     for (kind, words), each in zip(scenes, done[-len(scenes) :], strict=True):
