@@ -54,6 +54,7 @@ def same(it: design.Design) -> None:
             assert getattr(its, field.name) == getattr(ours, field.name), field.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [m for m in model.modules() if own(m)], ids=lambda m: m.__name__)
 def test_copies_of_a_module_are_the_same_program(tmp_path: Path, module: ModuleType) -> None:
     it = loaded(tmp_path, copies(own(module)))

@@ -104,7 +104,9 @@ def test_the_compiler_keeps_what_python_reads_in_many(chunk: int) -> None:
     assert counts[True] >= CHUNK > 50 * counts[False], "too many sources are refused"
 
 
-@pytest.mark.parametrize("draw", [designed_source, interrupted_source])
+@pytest.mark.parametrize(
+    "draw", [designed_source, pytest.param(interrupted_source, marks=pytest.mark.slow)]
+)
 def test_the_compiler_keeps_what_python_reads_with(draw: Callable[[Random], RandomSource]) -> None:
     count = sum(compared(draw(Random(seed)), f"seed {seed}") for seed in range(FEW))
     assert count >= FEW * 0.9, "too many sources are refused"
