@@ -195,12 +195,15 @@ def _play(disk: Pmem, reader: Reader, layout: PageLayout, control: bool) -> Run:
             file.close()
             child = _Child("unlink", partial(os.unlink, FILE, dir_fd=disk.mount))
         stack.callback(child.end)
+        stack.callback(hold.close)  # what waits for the device ends no sooner
         _wait(run, child)
         _meet(run, disk, partial(_references, reader, layout), hold)
-        if run.waited and child.done(0):
-            run.waited = False
-            run.say(f"{child.what} has returned meanwhile, before the device answered")
-        hold.close()
+        if run.met is None:
+            if run.waited and child.done(0):
+                run.waited = False
+                run.say(f"{child.what} has returned meanwhile, before the device answered")
+            hold.close()
+            run.events.append(Event.UNPIN)
         if not child.done(PATIENCE):
             raise FieldError(f"{child.what} did not end when the device had answered")
     run.warnings = [line for line in said() if "dax" in line.lower()]
@@ -258,8 +261,8 @@ def _reused(run: Run, met: Met, fd: int, hold: ExitStack) -> None:
     if met.refcount > run.idle:
         run.events.append(Event.BLOCK_REUSE)
     hold.close()
-    run.events += [Event.DEV_STORE, Event.UNPIN]
     run.met = replace(met, after=os.pread(fd, HEAD, 0))
+    run.events += [Event.DEV_STORE] * (run.met.after == SENT) + [Event.UNPIN]
     run.say(
         f"the device has answered, {SENT.hex()}; new file {met.number} reads {run.met.after.hex()}"
     )
