@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -77,6 +77,17 @@ def _json(value: object) -> str:
 def _in_json(found: re.Match[str]) -> str:
     letter = found[0]
     return letter if letter.isprintable() else json.dumps(letter)[1:-1]
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done, if that is a terminal."""
+    console = Screen(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(what) as status:
+        yield status.update
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from json import dumps
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,7 +18,7 @@ from pinlab.audit.mapcount.effects import Effect
 from pinlab.audit.mapcount.scheme import Counters, Pages, Scheme
 from pinlab.audit.results import Audit, Site, Verdict
 from pinlab.cli import _options as options
-from pinlab.cli._show import Screen, is_read_by_a_program, show, show_json
+from pinlab.cli._show import doing, is_read_by_a_program, show, show_json
 from pinlab.errors import UsageError
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import audit_schema as schema
@@ -106,7 +105,7 @@ def audit(
     if mapcount:
         return _mapcount(tree, _scheme(pins or "file,both"), at, only, limit, json, to_sarif)
     verdict = None if only is None else _verdict(only)
-    with _progress() as tell:
+    with doing("looking for files of C") as tell:
         found = run(tree, tell)
         later = None if new is None else run(new, tell)
     if later is not None:
@@ -184,7 +183,7 @@ def _mapcount(
     to_sarif: Path | None,
 ) -> int:
     effect = None if only is None else _effect(only)
-    with _progress() as tell:
+    with doing("looking for files of C") as tell:
         found = mapcounts(tree, scheme, tell)
     shown = [
         each
@@ -250,13 +249,3 @@ def _chosen(found: Audit, at: str | None, only: Verdict | None) -> Sequence[Site
             "there are several: net/rds/rdma.c:rds_pin_pages"
         )
     return [each for each in here if only in (None, each.verdict)]
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    console = Screen(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("looking for files of C") as status:
-        yield status.update

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pinlab.cli import _options as options
-from pinlab.cli._show import Screen
+from pinlab.cli._show import doing
 from pinlab.guest.kernel import kernel as kernel_of
 from pinlab.guest.machine import boot
 
@@ -57,28 +56,16 @@ def guest(
     return order(kernel, modules, words, options.time_of(timeout, "--timeout", 1.0))
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    console = Screen(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("") as line:
-        yield line.update
-
-
 def order(
     kernel: Path, modules: Path | None, words: Sequence[str], seconds: float = SECONDS
 ) -> int:
     """Boot a guest, give it one order, and say here what it said."""
     found = kernel_of(kernel, modules)
-    with _progress() as tell:
-        tell(f"booting Linux {found.release}")
-        with boot(found) as running:
-            for each in running.failed:
-                print(f"pinlab: in the guest: {each}", file=sys.stderr)
-            tell(f"pinlab {' '.join(words)}")
-            done = running.run(words, seconds)
+    with doing(f"booting Linux {found.release}") as tell, boot(found) as running:
+        for each in running.failed:
+            print(f"pinlab: in the guest: {each}", file=sys.stderr)
+        tell(f"pinlab {' '.join(words)}")
+        done = running.run(words, seconds)
     sys.stdout.write(done.out)
     sys.stderr.write(done.err)
     return done.status
