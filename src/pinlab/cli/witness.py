@@ -87,6 +87,8 @@ def witness(
         words += ["--control"] * control + ["--json"] * json
         words += ["--pmem", str(pmem or PMEM)] if hazard is Wanted.o3 else []
         return order(kernel, modules, words, SECONDS + 30 * runs)
+    if modules is not None:
+        raise UsageError("--modules goes with --kernel, whose modules they are")
     if pmem is not None and hazard is not Wanted.o3:
         raise UsageError("--pmem goes with o3, which is the one that needs persistent memory")
     runtime.sweep()
