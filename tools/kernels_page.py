@@ -48,7 +48,7 @@ def row(run: Run, *, has_pmem: bool) -> list[str]:
     watch = run(["watch", "--json", "--for", "1"])
     hooks = json.loads(watch.out[watch.out.index("{") :])["hooks"]
     return [
-        census["kernel"].partition("+")[0],
+        census["kernel"].partition("+")[0].partition("-")[0],
         "reads its pages",
         ", ".join(each for each in WALKERS if each in works),
         *(_seen(run(["witness", each, "--json"])) for each in WITNESSES),
