@@ -29,7 +29,7 @@ Run = Callable[[Sequence[str]], Done]
 
 WITNESSES = ("o1", "o2", "truncate")
 WALKERS = ("af_xdp", "bio", "fuse", "io_uring", "pipe", "process_vm")
-HEAD = ("kernel", "census", "holders that `who` finds", *(f"witness {each}" for each in WITNESSES))
+HEAD = ("kernel", "holders that `who` finds", *(f"witness {each}" for each in WITNESSES))
 LAST = ("witness o3", "watch")
 
 
@@ -49,7 +49,6 @@ def row(run: Run, *, has_pmem: bool) -> list[str]:
     hooks = json.loads(watch.out[watch.out.index("{") :])["hooks"]
     return [
         census["kernel"].partition("+")[0].partition("-")[0],
-        "reads its pages",
         ", ".join(each for each in WALKERS if each in works),
         *(_seen(run(["witness", each, "--json"])) for each in WITNESSES),
         _reuse(run(["witness", "o3", "--pmem", "/dev/pmem0", "--json"])) if has_pmem else "no pmem",

@@ -176,6 +176,40 @@ struct ctx { struct page **pages; int nr; };
     + f"void destroy(struct ctx *c) {{ page_p *p = c->pages; for (int i = 0; i < c->nr; i++) {P}(p[i]); }}\n",
 )
 
+case(
+    "allocation_skipped_by_goto",
+    CTX
+    + ONE.replace("STORE", "c->page = page")
+    + VIS1
+    + f"""
+void destroy(struct ctx *c, int user)
+{{
+	struct page *page = c->page;
+	if (user)
+		goto put;
+	page = alloc_page(GFP_KERNEL);
+put:
+	{P}(page);
+}}
+""",
+)
+
+case(
+    "allocation_in_a_loop",
+    CTX
+    + ONE.replace("STORE", "c->page = page")
+    + VIS1
+    + f"""
+void destroy(struct ctx *c)
+{{
+	struct page *page = c->page;
+	while (stale(c))
+		page = alloc_page(GFP_KERNEL);
+	{P}(page);
+}}
+""",
+)
+
 # --- macros
 case(
     "macro_wraps_put",

@@ -15,7 +15,7 @@ from typing import Final
 
 from pinlab.audit.api import Family
 from pinlab.audit.era import Acquire, Api
-from pinlab.audit.facts import Call, Function, Test
+from pinlab.audit.facts import Call, Flow, Function, Test
 from pinlab.audit.flags import flags
 from pinlab.audit.flow import Graph, Key, Place, Reach, Release, key_of, reach
 
@@ -100,26 +100,40 @@ _ALLOCATOR: Final = re.compile(r"^_*(?:dev_|vma_|filemap_)?(?:alloc_page|folio_a
 
 
 def _is_of_allocator(made: Graph, api: Api, release: Release) -> bool:
-    """Whether a variable that is put was set to a new page last, whatever it held before."""
+    """Whether a variable that is put can only hold a new page there.
+
+    It was never set to anything else before, and the last time surely: by no statement that a goto
+    or a condition passes over. Loops are not known, so if it was acquired into before, the new page
+    and the put stand under one condition.
+    """
     function, call = made.functions[release.at], release.call
     if release.family is not Family.get or len(call.args[0]) != 1 or "." in call.args[0][0]:
         return False
     (name,) = call.args[0]
-    last = max(
-        (each for each in function.flows if each.to == name and each.position < call.position),
-        key=lambda each: each.position,
-        default=None,
-    )
-    if last is None or call.tests[: len(last.tests)] != last.tests or len(last.value) != 1:
+    before = [each for each in function.flows if each.to == name and each.position < call.position]
+    if not before or not all(_is_allocated(function, each) for each in before):
         return False
-    source = last.value[0]
-    if not source.startswith("#"):
+    last = max(before, key=lambda each: each.position)
+    if call.tests[: len(last.tests)] != last.tests:
         return False
-    return _ALLOCATOR.match(function.calls[int(source[1:])].name) is not None and not any(
-        each.name in api.acquires and any(name in value for value in each.args)
+    if any(last.position < each.position < call.position for each in function.labels):
+        return False
+    acquired = [
+        each.position
         for each in function.calls
-        if last.position < each.position < call.position
-    )
+        if each.name in api.acquires and any(name in value for value in each.args)
+        if each.position < call.position
+    ]
+    same = bool(call.tests) and call.tests == last.tests
+    return all(each < last.position and same for each in acquired)
+
+
+def _is_allocated(function: Function, flow: Flow) -> bool:
+    """Whether what is assigned is what an allocator of pages gave."""
+    value = flow.value
+    if len(value) != 1 or not value[0].startswith("#"):
+        return False
+    return _ALLOCATOR.match(function.calls[int(value[0][1:])].name) is not None
 
 
 def _is_dead(call: Call) -> bool:

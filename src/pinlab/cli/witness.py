@@ -82,6 +82,8 @@ def witness(
     Status 1: it was seen. 0: the control run holds (of o3: it was kept). 3: not reproduced, or
     nothing can be said. With --kernel it happens in a guest.
     """
+    if pmem is not None and hazard is not Wanted.o3:
+        raise UsageError("--pmem goes with o3, which is the one that needs persistent memory")
     if kernel is not None:
         words = ["witness", hazard, "--fs", fs, "--runs", str(runs)]
         words += ["--control"] * control + ["--json"] * json
@@ -89,8 +91,6 @@ def witness(
         return order(kernel, modules, words, SECONDS + 30 * runs)
     if modules is not None:
         raise UsageError("--modules goes with --kernel, whose modules they are")
-    if pmem is not None and hazard is not Wanted.o3:
-        raise UsageError("--pmem goes with o3, which is the one that needs persistent memory")
     runtime.sweep()
     if hazard is Wanted.o3:
         return _o3(fs, control, runs, pmem, json)

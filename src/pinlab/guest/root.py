@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,8 @@ _LEFT_OUT: Final = re.compile(
 )
 _KEPT: Final = 2
 """Roots that are kept: that of this pinlab and one more."""
+_LONG_AGO: Final = 3600.0
+"""Seconds since the last byte of a half that nobody writes any more; one takes seconds."""
 
 
 def folder() -> Path:
@@ -98,18 +101,20 @@ def root() -> Path:
             f"no root for guests can be kept in {folder()}: {error.strerror}"
         ) from error
     finally:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
     _tidy()
     return made
 
 
 def _tidy() -> None:
-    """Take away the roots that nobody has used for longest, and halves."""
+    """Take away the roots that nobody has used for longest, and the halves of who was killed."""
     with suppress(OSError):
-        kept = sorted(folder().glob("*.cpio"), key=lambda each: -each.stat().st_mtime)[:_KEPT]
-        for each in folder().iterdir():
-            if each not in kept:
-                each.unlink(missing_ok=True)
+        made = sorted(folder().glob("*.cpio"), key=lambda each: -each.stat().st_mtime)
+        halves = set(folder().iterdir()) - set(made)
+        old = [each for each in halves if time.time() - each.stat().st_mtime > _LONG_AGO]
+        for each in (*made[_KEPT:], *old):
+            each.unlink(missing_ok=True)
 
 
 def _files() -> list[Path]:

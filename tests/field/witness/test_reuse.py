@@ -65,6 +65,7 @@ def test_it_is_told_as_text_and_as_json() -> None:
     [
         (["o3"], 2, "o3 needs persistent memory: --kernel VMLINUZ"),
         (["o1", "--pmem", "/dev/pmem0"], 2, "--pmem goes with o3"),
+        (["o1", "--pmem", "/dev/pmem0", "--kernel", "/nowhere"], 2, "--pmem goes with o3"),
         (["o1", "--modules", "/lib/modules"], 2, "--modules goes with --kernel"),
         (["o3", "--pmem", "/dev/null"], 3, "/dev/null is no persistent memory with DAX"),
         (["o3", "--kernel", "/nowhere"], 3, "/nowhere cannot be read"),
