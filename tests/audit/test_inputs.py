@@ -171,7 +171,7 @@ def test_what_is_nested_too_deeply_is_counted(kernel: Path) -> None:
 
 
 def facts(text: str) -> Unit:
-    return syntax.unit("a.c", text.encode(), re.compile(rb"\bpin_user_pages\w*"), every=True)
+    return syntax.unit("a.c", text.encode(), re.compile(rb"\bpin_user_pages\w*"))
 
 
 def test_a_case_behind_the_preprocessor_is_read() -> None:

@@ -13,14 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pinlab.audit import cache, era, evidence, judge, syntax, tree
 from pinlab.audit.api import DIRTY, PUT, UNPIN
+from pinlab.audit.bearing import words
 from pinlab.audit.era import Api
 from pinlab.audit.facts import Function, Unit
-from pinlab.audit.flow import CORE, Graph, Key, Place, folder, reach
+from pinlab.audit.flow import CORE, Graph, Key, Place, folder, may_enter, reach
 from pinlab.audit.results import Audit, Dirtying, Orphan, Site, Verdict
 from pinlab.audit.tree import About, Contents, Progress
 from pinlab.errors import UsageError
@@ -106,23 +108,37 @@ def read_tree(root: Path, said: Path, progress: Progress = lambda _: None) -> Re
 def _read(
     found: Contents, api: Api, pool: ProcessPoolExecutor, progress: Callable[[str], None]
 ) -> tuple[list[Unit], list[Outline]]:
-    """The facts of every file that acquires, or lets go where others of its folder acquire; and
-    the outlines of the other files of these folders."""
+    """The facts of every file that acquires or lets go, and the outlines of the other files of
+    the folders in which some file acquires.
+
+    Of a file that only puts, in a folder where nobody acquires or in the kernel's core, only the
+    functions are read that can have to do with pages that others took.
+    """
     folders = {
         folder(each.path)
         for each in found.candidates
         if About.acquire in each.about and each.path.endswith(".c")
     }
-    wanted = sorted(
-        each.path
-        for each in found.candidates
-        if each.about & (About.acquire | About.unpin | About.put)
-    )
-    units = []
-    for number, unit in enumerate(_parsed(found, api, pool, wanted), 1):
-        units.append(unit)
-        if number % 50 == 0:
-            progress(f"parsing: {number} of {len(wanted)} files")
+    whole: list[str] = []
+    part: list[str] = []
+    for each in found.candidates:
+        path = each.path
+        if each.about & (About.acquire | About.unpin):
+            whole.append(path)
+        elif About.put in each.about:
+            is_near = folder(path) in folders and not CORE.match(path)
+            (whole if is_near else part).append(path)
+    units: list[Unit] = []
+    wanted = [*whole, *part]
+
+    def add(more: Iterable[Unit]) -> None:
+        for unit in more:
+            units.append(unit)
+            if len(units) % 50 == 0:
+                progress(f"parsing: {len(units)} of {len(wanted)} files")
+
+    add(_parsed(found, api, pool, whole))
+    add(_parsed(found, api, pool, part, _sought(units)))
     near = [
         path
         for each in sorted(folders)
@@ -152,27 +168,44 @@ def _outline(root: str, path: str) -> Outline:
     return Outline(path, tuple(tables), frozenset(map(bytes.decode, _HEAD.findall(source))))
 
 
+def _sought(units: Iterable[Unit]) -> frozenset[str]:
+    """What lets go or dirties, and the functions that may hand pages to other files."""
+    entered = {
+        function.name
+        for unit in units
+        for function in unit.functions
+        if not function.static and may_enter(function.name, unit.path)
+    }
+    return frozenset({*PUT, *DIRTY, *entered})
+
+
 def _parsed(
-    found: Contents, api: Api, pool: ProcessPoolExecutor, paths: list[str]
+    found: Contents,
+    api: Api,
+    pool: ProcessPoolExecutor,
+    paths: list[str],
+    sought: frozenset[str] | None = None,
 ) -> Iterable[Unit]:
+    """The facts of some files, or what of them has to do with the names sought."""
     names = sorted(api.acquires, key=len, reverse=True)
     interest = rf"\b(?:{'|'.join(map(re.escape, names))})\b".encode()
-    root = str(found.root)
-    return pool.map(_unit, [root] * len(paths), paths, [interest] * len(paths), chunksize=4)
+    one = partial(_unit, str(found.root), interest, sought)
+    return pool.map(one, paths, chunksize=4)
 
 
-def _unit(root: str, path: str, interest: bytes) -> Unit:
+def _unit(root: str, interest: bytes, sought: frozenset[str] | None, path: str) -> Unit:
     """The facts of one file, read now or before."""
     try:
         source = Path(root, path).read_bytes()
     except OSError:
         return Unit(path, (), {}, (), ())
-    key = cache.name(source, interest)
+    names = None if sought is None else sought & words(source)
+    key = cache.name(source, interest + repr(names and sorted(names)).encode())
     known = cache.load(key)
     if isinstance(known, Unit):
         return known._replace(path=path)
     sys.setrecursionlimit(_DEEP)
-    made = syntax.unit(path, source, re.compile(interest), every=True)
+    made = syntax.unit(path, source, re.compile(interest), names)
     cache.store(key, made)
     return made
 

@@ -59,8 +59,9 @@ def take(made: Graph, api: Api, at: Key, number: int, call: Call, acquire: Acqui
 
 def acquired(made: Graph, api: Api) -> Iterable[tuple[Key, int, Call, Acquire]]:
     """Every call that acquires, with its number in its function."""
-    for at, function in sorted(made.functions.items()):
-        for number, call in enumerate(function.calls):
+    calling = {key for name in api.acquires for key in made.calling.get(name, ())}
+    for at in sorted(calling):
+        for number, call in enumerate(made.functions[at].calls):
             acquire = None if call.through else api.acquires.get(call.name)
             if acquire is None:
                 continue
@@ -81,11 +82,7 @@ def starts(made: Graph, at: Key, number: int, call: Call, acquire: Acquire) -> t
 def _releases(made: Graph, api: Api, at: Key, reached: Reach) -> list[Release]:
     """All of them. A function that does for other kinds of objects what one in the site's own file
     does for its kind (both are behind one member of a table) is none of them."""
-    own = {
-        member
-        for member, behind in made.tables.items()
-        if any(path == at.path for path, _ in behind)
-    }
+    own = made.tabled.get(at.path, set())
     found = {}
     for place in reached:
         for each in made.releases.get(place, ()):

@@ -95,6 +95,8 @@ class Graph:
     named: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
     tables: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     """Per member of a table: (file, function)."""
+    tabled: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Per file: the members that its tables set."""
     behind_which: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Per function: the members of tables that it stands in."""
     own: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -179,7 +181,7 @@ class Graph:
             key
             for key in self.named.get(call.name, ())
             if not self.functions[key].static or key.path.endswith(".h")
-            if _may_enter(key.name, key.path)
+            if may_enter(key.name, key.path)
         ]
 
     def _through(self, at: Key, member: str) -> list[Key]:
@@ -209,6 +211,7 @@ class Graph:
             self.globals[unit.path] = unit.globals
             for member, name in unit.tables:
                 self.tables[member].add((unit.path, name))
+                self.tabled[unit.path].add(member)
                 self.behind_which[name].add(member)
             for of, members in unit.structs.items():
                 if unit.path.endswith(".c"):
@@ -371,7 +374,8 @@ def _near(one: str, other: str) -> bool:
     return one.split("/")[:-1][:3] == other.split("/")[:-1][:3]
 
 
-def _may_enter(name: str, path: str) -> bool:
+def may_enter(name: str, path: str) -> bool:
+    """Whether a function of another file is followed into."""
     return not CORE.match(path) or LETS_GO.search(name) is not None
 
 

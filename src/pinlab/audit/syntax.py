@@ -7,18 +7,18 @@ Such a part stays small, and what is around it is read. Calls of interest in it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 
 import tree_sitter_c
 from tree_sitter import Language, Node, Parser
 
 from pinlab.audit.api import PUT, SEE_THROUGH
+from pinlab.audit.bearing import bearing
 from pinlab.audit.facts import Call, Flow, Function, Label, Test, Unit, Value
 from pinlab.audit.loose import loose
 
 _PARSER: Final = Parser(Language(tree_sitter_c.language()))
-
 _PUTS: Final = re.compile(rf"\b(?:{'|'.join(sorted(PUT, key=len, reverse=True))})\b".encode())
 _MACRO: Final = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)\(", re.M)
 _SPACE: Final = re.compile(r"\s+")
@@ -39,20 +39,22 @@ _LEAVES: Final = frozenset(
 )
 
 
-def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> Unit:
+def unit(
+    path: str, source: bytes, interest: re.Pattern[bytes], sought: Set[str] | None = None
+) -> Unit:
     """The facts of a file.
 
-    `interest` matches the names worth knowing. Unless `every`, only the functions in which one of
-    them stands are read.
+    `interest` matches the names worth knowing. Where names are sought, only the functions are read
+    that can have to do with one of them.
     """
     root = parse(source)
     reader = _File(source)
+    defined = list(_definitions(root, reader))
+    nodes = defined if sought is None else _bearing(defined, reader, sought)
     functions: list[Function] = []
     unread: list[str] = []
     spans: list[tuple[int, int]] = []
-    for node in _definitions(root, reader):
-        if not every and not interest.search(source, node.start_byte, node.end_byte):
-            continue
+    for node in nodes:
         spans.append((node.start_byte, node.end_byte))
         try:
             found = _function(node, source)
@@ -74,6 +76,16 @@ def unit(path: str, source: bytes, interest: re.Pattern[bytes], every: bool) -> 
         frozenset(each.decode() for each in _MACRO.findall(source)),
         frozenset(reader.globals),
     )
+
+
+def _bearing(definitions: list[Node], reader: _File, sought: Set[str]) -> list[Node]:
+    source = reader.source
+    texts = [
+        (name_of(each, source) or "", source[each.start_byte : each.end_byte])
+        for each in definitions
+    ]
+    numbers = bearing(texts, reader.tables, sought)
+    return [each for number, each in enumerate(definitions) if number in numbers]
 
 
 class _File:
