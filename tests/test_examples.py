@@ -51,6 +51,17 @@ def test_the_scenario_and_the_objective_hold_as_the_kernel_is(design: str) -> No
     assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS] * 2
 
 
+@pytest.mark.parametrize("design", ["refcount-bias", "mapcount-v4", "page-counter", "untracked"])
+def test_only_an_eviction_that_waits_keeps_the_blocks_of_an_unlinked_file(design: str) -> None:
+    for patch, outcome in (
+        ("", Outcome.VIOLATED),
+        (f"+{EXAMPLES / 'unlink_waits.py'}", Outcome.HOLDS),
+    ):
+        it = check.load_design(design + patch)
+        rows = check.check(it, ("dax-unlink",), ("O3", "I8")).rows
+        assert [row.verdict.outcome for row in rows] == [outcome] * 2
+
+
 def test_every_example_is_here() -> None:
     text = (
         Path(__file__).read_text() + (Path(__file__).parent / "docs/test_tutorial.py").read_text()

@@ -2564,6 +2564,21 @@ case(
     "line_continuation_in_name",
     "int go(unsigned long s, struct page **p)\n{\n\tint a = pin_user_pages\\\n_fast(s, 1, FOLL_WRITE, p);\n\t[[put_page||unpin_user_page]](*p);\n\treturn a;\n}\n",
 )
+case(
+    "moved_in_a_far_file",
+    "#include <linux/shared.h>\n"
+    + GRAB.replace("struct ctx", "struct shared")
+    + VIS.replace("struct ctx", "struct shared"),
+    {
+        "include/linux/shared.h": "struct shared { struct page **pages; int nr; };\n",
+        "drivers/y/b.c": f"""
+#include <linux/shared.h>
+struct own {{ struct page *page; }};
+void take_over(struct own *o, struct shared *s) {{ o->page = s->pages[0]; }}
+void release_own(struct own *o) {{ {P}(o->page); }}
+""",
+    },
+)
 
 _CHOICE = re.compile(r"\[\[(.*?)\|\|(.*?)\]\]", re.S)
 _VISIBLE = re.compile(r"<<(.*?)>>", re.S)

@@ -129,22 +129,19 @@ def _read(
             is_near = folder(path) in folders and not CORE.match(path)
             (whole if is_near else part).append(path)
     units: list[Unit] = []
-    wanted = [*whole, *part]
-
-    def add(more: Iterable[Unit]) -> None:
-        for unit in more:
+    wanted = {*whole, *part}
+    for paths in (whole, part):
+        sought = _sought(units) if paths is part else None
+        for unit in _parsed(found, api, pool, paths, sought):
             units.append(unit)
             if len(units) % 50 == 0:
                 progress(f"parsing: {len(units)} of {len(wanted)} files")
-
-    add(_parsed(found, api, pool, whole))
-    add(_parsed(found, api, pool, part, _sought(units)))
     near = [
         path
         for each in sorted(folders)
         if not CORE.match(each + "/")
         for path in found.neighbours.get(each, ())
-        if path not in set(wanted)
+        if path not in wanted
     ]
     outlines = list(pool.map(_outline, [str(found.root)] * len(near), near, chunksize=50))
     return units, outlines

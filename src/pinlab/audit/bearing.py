@@ -1,9 +1,9 @@
 """Which functions of a file can have to do with pages that some site took.
 
 Two of three files that put a page are of a driver that pins nothing. Only those of their functions
-are read that let go, dirty, or call what may hand pages out, those that call such a function by
-whatever chain, and those that one of all these calls: what comes to a release within the file
-comes by way of them.
+are read that let go, dirty, or call what may hand pages out, that set a member which one of these
+names, that call such a function by whatever chain, and that one of all these calls: what comes to a
+release within the file comes by way of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Final
 
 _WORD: Final = re.compile(rb"\w+")
+_SET: Final = re.compile(rb"(?:->|\.)\s*(\w+)\s*(?:\[[^]=]*\]\s*)?=(?!=)")
 
 
 def words(source: bytes) -> set[str]:
@@ -33,15 +34,18 @@ def bearing(
         numbers[name].add(number)
     for member, name in tables:
         numbers[member] |= numbers.get(name, set())
-    first: set[int] = set()
-    calls: list[set[int]] = []
+    named = [words(text) for _, text in definitions]
+    first = {number for number, names in enumerate(named) if names & sought}
+    touched = set().union(*(named[number] for number in first))
+    first |= {
+        number
+        for number, (_, text) in enumerate(definitions)
+        if not touched.isdisjoint(map(bytes.decode, _SET.findall(text)))
+    }
+    calls = [set().union(*(numbers[name] for name in names & numbers.keys())) for names in named]
     callers: dict[int, set[int]] = defaultdict(set)
-    for number, (_, text) in enumerate(definitions):
-        names = words(text)
-        if names & sought:
-            first.add(number)
-        calls.append(set().union(*(numbers[name] for name in names & numbers.keys())))
-        for callee in calls[number]:
+    for number, callees in enumerate(calls):
+        for callee in callees:
             callers[callee].add(number)
     return _closed(_closed(first, callers.__getitem__), calls.__getitem__)
 

@@ -203,6 +203,11 @@ def zap_pte_range(vma: Vma, index: u1) -> None:
     if pte_none(pte):
         spin_unlock(vma.ptl)
         return
+    if static_branch(dax):  # pte_devmap(): vm_normal_page() is NULL, so nothing is dropped
+        WRITE_ONCE(vma.pte[index], 0)
+        flush_tlb_page()
+        spin_unlock(vma.ptl)
+        return
     page = pte_page(pte)
     WRITE_ONCE(vma.pte[index], 0)
     if pte_dirty(pte) and static_branch(vma.VM_FILE):

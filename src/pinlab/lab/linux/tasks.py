@@ -42,7 +42,7 @@ from pinlab.lab.linux.swap import (
     put_user_pages_dirty_lock,
 )
 from pinlab.lab.linux.tlb import tlb
-from pinlab.lab.linux.truncate import iomap_dio_rw
+from pinlab.lab.linux.truncate import ext4_evict_inode, iomap_dio_rw
 from pinlab.lab.linux.types import (
     CPU_DATA,
     DEVICE_DATA,
@@ -362,6 +362,13 @@ def dax_read(mm: Mm, vma: Vma, index: u1) -> None:
     start_dma(page)
     wait_event(READ_ONCE(dma_state) >= DONE)
     put_user_page(page)
+
+
+@kernel
+def munmap_unlinked(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """A program unmaps a file that is unlinked and closed: its mapping was the last to keep it."""
+    munmap(mm, vma, index)
+    ext4_evict_inode(mapping, index)
 
 
 @kernel

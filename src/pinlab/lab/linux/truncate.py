@@ -110,6 +110,14 @@ def ext4_setattr(mapping: AddressSpace, index: u1) -> None:
 
 
 @kernel
+def ext4_evict_inode(mapping: AddressSpace, index: u1) -> None:
+    """fs/ext4/inode.c: nobody has the unlinked file open or mapped any more. No layout is broken:
+    of a busy page dax_disassociate_entry() warns once (fs/dax.c), and its block goes all the same.
+    Left out: files with a page cache, whose pages are not blocks."""
+    dax_truncate(mapping, index)
+
+
+@kernel
 def invalidate_inode_pages2(mapping: AddressSpace, index: u1) -> int:
     """Drop the cached page at `index` although it is mapped; -EBUSY (positive here) if it cannot.
 
