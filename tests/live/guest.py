@@ -7,23 +7,25 @@ linux-image-*-cloud-amd64); PINLAB_QEMU the emulator with its options, if it is 
 from __future__ import annotations
 
 import json
-import lzma
 import os
-import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pinlab.guest import archive, machine
+from pinlab.guest.kernel import GuestError, kernel
+
 SOURCE = Path(__file__).with_name("guest_init.c")
-MODULE = "qemu_fw_cfg.ko"
-APPEND = "console=ttyS0 panic=-1 mitigations=off quiet rdinit=/init"
+MODULE = "qemu_fw_cfg"
+"""Which tells QEMU where the kernel is, for a dump."""
 
 
 class Missing(Exception):
@@ -82,39 +84,33 @@ class Guest:
                     assert "error" not in answer, answer
 
 
-def machine(kernel: Path, files: dict[str, bytes], folder: Path) -> list[str]:
-    """The command that boots a kernel with these files, as far as all guests are alike.
-
-    What it prints goes to `console` in the folder. Raises Missing.
-    """
-    qemu = shlex.split(os.environ.get("PINLAB_QEMU", "qemu-system-x86_64"))
-    if shutil.which(qemu[0]) is None:
-        raise Missing(f"{qemu[0]} is not installed")
-    initrd = folder / "initrd"
-    initrd.write_bytes(_archive(files))
-    return [
-        *qemu,
-        *("-smp", "2", "-nodefaults", "-display", "none", "-no-reboot"),
-        *("-kernel", str(kernel), "-initrd", str(initrd)),
-        *("-serial", f"file:{folder / 'console'}"),
-    ]
-
-
 @contextmanager
-def boot(kernel: Path, folder: Path) -> Iterator[Guest]:
-    """Boot a kernel until it has pinned. Raises Missing."""
+def boot(image: Path, folder: Path) -> Iterator[Guest]:
+    """Boot a kernel, as pinlab does but for its first program, until that has pinned. Raises
+    Missing."""
     console, qmp = folder / "console", folder / "qmp"
-    files = {MODULE: module(kernel, MODULE), "init": compiled(SOURCE, folder)}
-    command = [
-        *machine(kernel, files, folder),
-        *("-accel", "tcg,thread=multi", "-m", "1G", "-append", APPEND),
-        *("-qmp", f"unix:{qmp},server=on,wait=off", "-device", "vmcoreinfo"),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with ExitStack() as stack:
+        _ours, orders = map(stack.enter_context, socket.socketpair())
+        initrd = stack.enter_context(tempfile.TemporaryFile(dir=folder))
         try:
-            yield _ready(process, console, qmp)
-        finally:
-            process.kill()
+            booted = kernel(image)
+            command = machine.command(booted, initrd.fileno(), orders.fileno())
+            module = booted.load([MODULE])
+        except GuestError as error:
+            raise Missing(str(error)) from error
+        files = {f"{name}.ko": content for name, content in module.items()}
+        archive.write(initrd, {"init": compiled(SOURCE, folder), **files})
+        initrd.flush()
+        process = subprocess.Popen(
+            [*command, "-qmp", f"unix:{qmp},server=on,wait=off", "-device", "vmcoreinfo"],
+            stdin=subprocess.DEVNULL,
+            stdout=stack.enter_context(console.open("wb")),
+            stderr=subprocess.STDOUT,
+            pass_fds=(initrd.fileno(), orders.fileno()),
+        )
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        yield _ready(process, console, qmp)
 
 
 def _ready(process: subprocess.Popen[bytes], console: Path, qmp: Path) -> Guest:
@@ -122,26 +118,15 @@ def _ready(process: subprocess.Popen[bytes], console: Path, qmp: Path) -> Guest:
     text = ""
     while "READY" not in text:
         if process.poll() is not None or time.monotonic() > deadline:
-            said = process.stdout.read().decode() if process.stdout and process.poll() else ""
-            raise Missing(f"the guest did not come up: {said}{text[-500:]}")
+            raise Missing(f"the guest did not come up: {text[-500:]}")
         time.sleep(0.2)
-        text = console.read_text(errors="replace") if console.exists() else ""
+        text = console.read_text(errors="replace")
     words = [line.split() for line in text.splitlines()]
     return Guest(
         qmp,
         tuple(Pin(w[1], int(w[2]), int(w[3], 16)) for w in words if w[:1] == ["PIN"]),
         tuple(w[1] for w in words if w[:1] == ["NONE"]),
     )
-
-
-def module(kernel: Path, name: str) -> bytes:
-    """A module of a kernel's package. Raises Missing."""
-    release = kernel.name.removeprefix("vmlinuz-")
-    found = sorted(kernel.parent.parent.glob(f"**/{release}/**/{name}*"))
-    if not found:
-        raise Missing(f"there is no {name} beside {kernel}")
-    content = found[0].read_bytes()
-    return lzma.decompress(content) if found[0].suffix == ".xz" else content
 
 
 def compiled(source: Path, folder: Path) -> bytes:
@@ -154,21 +139,3 @@ def compiled(source: Path, folder: Path) -> bytes:
     if done.returncode:
         raise Missing(f"gcc cannot link statically: {done.stderr[-300:]}")
     return program.read_bytes()
-
-
-def _archive(files: dict[str, bytes]) -> bytes:
-    """A cpio archive as the kernel unpacks (newc), with the console that init writes to."""
-    data = b""
-    folders = {"dev", *(str(Path(name).parent) for name in files)} - {"."}
-    entries = [(name, 0o040755, b"", 0) for name in sorted(folders)]
-    entries += [("dev/console", 0o020600, b"", 5 << 8 | 1)]
-    entries += [(name, 0o100755, content, 0) for name, content in files.items()]
-    for number, (name, mode, content, device) in enumerate([*entries, ("TRAILER!!!", 0, b"", 0)]):
-        fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, device >> 8, device & 255)
-        head = "070701" + "".join(f"{each:08x}" for each in (*fields, len(name) + 1, 0))
-        data += _padded(head.encode() + name.encode() + b"\0") + _padded(content)
-    return data
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)

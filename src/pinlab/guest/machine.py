@@ -124,9 +124,8 @@ def boot(kernel: Kernel, *, seconds: float = BOOT) -> Iterator[Guest]:
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
         with theirs:
-            command = _command(kernel, initrd.fileno(), theirs.fileno())
             process = subprocess.Popen(
-                command,
+                command(kernel, initrd.fileno(), theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -140,7 +139,9 @@ def boot(kernel: Kernel, *, seconds: float = BOOT) -> Iterator[Guest]:
         yield guest
 
 
-def _command(kernel: Kernel, initrd: int, orders: int) -> list[str]:
+def command(kernel: Kernel, initrd: int, orders: int) -> list[str]:
+    """How QEMU is started: with an initrd and a socket for orders, both open; the console is its
+    standard output. Raises GuestError."""
     if platform.machine() != "x86_64":
         raise GuestError("a guest runs the programs of this machine, which must be x86-64")
     qemu = shlex.split(os.environ.get("PINLAB_QEMU", "qemu-system-x86_64"))
