@@ -89,8 +89,9 @@ def test_a_zap_keeps_the_dirtiness_of_its_entry() -> None:
 
 
 def test_truncate_takes_a_page_out_of_its_file_and_frees_its_block() -> None:
-    world = run({**file_mapped(), "truncates": (1,)}, Task("truncate", ext4_setattr, (FILE, 0)))
-    assert world.values["AddressSpace.i_pages"] == (0, 0)
+    two = {**file_mapped(pages=2), "truncates": (1,)}
+    world = run(two, Task("truncate", ext4_setattr, (FILE, 0)))
+    assert world.values["AddressSpace.i_pages"] == (0, 2)
     assert world.values["AddressSpace.block"] == (0, 2)
     assert world.names()[-2:] == ["cache_del", "page_free"]
 

@@ -12,7 +12,7 @@ from pinlab.lab.explore.result import Exploration, Move
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.program import HALTED, Actor, Program, System
 from pinlab.lab.linux.types import Page
-from pinlab.lab.scenarios.layout import Initial
+from pinlab.lab.scenarios.state import Initial
 from pinlab.lab.scenarios.scenario import Task
 
 

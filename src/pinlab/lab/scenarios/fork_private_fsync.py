@@ -6,7 +6,7 @@ from pinlab.lab.linux.fork import dup_mmap
 from pinlab.lab.linux.tasks import aio_read, fsync_forever
 from pinlab.lab.linux.types import CHILD, FILE, PRIVATE, SHARED
 from pinlab.lab.scenarios.direct_io_fsync import PINNED_UNDER_WRITEBACK, direct_io
-from pinlab.lab.scenarios.layout import file_mapped, with_private
+from pinlab.lab.scenarios.layout import with_private
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
 
 SCENARIO = Scenario(
@@ -17,7 +17,7 @@ SCENARIO = Scenario(
         Task("fsync", fsync_forever, (FILE, 1, SHARED, 0), daemon=True),
         Task("fork", dup_mmap, (1, 2, PRIVATE, CHILD, 0)),
     ),
-    initial=with_private(file_mapped()),
+    initial=with_private(),
     judges=("O1", "O2", "I10", "I12", "I13", "I13b"),
     bounds="1 page, 2 mappings and 1 more by fork, 1 DMA with 1 store, any number of fsyncs",
     reach=(PINNED_UNDER_WRITEBACK, ReachFunction("fork copies an entry", "copy_one_pte")),
