@@ -13,8 +13,8 @@ from pinlab.lab.linux.truncate import ext4_setattr, iomap_dio_rw
 from pinlab.lab.linux.types import FILE, AddressSpace, Page
 from pinlab.lab.linux.vmscan import shrink_page_list
 from pinlab.lab.scenarios.layout import file_mapped
-from pinlab.lab.scenarios.state import Initial
 from pinlab.lab.scenarios.scenario import Task
+from pinlab.lab.scenarios.state import Initial
 from tests.lab.linux.world import every_order
 
 KSWAPD = Task("kswapd", shrink_page_list, (FILE, 1))

@@ -12,8 +12,8 @@ from pinlab.lab.explore.result import Exploration, Move
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.program import HALTED, Actor, Program, System
 from pinlab.lab.linux.types import Page
-from pinlab.lab.scenarios.state import Initial
 from pinlab.lab.scenarios.scenario import Task
+from pinlab.lab.scenarios.state import Initial
 
 
 @dataclass(frozen=True)
