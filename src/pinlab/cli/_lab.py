@@ -34,6 +34,16 @@ class Lab(Protocol):
     def scenarios(self, design: Any = None, /) -> tuple[Info, ...]:
         """Every scenario of the package, and those that a design brings."""
 
+    def operations(self) -> tuple[Info, ...]:
+        """Every operation that may be played beside others."""
+
+    def states(self) -> tuple[Info, ...]:
+        """The words of which states are made, and the states there are."""
+
+    def combinations(self, operations: str, state: str | None, /) -> tuple[str, ...]:
+        """The scenarios of some operations, from one state or from each that fits. Raises
+        UsageError."""
+
     def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
         """Every objective of the thread, and those that a design brings, by name."""
 

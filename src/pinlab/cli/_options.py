@@ -88,7 +88,7 @@ def known_objective(name: str, among: Iterable[str] | None = None) -> str:
 def known_scenario(name: str, among: Iterable[Info]) -> str:
     """`name` if there is such a scenario. Raises UsageError."""
     names = [info.name for info in among]
-    if name in names:
+    if name in names or COMBINED in name:
         return name
     raise _unknown("scenario", name, names)
 
@@ -98,6 +98,9 @@ def _unknown(kind: str, name: str, names: Iterable[str]) -> UsageError:
     hint = f"did you mean {near[0]}?" if near else f"`pinlab list {kind}s` names them"
     return UsageError(f"there is no {kind} {name!r}; {hint}")
 
+
+COMBINED = "/"
+"""In the name of a scenario of operations, which the lab reads."""
 
 Names = tuple[str, ...] | None
 """None: all."""

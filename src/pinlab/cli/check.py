@@ -10,6 +10,7 @@ import typer
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
+from pinlab.errors import UsageError
 from pinlab.objectives.verdict import EXIT_UNKNOWN
 from pinlab.report import answer, difference, schema, table
 
@@ -18,6 +19,26 @@ def check(
     design: options.DesignArgument,
     objective: options.ObjectiveOption = None,
     scenario: options.ScenarioOption = None,
+    operations: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="OPERATIONS",
+            help="Instead of scenarios: these operations beside each other, as "
+            '"dio-read@1, fsync, zap@2" (`pinlab list operations`).',
+            show_default=False,
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STATE",
+            help='The state they are played from, as "dirty+buffers rw+rw2" (`pinlab list '
+            "states`); from each that fits unless said.",
+            show_default=False,
+        ),
+    ] = None,
     coverage: Annotated[
         bool,
         typer.Option("--coverage", help="List the lines of model and design never executed."),
@@ -40,7 +61,10 @@ def check(
     """
     limits = options.limits(max_states, timeout, memory)
     subject = lab().load_design(design)
-    objectives, scenarios = options.asked(subject, objective, scenario)
+    if state is not None and operations is None:
+        raise UsageError("--from says what operations are played from; name them with --with")
+    played = () if operations is None else lab().combinations(operations, state)
+    objectives, scenarios = options.asked(subject, objective, (*(scenario or ()), *played))
     base = lab().base(subject)
     with progress(verbose) as on_progress:
         run = partial(

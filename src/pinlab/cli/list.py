@@ -24,15 +24,17 @@ class What(StrEnum):
     designs = "designs"
     scenarios = "scenarios"
     objectives = "objectives"
+    operations = "operations"
+    states = "states"
 
 
 def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[designs|scenarios|objectives|DESIGN]",
+            metavar="[designs|scenarios|objectives|operations|states|DESIGN]",
             help="Only this list, or what a design, by name or file, replaces and brings.",
-            show_default="all three lists",
+            show_default="the first three lists",
             autocompletion=lambda: [kind.value for kind in What],
         ),
     ] = None,
@@ -55,11 +57,15 @@ SOURCES: Mapping[str, Callable[[], tuple[Info, ...]]] = {
     What.designs: lambda: lab().designs(),
     What.scenarios: lambda: lab().scenarios(),
     What.objectives: lambda: tuple(map(Info.of, lab().objectives().values())),
+    What.operations: lambda: lab().operations(),
+    What.states: lambda: lab().states(),
 }
+
+USUAL = (What.designs, What.scenarios, What.objectives)
 
 
 def _known(what: str | None) -> Mapping[str, tuple[Info, ...]]:
-    return {kind: SOURCES[kind]() for kind in ([what] if what else SOURCES)}
+    return {kind: SOURCES[kind]() for kind in ([what] if what else USUAL)}
 
 
 def _brought(what: str) -> Mapping[str, tuple[Info, ...]]:

@@ -1,4 +1,5 @@
-"""What a design is asked: the package's scenarios and objectives, and those that it brings.
+"""What a design is asked: the package's scenarios and objectives, those that it brings, and any
+operations from any state.
 
 An objective of its own is judged where a scenario of its own names it. One that none names is
 judged in all that can violate it.
@@ -6,14 +7,68 @@ judged in all that can violate it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from pinlab.errors import UsageError
 from pinlab.lab import build
 from pinlab.lab.design import Design
-from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.lab.scenarios.operation import combined, name_of, played, refusal
+from pinlab.lab.scenarios.operations import OPERATIONS
+from pinlab.lab.scenarios.scenario import Scenario, permuted
+from pinlab.lab.scenarios.state import STATES, state
 from pinlab.lab.verdicts import emitted, untouched
 from pinlab.objectives import Objective
 from pinlab.objectives.progress import Progress
+
+COMBINED = "/"
+"""In the name of a scenario that is operations from a state: dio-read@1,fsync/dirty+buffers+rw."""
+
+
+def named(design: Design, name: str, known: Mapping[str, Scenario] | None = None) -> Scenario:
+    """A scenario by its name, also one of operations, or one that `permuted` has made. Raises
+    UsageError for operations that cannot be played, KeyError for an unknown name."""
+    plain, _, order = name.partition(":")
+    if COMBINED in plain:
+        it = combination(design, plain)
+    else:
+        it = (scenarios(design) if known is None else known)[plain]
+    return permuted(it, tuple(map(int, order.split(",")))) if order else it
+
+
+def combination(design: Design, name: str) -> Scenario:
+    """Operations from a state, by the name of their scenario. It judges all that any line which
+    they come to can violate. Raises UsageError."""
+    operations, _, words = name.partition(COMBINED)
+    chosen = played(operations, OPERATIONS)
+    it = combined(chosen, state(words), ())
+    asks = {name for each in chosen for name in each.operation.asks}
+    return replace(
+        it,
+        judges=tuple(
+            o.name
+            for o in build.objectives_of(design).values()
+            if o.name in asks or not _happens(o)
+            if _breakable(o, design, it)
+        ),
+    )
+
+
+def _happens(objective: Objective) -> bool:
+    """Whether it asks that something can always still happen, and not that all tasks end."""
+    return isinstance(objective, Progress) and objective.event is not None
+
+
+def combinations(operations: str, words: str | None) -> tuple[str, ...]:
+    """The names of the scenarios of some operations, from one state or from all that they can be
+    played from. Raises UsageError if there is none."""
+    chosen = played(operations, OPERATIONS)
+    states = [state(words)] if words is not None else [state(each) for each in STATES]
+    refusals = [refusal(chosen, each) for each in states]
+    names = [name_of(chosen, at) for at, why in zip(states, refusals, strict=True) if not why]
+    if not names:
+        raise UsageError(refusals[0])
+    return tuple(names)
 
 
 def scenarios(design: Design) -> dict[str, Scenario]:

@@ -18,6 +18,8 @@ from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import Actor, Program, System
 from pinlab.lab.linux.types import Page
 from pinlab.lab.scenarios import scenario as scenarios
+from pinlab.lab.scenarios.operation import Operation
+from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
@@ -58,24 +60,27 @@ def program(design: Design) -> Program:
     brought = (design.replaced, design.scenarios, design.objectives)
     key = tuple(tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
     if key not in _programs:
-        roots = _roots(known(design).values())
+        roots = _roots(known(design).values(), OPERATIONS.values())
         program = compile_program(roots, design.replaced, automata(design), Page.count)
         _programs[key] = design, program
     return _programs[key][1]
 
 
-def _roots(played: Iterable[Scenario]) -> tuple[KernelFunction, ...]:
+def _roots(
+    played: Iterable[Scenario], operations: Iterable[Operation]
+) -> tuple[KernelFunction, ...]:
     """The functions in which tasks start. Raises UsageError if two have one name, by which an actor
     knows where it starts."""
     found: dict[str, KernelFunction] = {}
-    for scenario in played:
-        for function in (task.kernel_function() for task in scenario.tasks):
-            other = found.setdefault(function.__name__, function)
-            if other is not function:
-                places = f"{_where(other)} and {_where(function)}"
-                raise UsageError(
-                    f"tasks start in two functions called {function.__name__}, {places}: rename one"
-                )
+    tasks = [task for scenario in played for task in scenario.tasks]
+    tasks += [task for operation in operations for task in operation.tasks]
+    for function in (task.kernel_function() for task in tasks):
+        other = found.setdefault(function.__name__, function)
+        if other is not function:
+            places = f"{_where(other)} and {_where(function)}"
+            raise UsageError(
+                f"tasks start in two functions called {function.__name__}, {places}: rename one"
+            )
     return tuple(found.values())
 
 

@@ -49,7 +49,9 @@ from pinlab.lab.results import (
     Way,
 )
 from pinlab.lab.scenarios import scenario as scenarios_
+from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
+from pinlab.lab.scenarios.state import STATES, WORDS
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
@@ -78,6 +80,27 @@ def scenarios(design: Design | None = None) -> tuple[Info, ...]:
         )
         for s in known.values()
     )
+
+
+def operations() -> tuple[Info, ...]:
+    """Every operation, with what may stand behind its name."""
+    return tuple(
+        Info(
+            " ".join(f"{it.name}@{place}" for place in it.places) or it.name,
+            f"{it.summary}; never in a sweep: {it.misuse}" if it.misuse else it.summary,
+            "operation",
+        )
+        for it in OPERATIONS.values()
+    )
+
+
+def states() -> tuple[Info, ...]:
+    """The words that states are said in, and the states that operations are played from."""
+    words = [Info(word, meaning, "word") for word, meaning in WORDS.items()]
+    return (*words, *(Info(each, "operations are played from it", "state") for each in STATES))
+
+
+combinations = asked.combinations
 
 
 def objectives(design: Design | None = None) -> Mapping[str, Objective]:
@@ -290,6 +313,7 @@ def _chosen(
     design: Design, names: tuple[str, ...] | None, objectives: tuple[str, ...] | None
 ) -> tuple[Scenario, ...]:
     known = asked.scenarios(design)
+    known |= {name: asked.named(design, name) for name in names or () if asked.COMBINED in name}
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no scenario {name!r}: {nearest(name, known)}")
@@ -399,7 +423,7 @@ _probed: dict[int, Probed] = {}
 
 def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
     """Replay a counterexample. Raises UsageError if it does not exist any more."""
-    where = scenarios_.named(scenario, asked.scenarios(design))
+    where = asked.named(design, scenario)
     judged = (objective,) if objective in where.judges else ()
     return replay(
         build.system(design, where, probe(design).known, judged),

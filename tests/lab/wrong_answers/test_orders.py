@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import asked, check, design
 from pinlab.lab.orders import _places, orders
 from pinlab.lab.scenarios import direct_io_fsync, scenario, store_fsync
 from pinlab.objectives.verdict import Outcome
@@ -68,7 +68,7 @@ def test_18_every_order_of_the_tasks_that_ask_for_their_cpu(per_cpu: design.Desi
     found = list(orders(per_cpu, direct_io_fsync.SCENARIO))
     assert [it.name for it in found][:2] == ["direct-io-fsync", "direct-io-fsync:0,3,2,1,4"]
     assert len({tuple(task.name for task in it.tasks) for it in found}) == 6
-    assert all(scenario.named(it.name, scenario.load()) == it for it in found)
+    assert all(asked.named(per_cpu, it.name, scenario.load()) == it for it in found)
 
 
 def test_18_a_design_that_does_not_ask_has_one_order() -> None:

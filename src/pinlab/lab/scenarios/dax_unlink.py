@@ -17,7 +17,7 @@ SCENARIO = Scenario(
         Task("device", one_shot_device, (1, SHARED, 0), daemon=True),
         Task("unlink", munmap_unlinked, (FILE, 1, SHARED, 0)),
     ),
-    initial=dax_file(),
+    initial={**dax_file(), "tables_go": (1,)},
     judges=("O3", "I1", "I8", "I10", "I12"),
     bounds="1 DAX page, 1 mapping, 1 DMA with 1 store, 1 unlink, 1 new owner of the block",
     reach=(

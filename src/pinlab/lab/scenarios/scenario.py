@@ -140,13 +140,6 @@ def load() -> Mapping[str, Scenario]:
     return MappingProxyType(found)
 
 
-def named(name: str, known: Mapping[str, Scenario]) -> Scenario:
-    """A scenario by name, also one that `permuted` has made. Raises KeyError."""
-    plain, _, order = name.partition(":")
-    scenario = known[plain]
-    return permuted(scenario, tuple(map(int, order.split(",")))) if order else scenario
-
-
 def unordered(name: str) -> str:
     """The name of the scenario that `permuted` has put in another order."""
     return name.partition(":")[0]

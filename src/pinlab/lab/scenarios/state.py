@@ -53,6 +53,13 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+STATES: Final = (
+    *("dirty+buffers rw", "dirty+buffers rw+rw2", "dirty+buffers rw+private", "dirty+buffers ro"),
+    *("dirty+buffers", "clean+buffers", "clean+buffers ro", "clean", "clean ro"),
+    *("dirty+buffers+two rw", "dax rw", "dax rw+rw2", "anon", "anon+forked"),
+)
+"""The states that operations are played from if none is named."""
+
 _ENTRIES: Final = {
     "ro": (SHARED, READ_ONLY),
     "rw": (SHARED, WRITABLE),
@@ -90,6 +97,11 @@ class State:
         of_page = [word for word in self.words if word not in _ENTRIES]
         entries = [word for word in self.words if word in _ENTRIES]
         return " ".join("+".join(each) for each in (of_page, entries) if each)
+
+    @property
+    def kind(self) -> str:
+        """What kind of page it is about: file, dax or anon."""
+        return next((word for word in ("dax", "anon") if word in self.words), "file")
 
     def has(self, word: str) -> bool:
         """Whether it was said."""

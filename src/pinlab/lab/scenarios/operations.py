@@ -1,0 +1,350 @@
+"""The operations there are, of the mail's interface and of what runs beside it.
+
+An entry function that a scenario of the thread starts is here, with what it needs; so is every
+form of the mail's put_user_page() family. A goal is the function that somebody must come to for
+the operation to have been played at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from pinlab.lab.linux import device, direct_io, fork, memory, rdma, truncate, vmscan
+from pinlab.lab.linux import tasks as threads
+from pinlab.lab.linux.types import CHILD, FILE, PRIVATE
+from pinlab.lab.scenarios.operation import At, Operation
+from pinlab.lab.scenarios.scenario import ReachFunction, Task
+
+MM, VMA = At.MM, At.VMA
+HERE: Final = (MM, VMA, 0)
+"""The process, the mapping and page 0."""
+
+SHARED: Final = {"1": ("file",), "2": ("file",)}
+USED: Final = {**SHARED, "private": ("anon",)}
+"""Where a program may store: private mappings of files have no copy on write in the model."""
+MAPPED: Final = {"1": ("file", "dax"), "2": ("file", "dax"), "private": ("anon",)}
+FILLED: Final = {**SHARED, "private": ("file",)}
+"""Where what was taken away comes back; anonymous memory and DAX pages do not, in the model."""
+FIRST: Final = {"1": ("file",)}
+
+DMA: Final = "device"
+CHECKED: Final = "page whose data is looked for on the disk"
+TAKES_PAGES: Final = ("truncate", "dio-write", "dio-write-late")
+
+
+def _direct_io(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
+    """A program that reads by O_DIRECT, and all that works for it."""
+    return (
+        Task("read", program, args),
+        Task("device", device.one_shot_device, HERE, daemon=True),
+        Task("irq", direct_io.bio_check_pages_dirty, irq_of="read", daemon=True),
+        Task("worker", direct_io.bio_dirty_fn, daemon=True),
+    )
+
+
+def _goal(function: str) -> ReachFunction:
+    return ReachFunction(f"{function}() is come to", function)
+
+
+def _one(name: str, function: Callable[..., Any], *args: int) -> tuple[Task, ...]:
+    return (Task(name, function, args),)
+
+
+_RDMA: Final = Task("rdma", rdma.ib_umem_get, HERE, daemon=True)
+_STREAM: Final = Task("device", device.streaming_device, HERE, daemon=True)
+
+_ALL: Final = (
+    Operation(
+        "dio-read",
+        "an O_DIRECT read into the page, completed in an interrupt",
+        _direct_io(threads.aio_read, HERE),
+        _goal("start_dma"),
+        USED,
+        alone=(DMA,),
+        runs_user_code=True,
+    ),
+    Operation(
+        "dio-read-verify",
+        "the same, then fsync, and a look at the disk",
+        _direct_io(threads.aio_read_and_verify, (FILE, *HERE)),
+        _goal("start_dma"),
+        FIRST,
+        alone=(DMA, CHECKED),
+        apart=("store", "store-verify", "truncate"),
+        runs_user_code=True,
+    ),
+    Operation(
+        "dio-read-two",
+        "an O_DIRECT read into page 1, then page 0",
+        _one("read", threads.aio_read_two, MM, VMA),
+        _goal("release_page"),
+        FIRST,
+        needs=("two",),
+        runs_user_code=True,
+    ),
+    Operation(
+        "dax-read",
+        "an O_DIRECT read into a page on DAX",
+        (
+            Task("read", threads.dax_read, HERE),
+            Task("device", device.one_shot_device, HERE, daemon=True),
+        ),
+        _goal("start_dma"),
+        {"1": ("dax",)},
+        alone=(DMA,),
+    ),
+    Operation(
+        "gup",
+        "get_user_pages_fast() and put_user_page()",
+        _one("pin", threads.pin_unpin, *HERE),
+        _goal("release_page"),
+        MAPPED,
+    ),
+    Operation(
+        "gup-slow",
+        "get_user_pages_unlocked() and put_user_page()",
+        _one("pin", threads.pin_then_unpin, *HERE),
+        _goal("release_page"),
+        MAPPED,
+    ),
+    Operation(
+        "gup-atomic",
+        "__get_user_pages_fast() with interrupts off, and put_user_page()",
+        _one("pin", threads.atomic_gup, VMA, 0),
+        _goal("__get_user_pages_fast"),
+        MAPPED,
+    ),
+    Operation(
+        "put-dirty",
+        "a device stores, put_user_pages_dirty()",
+        _one("driver", threads.store_then_dirty, *HERE),
+        _goal("put_user_pages_dirty"),
+        SHARED,
+        apart=TAKES_PAGES,
+    ),
+    Operation(
+        "put-dirty-verify",
+        "the same, then fsync, and a look at the disk",
+        _one("driver", threads.dirty_and_verify, FILE, *HERE),
+        _goal("put_user_pages_dirty"),
+        FIRST,
+        alone=(CHECKED,),
+        apart=("store", *TAKES_PAGES),
+    ),
+    Operation(
+        "put-dirty-lock",
+        "a device stores, put_user_pages_dirty_lock()",
+        _one("driver", threads.store_then_dirty_lock, *HERE),
+        _goal("put_user_pages_dirty_lock"),
+        SHARED,
+    ),
+    Operation(
+        "put-dirty-lock-verify",
+        "the same, then fsync, and a look at the disk",
+        _one("driver", threads.dirty_lock_and_verify, FILE, *HERE),
+        _goal("put_user_pages_dirty_lock"),
+        FIRST,
+        alone=(CHECKED,),
+        apart=("store", "truncate"),
+    ),
+    Operation(
+        "put-clean-verify",
+        "a device stores, put_user_pages(), fsync, and a look at the disk",
+        _one("driver", threads.forget_and_verify, FILE, *HERE),
+        _goal("put_user_pages"),
+        FIRST,
+        alone=(CHECKED,),
+        misuse="nobody says that the device has stored",
+    ),
+    Operation(
+        "dirty-early-verify",
+        "set_page_dirty_lock(), a device stores, put_user_pages(), fsync, and a look at the disk",
+        _one("driver", threads.dirty_early_and_verify, FILE, *HERE),
+        _goal("put_user_pages"),
+        FIRST,
+        alone=(CHECKED,),
+        misuse="nobody says that the device has stored after it was cleaned",
+    ),
+    Operation(
+        "rdma",
+        "a registration forever, whose device stores again and again",
+        (_RDMA, _STREAM),
+        _goal("start_dma"),
+        FIRST,
+        alone=(DMA,),
+    ),
+    Operation(
+        "rdma-quiet",
+        "a registration forever, whose device does nothing",
+        (_RDMA,),
+        _goal("start_dma"),
+        FIRST,
+        alone=(DMA,),
+    ),
+    Operation(
+        "rdma-dax",
+        "a registration of a page on DAX, which must be refused",
+        (_RDMA, _STREAM),
+        _goal("get_user_pages_longterm"),
+        {"1": ("dax",)},
+        alone=(DMA,),
+    ),
+    Operation(
+        "get-put",
+        "somebody's get_page() and put_page()",
+        _one("reader", threads.take_and_drop, 1),
+        _goal("take_and_drop"),
+        pages=("file", "dax"),
+    ),
+    Operation(
+        "fsync",
+        "fsync(2), and a look at the disk, which must not have what was there before",
+        _one("fsync", threads.do_fsync, FILE, 0),
+        _goal("do_fsync"),
+    ),
+    Operation(
+        "fsync-only",
+        "fsync(2) and nothing else",
+        _one("fsync", threads.fsync_only, FILE),
+        _goal("fsync_only"),
+    ),
+    Operation(
+        "fsync-forever",
+        "a program that stores and calls fsync, again and again",
+        (Task("fsync", threads.fsync_forever, (FILE, *HERE), daemon=True),),
+        _goal("fsync_forever"),
+        FIRST,
+        asks=("I13b",),
+    ),
+    Operation(
+        "writeback",
+        "one round of background writeback",
+        _one("writeback", threads.wb_workfn, FILE),
+        _goal("wb_workfn"),
+    ),
+    Operation(
+        "reclaim",
+        "kswapd tries to free the page",
+        _one("reclaim", vmscan.shrink_page_list, FILE, 1),
+        _goal("shrink_page_list"),
+    ),
+    Operation(
+        "flush-reclaim",
+        "the flusher cleans the page, kswapd tries to free it",
+        _one("reclaim", threads.flusher_then_kswapd, FILE, 1),
+        _goal("flusher_then_kswapd"),
+    ),
+    Operation(
+        "truncate",
+        "truncate(2), or a punched hole",
+        _one("truncate", truncate.ext4_setattr, FILE, 0),
+        _goal("ext4_setattr"),
+        pages=("file", "dax"),
+        keys=("truncates",),
+        apart=("fsync",),
+    ),
+    Operation(
+        "unlink",
+        "the last mapping of an unlinked file on DAX goes",
+        _one("unlink", threads.munmap_unlinked, FILE, *HERE),
+        _goal("ext4_evict_inode"),
+        {"1": ("dax",)},
+        alone=("end of the file",),
+        keys=("truncates", "tables_go"),
+        apart=("truncate",),
+    ),
+    Operation(
+        "dio-write",
+        "an O_DIRECT write to another part of the page",
+        _one("direct write", truncate.iomap_dio_rw, FILE, 0),
+        _goal("iomap_dio_rw"),
+        keys=("truncates",),
+    ),
+    Operation(
+        "dio-write-late",
+        "the same by somebody who comes when the page has been pinned",
+        _one("write", threads.direct_write_once_pinned, FILE, 0),
+        _goal("iomap_dio_rw"),
+        beside=(DMA,),
+        keys=("truncates",),
+    ),
+    Operation(
+        "zap",
+        "madvise(MADV_DONTNEED)",
+        _one("zap", memory.madvise_dontneed, *HERE),
+        _goal("madvise_dontneed"),
+        FILLED,
+    ),
+    Operation(
+        "munmap",
+        "munmap(2), and the page table is freed",
+        _one("munmap", fork.munmap, *HERE),
+        _goal("munmap"),
+        {**MAPPED, "child": ("anon",)},
+        keys=("tables_go",),
+    ),
+    Operation(
+        "write-fault",
+        "a fault for a store",
+        _one("writer", threads.write_fault, *HERE),
+        _goal("write_fault"),
+        {**USED, "child": ("anon",)},
+    ),
+    Operation(
+        "read-fault",
+        "a fault for a load",
+        _one("reader", threads.read_fault, *HERE),
+        _goal("read_fault"),
+        FILLED,
+    ),
+    Operation(
+        "store",
+        "a thread stores, through its TLB",
+        _one("thread", threads.store, *HERE),
+        _goal("store"),
+        USED,
+        stores=True,
+    ),
+    Operation(
+        "store-verify",
+        "a program stores the newest data, calls fsync, and looks at the disk",
+        _one("program", threads.store_and_verify, FILE, *HERE),
+        _goal("store_and_verify"),
+        FIRST,
+        alone=(CHECKED,),
+        apart=("store", "truncate"),
+        stores=True,
+    ),
+    Operation(
+        "fork",
+        "fork(2), which copies the private mapping",
+        _one("fork", fork.dup_mmap, 1, 2, PRIVATE, CHILD, 0),
+        _goal("dup_mmap"),
+        pages=("file", "anon"),
+        never=("forked",),
+        alone=("child",),
+    ),
+    Operation(
+        "pin-fork-store",
+        "a program pins its page, forks, and stores there itself",
+        _one("parent", threads.pin_fork_store, 1, 2, PRIVATE, CHILD, 0),
+        _goal("copy_one_pte"),
+        pages=("anon",),
+        never=("forked",),
+        alone=("child", "pin of an owner"),
+    ),
+    Operation(
+        "vmsplice",
+        "a child keeps its parent's page in a pipe, unmaps it, and reads the pipe",
+        _one("child", threads.vmsplice_and_unmap, *HERE),
+        _goal("munmap"),
+        {"child": ("anon",)},
+        needs=("forked",),
+        keys=("tables_go",),
+    ),
+)
+
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType({each.name: each for each in _ALL})
+"""By name."""
