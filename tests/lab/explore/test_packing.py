@@ -75,6 +75,9 @@ def test_squeezing_loses_nothing(it: System) -> None:
             assert run_[TO_SHIFT] + mask.bit_length() <= WORD
             back[run_[FROM_WORD]] |= bits << run_[FROM_SHIFT]
         assert np.array_equal(np.array(back, np.uint64), words)
+        stored = how.squeezed(np.array([words, words]))
+        assert stored.tolist() == [small, small]
+        assert np.array_equal(how.unsqueezed(stored), [words, words])
         for move in run.moves(state):
             after = run.step(state, move).state
             if after is not None and after not in seen:

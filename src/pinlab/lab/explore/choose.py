@@ -16,6 +16,7 @@ from pinlab.lab.explore.ranges import TooWide
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
+    Audit,
     Exploration,
     Limits,
     OnProgress,
@@ -38,34 +39,37 @@ def explore(
     *,
     engine: str = "auto",
     everywhere: bool = False,
+    audit: Audit | None = None,
 ) -> Exploration:
     """Visit every state of `system` breadth-first, see `Exploration`; `everywhere` tells hits at
-    different nodes apart.
+    different nodes apart, `audit` judges the states at rest.
 
     `engine` is one of `Engine`. Raises ValueError for another, or (natively) for a malformed
     system; TooWide if `engine` is "native" and the program computes beyond 63 bits.
     """
     limits = limits or Limits()
     if engine == "interpreter":
-        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
+        return reference.explore(
+            system, limits, progress, on_progress, everywhere=everywhere, audit=audit
+        )
     if engine not in ("auto", "native"):
         raise ValueError(f'no explorer is called "{engine}": auto, interpreter or native')
     start = time.perf_counter()
     if engine == "auto":
-        found = _try_interpreter(system, limits, progress, on_progress, everywhere)
+        found = _try_interpreter(system, limits, progress, on_progress, everywhere, audit)
         if found is not None:
             return found
     from pinlab.lab.explore import native  # numba takes a while to import
 
     try:
         found = native.explore(
-            system, _left(limits, start), progress, on_progress, everywhere=everywhere
+            system, _left(limits, start), progress, on_progress, everywhere=everywhere, audit=audit
         )
     except TooWide:
         if engine == "native":
             raise
         found = reference.explore(
-            system, _left(limits, start), progress, on_progress, everywhere=everywhere
+            system, _left(limits, start), progress, on_progress, everywhere=everywhere, audit=audit
         )
     if found.stopped is not None and found.stopped.endswith("seconds"):
         found = replace(found, stopped=f"more than {limits.seconds:g} seconds")
@@ -78,6 +82,7 @@ def _try_interpreter(
     progress: tuple[AlwaysPossible, ...],
     on_progress: OnProgress | None,
     everywhere: bool,
+    audit: Audit | None,
 ) -> Exploration | None:
     """The interpreter's result if it gets to an end within `SMALL` states."""
     from pinlab.lab.explore import machine
@@ -86,11 +91,17 @@ def _try_interpreter(
         if machine.is_quick(system.program):
             return None
     except TooWide:
-        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
+        return reference.explore(
+            system, limits, progress, on_progress, everywhere=everywhere, audit=audit
+        )
     if limits.max_states is not None and limits.max_states <= SMALL:
-        return reference.explore(system, limits, progress, on_progress, everywhere=everywhere)
+        return reference.explore(
+            system, limits, progress, on_progress, everywhere=everywhere, audit=audit
+        )
     small = replace(limits, max_states=SMALL)
-    found = reference.explore(system, small, progress, on_progress, everywhere=everywhere)
+    found = reference.explore(
+        system, small, progress, on_progress, everywhere=everywhere, audit=audit
+    )
     went_on = found.stopped is not None and found.stopped.endswith("states")
     return None if went_on else found
 

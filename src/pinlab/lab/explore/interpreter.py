@@ -113,6 +113,15 @@ class Interpreter:
             for i, a in enumerate(self.system.actors)
         )
 
+    def shared(self, state: State) -> dict[str, tuple[int, ...]]:
+        """The values of every shared variable, but for those of the automata."""
+        start = self.places.vars
+        return {
+            var.name: state[start[i] : start[i + 1]]
+            for i, var in enumerate(self.program.vars)
+            if i not in self.program.automaton_vars
+        }
+
     def may_run(self, state: Sequence[int], actor: int) -> bool:
         """Whether interrupts let `actor` take a step: see `Actor.irq_of`."""
         if self.pc(state, actor) == HALTED:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pinlab.lab.explore import machine, search, tables
+from pinlab.lab.explore import machine, rest, search, tables
 from pinlab.lab.explore.arrays import model
 from pinlab.lab.explore.assembly import CONTEXT, WATCHED
 from pinlab.lab.explore.column import Column
@@ -23,6 +23,7 @@ from pinlab.lab.explore.result import (
     DEADLOCK,
     INTERRUPTED,
     AlwaysPossible,
+    Audit,
     Exploration,
     Limits,
     Move,
@@ -53,6 +54,7 @@ def explore(
     on_progress: OnProgress | None = None,
     *,
     everywhere: bool = False,
+    audit: Audit | None = None,
 ) -> Exploration:
     """Visit every state breadth-first; the same result as reference.explore.
 
@@ -98,6 +100,7 @@ def explore(
         failures=hit.failures,
         ways=hit.ways if everywhere else {},
         stuck=found.stuck() if stopped is None else {},
+        unbalanced=found.unbalanced(audit) if audit is not None else {},
     )
 
 
@@ -128,7 +131,7 @@ class _Search:
         self.progress = progress
         system, program, place = run.system, run.program, code.assembly.place
         first = pack(system, place, run.places.frames, run.initial())
-        stored = squeeze(system, place, first)
+        self.stored = stored = squeeze(system, place, first)
         self.model, self.tables = model(run, code, stored, progress)
         self.moves = len(system.actors) * max(node.choices for node in program.nodes)
         self.room = BATCH + self.moves
@@ -301,4 +304,22 @@ class _Search:
             lost = np.flatnonzero(self.goals.array[: self.states] & np.uint32(1 << i) == 0)
             if len(lost):
                 found[p.name] = self.path_to(int(lost[0]))
+        return found
+
+    def unbalanced(self, audit: Audit) -> dict[str, Path]:
+        """For each thing that `audit` says of a state at rest, the path to the first such state:
+        replayed in the interpreter, which must agree."""
+        visited = int(self.counters[tables.NEXT])
+        rows = self.state_words.array[:visited].reshape(visited, self.stored.words)
+        first: dict[str, int] = {}
+        for number, shared in rest.states(
+            self.run.system, self.code.assembly.place, self.stored, rows
+        ):
+            for word in audit(shared):
+                first.setdefault(word, number)
+        found = {word: self.path_to(number) for word, number in first.items()}
+        for word, path in found.items():
+            state, _ = self.run.replay(path)
+            if not self.run.finished(state) or word not in audit(self.run.shared(state)):
+                raise ExplorersDisagree(f"{word}: {path}")
         return found

@@ -14,6 +14,7 @@ from pinlab.lab.explore.interpreter import Interpreter, State
 from pinlab.lab.explore.result import (
     INTERRUPTED,
     AlwaysPossible,
+    Audit,
     Exploration,
     Limits,
     Move,
@@ -40,6 +41,7 @@ def explore(
     on_progress: OnProgress | None = None,
     *,
     everywhere: bool = False,
+    audit: Audit | None = None,
 ) -> Exploration:
     """Visit every state breadth-first; the first hit of anything is therefore a shortest one."""
     limits = limits or Limits()
@@ -54,6 +56,7 @@ def explore(
     messages: dict[str, str] = {}
     failures: dict[Site, Path] = {}
     ways: dict[Way, Path] = {}
+    unbalanced: dict[str, Path] = {}
     covered: set[int] = set()
     predecessors: list[list[int]] = [[]]
     good: dict[str, set[int]] = {p.name: set() for p in progress}
@@ -86,6 +89,10 @@ def explore(
         state = states[number]
         any_move = False
         finished = run.finished(state)
+        if audit is not None and finished:
+            for word in audit(run.shared(state)):
+                if word not in unbalanced:
+                    unbalanced[word] = path_to(number)
         for p in progress:
             if p.event is None and finished:
                 good[p.name].add(number)
@@ -157,6 +164,7 @@ def explore(
         failures=failures,
         ways=ways,
         stuck=stuck,
+        unbalanced=unbalanced,
     )
 
 

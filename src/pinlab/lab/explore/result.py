@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 INTERRUPTED = "interrupted"
@@ -50,6 +50,12 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 
+Audit = Callable[[Mapping[str, Sequence[int]]], Iterable[str]]
+"""Says what is wrong in a state at rest, in words: one in which every actor that has to finish has
+(`Interpreter.finished`; daemons and interrupt handlers do not count). It is given the shared
+variables, name -> values, one per element; those of the automata are not among them. Of the same
+values it must always say the same: it may be asked about them once, or again for a check."""
+
 Site = tuple[str, str]
 """A failure as told apart from others: its kind, and what it is about: the message of an assertion,
 the variable that has no such value or element. There is one deadlock, and one livelock."""
@@ -70,10 +76,11 @@ class Exploration:
     automaton (a violation or, for a goal, its being reached) or "failure:" + a kind of
     `FAILURE_KINDS`. A failing move leads to no state; a violating one goes on. `stuck` maps
     the name of a progress property to a shortest path to a state from which it can no longer
-    come true. `messages` holds, for each failure in `hits`, its text; `failures` tells those of
-    one kind apart. `covered` are the nodes that were executed. `depth` is the largest number of
-    moves a state needs. `complete` is false if a limit or the user ended the exploration;
-    `stopped` then says what did.
+    come true. `unbalanced` maps what an audit says to a shortest path to a state at rest of which
+    it says so, among those that were visited. `messages` holds, for each failure in `hits`, its
+    text; `failures` tells those of one kind apart. `covered` are the nodes that were executed.
+    `depth` is the largest number of moves a state needs. `complete` is false if a limit or the
+    user ended the exploration; `stopped` then says what did.
     """
 
     states: int
@@ -88,6 +95,7 @@ class Exploration:
     messages: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[Site, Path] = field(default_factory=dict)
     stuck: Mapping[str, Path] = field(default_factory=dict)
+    unbalanced: Mapping[str, Path] = field(default_factory=dict)
     ways: Mapping[Way, Path] = field(default_factory=dict)
     """A shortest path for each node that hit something, if that was asked for: one bug may hide
     another that takes longer."""

@@ -38,6 +38,32 @@ class Squeeze:
     runs: npt.NDArray[np.int64]
     constant: Words
 
+    def squeezed(self, states: Words) -> Words:
+        """States as they are stored, as search.squeeze does it; one a row."""
+        stored = np.zeros((len(states), self.words), np.uint64)
+        _move(self.runs, states, stored, (FROM_WORD, FROM_SHIFT, TO_WORD, TO_SHIFT))
+        return stored
+
+    def unsqueezed(self, stored: Words) -> Words:
+        """The inverse of `squeezed`."""
+        states = np.tile(self.constant, (len(stored), 1))
+        _move(self.runs, stored, states, (TO_WORD, TO_SHIFT, FROM_WORD, FROM_SHIFT))
+        return states
+
+
+def _move(
+    runs: npt.NDArray[np.int64], source: Words, to: Words, columns: tuple[int, int, int, int]
+) -> None:
+    """Bring every run of bits from its place in the rows of `source` to its place in `to`, where
+    there are zeroes; `columns` are those of the word and the shift, here and there."""
+    there = columns[2]
+    runs = runs[np.argsort(runs[:, there], kind="stable")]
+    unsigned = runs.view(np.uint64)  # of a run of a whole word the mask is -1
+    _, shift, _, to_shift = (unsigned[:, column] for column in columns)
+    bits = (source[:, runs[:, columns[0]]] >> shift & unsigned[:, MASK]) << to_shift
+    first = np.flatnonzero(np.diff(runs[:, there], prepend=-1))
+    to[:, runs[first, there]] |= np.bitwise_or.reduceat(bits, first, axis=1)
+
 
 def squeeze(system: System, place: Layout, first: Words) -> Squeeze:
     """The bits that can differ from the initial state `first`."""
@@ -70,11 +96,11 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
         base = place.frame(actor)
         frame = list(writes.frame)
         if who.irq_of is not None:
-            _mark(frame, place.slots[IN_IRQ])
+            mark(frame, place.slots[IN_IRQ])
         for i, mask in enumerate(frame):
             masks[base + i] |= mask | int(first[base + i])
     for var in written:
-        _mark(masks, place.vars[var])
+        mark(masks, place.vars[var])
     return masks
 
 
@@ -93,7 +119,7 @@ def _writes(program: Program, entry: int) -> Writes:
     ops = [op for pc in reachable(program, entry) for op in flat(program.nodes[pc].ops)]
     frame = [0] * place.frame_words
     for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
-        _mark(frame, place.slots[slot])
+        mark(frame, place.slots[slot])
     events = {op.event for op in ops if isinstance(op, Emit)}
     return Writes(
         tuple(frame),
@@ -106,7 +132,8 @@ def _writes(program: Program, entry: int) -> Writes:
     )
 
 
-def _mark(masks: list[int], field: Field) -> None:
+def mark(masks: list[int], field: Field) -> None:
+    """Add the bits of `field` to `masks`, word by word."""
     for i in range(field.length if field.width else 0):
         word, shift = field.at(i)
         masks[word] |= field.mask << shift
