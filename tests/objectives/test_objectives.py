@@ -75,7 +75,7 @@ streams = st.lists(st.sampled_from(list(Event)), max_size=40)
 
 
 def test_order() -> None:
-    assert " ".join(LOADED) == "O1 O2 O3 I1 I3 I4 I5 I6 I8 I9 I10 I11 I12 I13 I13b"
+    assert " ".join(LOADED) == "O1 O2 O3 I1 I3 I4 I5 I6 I8 I9 I10 I11 I12 I13 I13b I16"
 
 
 def test_every_automaton_has_examples() -> None:

@@ -43,8 +43,8 @@ def draw(
     automaton = known[options.known_objective(objective, known)]
     if not isinstance(automaton, Automaton):
         raise UsageError(
-            f"{automaton.name} asks what can still happen ({automaton.claim}); "
-            "that is no automaton, so there is nothing to draw"
+            f"{automaton.name} is no automaton over events ({automaton.claim}), so there is "
+            "nothing to draw"
         )
     if output is None:
         typer.echo(to_dot(automaton), nl=False)

@@ -19,6 +19,7 @@ from pinlab.lab.scenarios.scenario import Scenario, permuted
 from pinlab.lab.scenarios.state import STATES, state
 from pinlab.lab.verdicts import emitted, untouched
 from pinlab.objectives import Objective
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.progress import Progress
 
 COMBINED = "/"
@@ -49,6 +50,7 @@ def combination(design: Design, name: str) -> Scenario:
             o.name
             for o in build.objectives_of(design).values()
             if o.name in asks or not _happens(o)
+            if not (isinstance(o, Balance) and any(each.operation.goes_on for each in chosen))
             if _breakable(o, design, it)
         ),
     )
@@ -91,6 +93,8 @@ def scenarios(design: Design) -> dict[str, Scenario]:
 def _breakable(objective: Objective, design: Design, scenario: Scenario) -> bool:
     """Whether some line that the scenario can come to may violate it, or make it come true."""
     program = build.program(design)
+    if isinstance(objective, Balance):
+        return True
     if isinstance(objective, Progress):
         said = emitted(program, build.called(program, [scenario]))
         return objective.event is None or objective.event in said

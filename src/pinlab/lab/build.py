@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import model
+from pinlab.lab.books import books
 from pinlab.lab.design import Design
-from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.explore.result import AlwaysPossible, Audit
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import Actor, Program, System
@@ -24,6 +25,7 @@ from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.build import sequence
 from pinlab.objectives.progress import Progress
 
@@ -144,6 +146,12 @@ def system(
         return System(code, actors, initial, tuple(sorted(watch)))
     except ValueError as error:
         raise UsageError(f"scenario {scenario.name}: {error}") from error
+
+
+def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audit | None:
+    """What judges the states at rest, if an objective that is judged is about them."""
+    known = objectives_of(design)
+    return books(scenario.initial) if any(isinstance(known[it], Balance) for it in judged) else None
 
 
 def progress(

@@ -204,7 +204,10 @@ def check(
                 done += 1
                 continue
             goals = build.progress(design, scenario, judged)
-            found = choose.explore(it, limits, goals, report, engine=engine, everywhere=ways)
+            audit = build.audit(design, scenario, judged)
+            found = choose.explore(
+                it, limits, goals, report, engine=engine, everywhere=ways, audit=audit
+            )
             verdicts = list(judge(design, scenario, judged, it, found, objectives))
             own = tuple(row for row, _ in verdicts)
             rows += own
@@ -433,6 +436,7 @@ def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
         objective=objective,
         claim=objectives(design)[objective].claim,
         progress=build.progress(design, where, judged),
+        audit=build.audit(design, where, judged),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pinlab.lab.explore.result import Move, Progress
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.verdict import (
     EXIT_HOLDS,
     EXIT_UNKNOWN,
@@ -33,7 +34,8 @@ class Info:
     @classmethod
     def of(cls, it: Objective) -> Info:
         """The line of an objective."""
-        return cls(it.name, it.claim, "safety" if isinstance(it, Automaton) else "progress")
+        kinds = {Automaton: "safety", Balance: "at rest"}
+        return cls(it.name, it.claim, kinds.get(type(it), "progress"))
 
 
 @dataclass(frozen=True, slots=True)

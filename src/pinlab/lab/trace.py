@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pinlab.errors import UsageError
 from pinlab.lab.explore.interpreter import Interpreter, State, Step
-from pinlab.lab.explore.result import AlwaysPossible, Move
+from pinlab.lab.explore.result import AlwaysPossible, Audit, Move
 from pinlab.lab.explore.result import Path as Moves
 from pinlab.lab.language.primitives import WRITER
 from pinlab.lab.language.program import Node, Program, System, Var
@@ -29,6 +29,7 @@ def replay(
     objective: str,
     claim: str,
     progress: tuple[AlwaysPossible, ...] = (),
+    audit: Audit | None = None,
 ) -> Trace:
     """Execute `moves` from the initial state and say whether they end in a violation.
 
@@ -50,6 +51,10 @@ def replay(
             break
         state = last.state
     outcome, message = _judge(run, state, last, objective, progress)
+    if audit is not None and outcome is Outcome.HOLDS and run.finished(state):
+        wrong = list(audit(run.shared(state)))
+        if wrong:
+            outcome, message = Outcome.VIOLATED, f"when all is done, {'; '.join(wrong)}"
     return Trace(
         design=design,
         scenario=scenario,

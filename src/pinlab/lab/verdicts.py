@@ -10,6 +10,7 @@ from pinlab.lab.explore.result import Exploration, Path
 from pinlab.lab.language.program import Emit, Program, System, flat
 from pinlab.lab.results import Row
 from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.events import Event
 from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.progress import Progress
@@ -61,6 +62,8 @@ def _verdict(
         lost = found.stuck[objective]
         when = "from there on" if lost else "lost from the first state:"
         candidates.append((lost, f"{when} it can never come true"))
+    if isinstance(objectives_of(design)[objective], Balance):
+        candidates += [(path, word) for word, path in found.unbalanced.items()]
     for kind in failures_of(objective):
         if (hit := FAILURE + kind) in found.hits:
             candidates.append((found.hits[hit], f"{kind}: {found.messages[hit]}"))

@@ -69,6 +69,8 @@ class Operation:
     """Its program's threads have a TLB, where somebody stores through one."""
     stores: bool = False
     """It stores through a TLB."""
+    goes_on: bool = False
+    """It need not end, so that its books need not balance."""
     asks: tuple[str, ...] = ()
     """Objectives of the kind "this can always still happen" that are a question beside it alone, as
     it never ends."""

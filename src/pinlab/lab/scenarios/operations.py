@@ -174,6 +174,7 @@ _ALL: Final = (
         _goal("start_dma"),
         FIRST,
         alone=(DMA,),
+        goes_on=True,
     ),
     Operation(
         "rdma-quiet",
@@ -182,6 +183,7 @@ _ALL: Final = (
         _goal("start_dma"),
         FIRST,
         alone=(DMA,),
+        goes_on=True,
     ),
     Operation(
         "rdma-dax",
@@ -190,6 +192,7 @@ _ALL: Final = (
         _goal("get_user_pages_longterm"),
         {"1": ("dax",)},
         alone=(DMA,),
+        goes_on=True,
     ),
     Operation(
         "get-put",
@@ -216,6 +219,7 @@ _ALL: Final = (
         (Task("fsync", threads.fsync_forever, (FILE, *HERE), daemon=True),),
         _goal("fsync_forever"),
         FIRST,
+        goes_on=True,
         asks=("I13b",),
     ),
     Operation(
@@ -251,6 +255,7 @@ _ALL: Final = (
         _one("unlink", threads.munmap_unlinked, FILE, *HERE),
         _goal("ext4_evict_inode"),
         {"1": ("dax",)},
+        never=("ro2", "rw2"),
         alone=("end of the file",),
         keys=("truncates", "tables_go"),
         apart=("truncate",),
