@@ -176,6 +176,51 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """An objective that a combination of operations breaks. `scenario` is its name, by which
+    `explain` shows the run; `how` tells ways apart: the failure, or what is wrong at rest."""
+
+    design: str
+    objective: str
+    operations: tuple[str, ...]
+    state: str
+    scenario: str
+    how: str
+    steps: int
+    states: int
+
+    @property
+    def place(self) -> tuple[int, int, int, str]:
+        """Its place in an order that has the smallest first."""
+        return len(self.operations), self.steps, self.states, self.scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep of a design found. `unexplored` combinations are those left when it was stopped;
+    in `unplayed` of them some operation never came to its goal; `failed` counts the failures that
+    end a run where a kernel would go on, by kind."""
+
+    design: str
+    broken: tuple[Broken, ...]
+    objectives: tuple[str, ...]
+    explored: int
+    states: int
+    cut_off: tuple[str, ...] = ()
+    unexplored: int = 0
+    unplayed: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
+    stopped: str | None = None
+
+    def smallest(self) -> dict[str, Broken]:
+        """Per objective that is broken, the smallest combination that does it."""
+        found: dict[str, Broken] = {}
+        for each in sorted(self.broken, key=lambda each: each.place):
+            found.setdefault(each.objective, each)
+        return {name: found[name] for name in self.objectives if name in found}
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line of model or design; in a coverage report one that was never executed."""
 

@@ -66,7 +66,7 @@ def test_what_is_no_operation_is_refused(words: str, sentence: str) -> None:
         ("put-dirty@1, truncate", "dirty+buffers rw", "never beside truncate"),
         ("unlink@1", "clean", "is for dax pages"),
         ("dio-read-two@1", "dirty+buffers rw", "needs a state that is two"),
-        ("dio-write-late", "dirty+buffers rw", "waits for a device"),
+        ("dio-write-late", "dirty+buffers rw", "waits for a registration"),
         ("fork", "anon+forked", "cannot be played from a state that is forked"),
         ("dio-read@1, gup@1, gup@1, gup@1, gup@1", "dirty+buffers rw", "7 CPUs"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from pinlab.lab.language.kernel import (
+    NULL,
     READ_ONCE,
     WRITE_ONCE,
     down_write,
@@ -51,7 +52,7 @@ def dax_layout_busy_page(mapping: AddressSpace, index: u1) -> bool:
     """Unmap first, then look: GUP-fast either sees the entry gone or its reference is seen."""
     unmap_mapping_pages_dax(mapping, index)
     page = cast(Page, READ_ONCE(mapping.i_pages[index]))
-    return dax_page_busy(page)
+    return page != NULL and dax_page_busy(page)
 
 
 @kernel
@@ -65,8 +66,11 @@ def dax_layout_break(mapping: AddressSpace, index: u1) -> None:
 
 @kernel
 def dax_truncate(mapping: AddressSpace, index: u1) -> None:
-    """dax_delete_mapping_entry(), then the block is freed and soon another file's."""
+    """dax_delete_mapping_entry(), then the block is freed and soon another file's. Nothing is there
+    if it was done before."""
     page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+    if page == NULL:
+        return
     WRITE_ONCE(mapping.i_pages[index], 0)
     free_blocks(mapping, index, page)
     reuse_block(page)

@@ -33,7 +33,7 @@ from pinlab.lab.linux.direct_io import do_direct_IO
 from pinlab.lab.linux.fork import dup_mmap, munmap
 from pinlab.lab.linux.ghost import owner_pin
 from pinlab.lab.linux.gup import __get_user_pages_fast, get_user_pages_fast, get_user_pages_unlocked
-from pinlab.lab.linux.memory import handle_mm_fault
+from pinlab.lab.linux.memory import FAULT_SIGBUS, handle_mm_fault
 from pinlab.lab.linux.page_writeback import write_cache_pages
 from pinlab.lab.linux.swap import (
     put_user_page,
@@ -248,12 +248,15 @@ def try_store(vma: Vma, index: u1, data: u2) -> bool:
 
 
 @kernel
-def user_store(mm: Mm, vma: Vma, index: u1, data: u2) -> None:
-    """A store of user code, faulting until it may."""
+def user_store(mm: Mm, vma: Vma, index: u1, data: u2) -> bool:
+    """A store of user code, faulting until it may. False: SIGBUS, nothing was stored."""
     while not try_store(vma, index, data):
         down_read(mm.mmap_sem)
-        handle_mm_fault(vma, index, 1)
+        fault = handle_mm_fault(vma, index, 1)
         up_read(mm.mmap_sem)
+        if fault == FAULT_SIGBUS:
+            return False
+    return True
 
 
 @kernel
@@ -265,9 +268,9 @@ def store(mm: Mm, vma: Vma, index: u1) -> None:
 @kernel
 def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
     """A program stores the newest data, calls fsync, and looks at the disk."""
-    user_store(mm, vma, index, DEVICE_DATA)
-    write_cache_pages(mapping, True)
-    read_back(mapping, index)
+    if user_store(mm, vma, index, DEVICE_DATA):
+        write_cache_pages(mapping, True)
+        read_back(mapping, index)
 
 
 @kernel
@@ -290,6 +293,8 @@ def read_fault(mm: Mm, vma: Vma, index: u1) -> None:
 def pin_fork_store(mm: Mm, new: Mm, vma: Vma, child: Vma, index: u1) -> None:
     """Pins its anonymous page for a device, forks, then stores there itself."""
     page = get_user_pages_fast(mm, vma, index, 1)
+    if page == NULL:
+        return
     WRITE_ONCE(owner_pin, page)
     dup_mmap(mm, new, vma, child, index)
     write_fault(mm, vma, index)

@@ -31,7 +31,9 @@ FIRST: Final = {"1": ("file",)}
 
 DMA: Final = "device"
 CHECKED: Final = "page whose data is looked for on the disk"
+REGISTRATION: Final = "registration"
 TAKES_PAGES: Final = ("truncate", "dio-write", "dio-write-late")
+RECLAIMS: Final = ("reclaim", "flush-reclaim")
 
 
 def _direct_io(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
@@ -173,7 +175,7 @@ _ALL: Final = (
         (_RDMA, _STREAM),
         _goal("start_dma"),
         FIRST,
-        alone=(DMA,),
+        alone=(DMA, REGISTRATION),
         goes_on=True,
     ),
     Operation(
@@ -182,7 +184,7 @@ _ALL: Final = (
         (_RDMA,),
         _goal("start_dma"),
         FIRST,
-        alone=(DMA,),
+        alone=(DMA, REGISTRATION),
         goes_on=True,
     ),
     Operation(
@@ -196,10 +198,11 @@ _ALL: Final = (
     ),
     Operation(
         "get-put",
-        "somebody's get_page() and put_page()",
+        "get_page() and put_page() by somebody who knows that the page stays",
         _one("reader", threads.take_and_drop, 1),
         _goal("take_and_drop"),
         pages=("file", "dax"),
+        apart=(*TAKES_PAGES, *RECLAIMS),
     ),
     Operation(
         "fsync",
@@ -219,6 +222,7 @@ _ALL: Final = (
         (Task("fsync", threads.fsync_forever, (FILE, *HERE), daemon=True),),
         _goal("fsync_forever"),
         FIRST,
+        apart=(*TAKES_PAGES, *RECLAIMS, "rdma", "rdma-quiet"),
         goes_on=True,
         asks=("I13b",),
     ),
@@ -272,7 +276,7 @@ _ALL: Final = (
         "the same by somebody who comes when the page has been pinned",
         _one("write", threads.direct_write_once_pinned, FILE, 0),
         _goal("iomap_dio_rw"),
-        beside=(DMA,),
+        beside=(REGISTRATION,),
         keys=("truncates",),
     ),
     Operation(

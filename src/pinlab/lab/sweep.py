@@ -1,0 +1,333 @@
+"""Every combination of operations, from every state, under every objective.
+
+What is answered is the smallest combination that breaks each objective. A combination is asked only
+for what none of its operations breaks alone in that state; of two that differ in the names of the
+two processes alone, one is explored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+from math import comb
+from multiprocessing import get_context
+from typing import Final
+
+from pinlab.errors import UsageError
+from pinlab.garbage import uncollected
+from pinlab.lab import asked, build
+from pinlab.lab.design import Design
+from pinlab.lab.explore import choose
+from pinlab.lab.explore.result import Exploration, Limits
+from pinlab.lab.orders import orders
+from pinlab.lab.results import Broken, Swept
+from pinlab.lab.scenarios.operation import Played, combined, played, refusal
+from pinlab.lab.scenarios.operations import OPERATIONS
+from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
+from pinlab.lab.scenarios.state import STATES, State, state
+from pinlab.lab.verdicts import FAILURE, FINAL
+from pinlab.nearest import nearest
+from pinlab.objectives.balance import Balance
+from pinlab.objectives.failures import FAILURES
+from pinlab.objectives.progress import Progress
+
+CHUNK: Final = 100
+"""Combinations that a process is given at a time: a second's work at most, for two operations."""
+
+Combination = tuple[Played, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which combinations are explored."""
+
+    size: int = 2
+    operations: tuple[Played, ...] = ()
+    """All that there are, but for those against a contract."""
+    must: frozenset[str] = frozenset()
+    """Names of operations of which each combination has one; none for all."""
+    states: tuple[State, ...] = ()
+
+
+def ask(
+    design: Design,
+    size: int = 2,
+    with_: str = "",
+    without: str = "",
+    touching: Iterable[str] = (),
+    states: Iterable[str] = STATES,
+) -> Asked:
+    """What is asked of a design: combinations of `size` operations. With `with_` each has one of
+    these, with `touching` one that comes to these functions. Raises UsageError."""
+    if size < 1:
+        raise UsageError(f"--size {size} plays nothing; give 1 or more")
+    named = {each.operation.name for each in played(with_, OPERATIONS)} if with_ else set()
+    left_out = {each.operation.name for each in played(without, OPERATIONS)} if without else set()
+    every = [
+        Played(operation, place)
+        for name, operation in OPERATIONS.items()
+        if name not in left_out and (not operation.misuse or name in named)
+        for place in operation.places or ("",)
+    ]
+    must = {each.name for each in every if each.operation.name in named}
+    if functions := set(touching):
+        reaching = {each.name for each in every if functions & _comes_to(design, each)}
+        if not reaching:
+            raise UsageError(f"no operation comes to {' or '.join(sorted(functions))}")
+        must = must & reaching if named else reaching
+        if not must:
+            raise UsageError(f"none of {with_} comes to {' or '.join(sorted(functions))}")
+    return Asked(size, tuple(every), frozenset(must), tuple(map(state, states)))
+
+
+def known_function(design: Design, name: str) -> str:
+    """`name`, if some operation can come to a function of it. Raises UsageError."""
+    known = build.program(design).calls.keys()
+    if name not in known:
+        raise UsageError(f"the model has no function {name!r}: {nearest(name, known)}")
+    return name
+
+
+def _comes_to(design: Design, each: Played) -> frozenset[str]:
+    starts = (task.kernel_function().__name__ for task in each.operation.tasks)
+    return build.called_from(build.program(design).calls, starts)
+
+
+def combinations(wanted: Asked) -> Iterator[tuple[Combination, State]]:
+    """All that are to be explored, the smallest states first."""
+    for at in wanted.states:
+        here = [
+            each for each in wanted.operations if not refusal((each,), at) or each.operation.beside
+        ]
+        for chosen in combinations_with_replacement(here, wanted.size):
+            if wanted.must and not any(each.name in wanted.must for each in chosen):
+                continue
+            if at.has("two") and not any("two" in each.operation.needs for each in chosen):
+                continue
+            if not refusal(chosen, at) and not _is_mirrored(chosen, at):
+                yield chosen, at
+
+
+_MIRROR: Final = {"1": "2", "2": "1", "": ""}
+_MIRRORED: Final = {"ro": "ro2", "ro2": "ro", "rw": "rw2", "rw2": "rw"}
+
+
+def _is_mirrored(chosen: Combination, at: State) -> bool:
+    """Whether another combination differs from this one in the names of the processes alone, and
+    comes first."""
+    if {_MIRRORED.get(word, word) for word in at.words} != set(at.words):
+        return False
+    if any(each.place not in _MIRROR or not _has_mirror(each) for each in chosen):
+        return False
+    own = sorted(each.name for each in chosen)
+    mirrored = sorted(Played(each.operation, _MIRROR[each.place]).name for each in chosen)
+    return mirrored < own
+
+
+def _has_mirror(each: Played) -> bool:
+    return not each.place or _MIRROR[each.place] in each.operation.places
+
+
+def estimate(wanted: Asked) -> int:
+    """At most how many combinations there are, from all states, without looking at each."""
+    return len(wanted.states) * comb(len(wanted.operations) + wanted.size - 1, wanted.size)
+
+
+# ------------------------------------------------------------------------------ one combination
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one process found in some combinations."""
+
+    broken: list[Broken] = field(default_factory=list)
+    explored: int = 0
+    states: int = 0
+    cut_off: list[str] = field(default_factory=list)
+    unplayed: int = 0
+    """In which some operation never came to its goal."""
+    failed: dict[str, int] = field(default_factory=dict)
+    """Failures that end a run where a kernel would go on: how often."""
+    alone: int = 0
+    """Objectives that were not asked, as one operation breaks them alone."""
+
+
+class _Asker:
+    """Explores combinations for a design, one after the other."""
+
+    def __init__(self, design: Design, keys: Mapping[str, int], limits: Limits | None) -> None:
+        self.design = design
+        self.keys = keys
+        self.limits = limits
+        program = build.program(design)
+        self.known = build.objectives_of(design)
+        self.nodes: dict[str, set[int]] = {}
+        for number, node in enumerate(program.nodes):
+            self.nodes.setdefault(node.function, set()).add(number)
+        self.alone: dict[tuple[str, str], frozenset[str]] = {}
+
+    def ask(self, chosen: Combination, at: State, into: _Found) -> None:
+        """Explore one combination."""
+        scenario = self._scenario(chosen, at)
+        known = frozenset[str]()
+        if len(chosen) > 1:
+            known = frozenset().union(*(self._breaks_alone(each, at) for each in chosen))
+            into.alone += len(known)
+        for ordered in orders(self.design, scenario):
+            found = self._explore(ordered)
+            into.explored += 1
+            into.states += found.states
+            if not found.complete:
+                into.cut_off.append(ordered.name)
+            if not all(self._is_played(each, found) for each in chosen):
+                into.unplayed += 1
+            for broken in self._broken(ordered, found):
+                if broken.objective not in known:
+                    into.broken.append(broken)
+            for hit in found.hits:
+                kind = hit.removeprefix(FAILURE)
+                if kind != hit and kind not in FINAL:
+                    into.failed[kind] = into.failed.get(kind, 0) + 1
+
+    def _scenario(self, chosen: Combination, at: State) -> Scenario:
+        asks = {name for each in chosen for name in each.operation.asks}
+        goes_on = any(each.operation.goes_on for each in chosen)
+        return combined(
+            chosen,
+            at,
+            (
+                name
+                for name, it in self.known.items()
+                if not (isinstance(it, Progress) and it.event is not None and name not in asks)
+                if not (isinstance(it, Balance) and goes_on)
+            ),
+        )
+
+    def _explore(self, scenario: Scenario) -> Exploration:
+        return choose.explore(
+            build.system(self.design, scenario, self.keys),
+            self.limits,
+            build.progress(self.design, scenario),
+            audit=build.audit(self.design, scenario, scenario.judges),
+        )
+
+    def _breaks_alone(self, each: Played, at: State) -> frozenset[str]:
+        key = each.name, at.name
+        if key not in self.alone:
+            if refusal((each,), at):
+                return frozenset()
+            scenario = self._scenario((each,), at)
+            found = self._broken(scenario, self._explore(scenario))
+            self.alone[key] = frozenset(it.objective for it in found)
+        return self.alone[key]
+
+    def _is_played(self, each: Played, found: Exploration) -> bool:
+        goal = each.operation.goal
+        assert isinstance(goal, ReachFunction)
+        return not found.covered.isdisjoint(self.nodes.get(goal.function, ()))
+
+    def _broken(self, scenario: Scenario, found: Exploration) -> Iterator[Broken]:
+        """What the exploration broke, each in its shortest way and told apart by how."""
+
+        def broken(objective: str, how: str, steps: int) -> Broken:
+            operations, _, _ = scenario.name.partition(asked.COMBINED)
+            at = scenario.summary.rpartition(" from ")[2]
+            return Broken(
+                self.design.name, objective, tuple(operations.split(",")), at, scenario.name, how,
+                steps, found.states,
+            )  # fmt: skip
+
+        for name, path in found.hits.items():
+            if name in self.known:
+                yield broken(name, "", len(path))
+        for (kind, about), path in found.failures.items():
+            yield broken(FAILURES[kind], f"{kind}: {about}" if about else kind, len(path))
+        for name, path in found.stuck.items():
+            yield broken(name, "it can never come true from there on", len(path))
+        for what, path in found.unbalanced.items():
+            balance = next(n for n, it in self.known.items() if isinstance(it, Balance))
+            yield broken(balance, what, len(path))
+
+
+# ---------------------------------------------------------------------------------- all of them
+
+OnSweep = Callable[[int, int], None]
+"""Told how many combinations are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What processes get by being forked: functions of the model cannot be sent to them."""
+
+    asker: _Asker
+    todo: Sequence[tuple[Combination, State]]
+
+
+_work: _Work | None = None
+
+
+def sweep(
+    design: Design,
+    keys: Mapping[str, int],
+    wanted: Asked,
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    on_sweep: OnSweep | None = None,
+) -> Swept:
+    """Explore all combinations, on several processes. Ctrl-C ends with what was found so far."""
+    todo = list(combinations(wanted))
+    found = _Found()
+    done = 0
+    stopped = None
+    global _work
+    _work = _Work(_Asker(design, keys, limits), todo)
+    if todo:  # its machine code, once for all processes
+        _explored(range(1))
+    chunks = [range(at, min(at + CHUNK, len(todo))) for at in range(0, len(todo), CHUNK)]
+    workers = max(1, min(jobs or os.cpu_count() or 1, len(chunks)))
+    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+        try:
+            for chunk, each in zip(chunks, pool.map(_explored, chunks), strict=True):
+                _add(found, each)
+                done += len(chunk)
+                if on_sweep is not None:
+                    on_sweep(done, len(todo))
+        except KeyboardInterrupt:
+            stopped = choose.INTERRUPTED
+            pool.shutdown(wait=False, cancel_futures=True)
+    return Swept(
+        design.name,
+        tuple(found.broken),
+        tuple(name for name, it in build.objectives_of(design).items()),
+        found.explored,
+        found.states,
+        tuple(found.cut_off),
+        len(todo) - done,
+        found.unplayed,
+        dict(sorted(found.failed.items())),
+        stopped,
+    )
+
+
+@uncollected()
+def _explored(numbers: range) -> _Found:
+    assert _work is not None
+    found = _Found()
+    for number in numbers:
+        _work.asker.ask(*_work.todo[number], found)
+    return found
+
+
+def _add(to: _Found, more: _Found) -> None:
+    to.broken += more.broken
+    to.explored += more.explored
+    to.states += more.states
+    to.cut_off += more.cut_off
+    to.unplayed += more.unplayed
+    to.alone += more.alone
+    for kind, times in more.failed.items():
+        to.failed[kind] = to.failed.get(kind, 0) + times

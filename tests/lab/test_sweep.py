@@ -1,0 +1,137 @@
+"""The sweep: which combinations there are, and that it finds what breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import check, design, sweep
+from pinlab.lab.results import Swept
+
+
+def _swept(name: str, *, with_: str, states: str = "dirty+buffers rw") -> Swept:
+    it = check.load_design(name)
+    wanted = sweep.ask(it, with_=with_, states=[states])
+    return sweep.sweep(it, check.probe(it).known, wanted)
+
+
+def _names(**asked: object) -> list[str]:
+    it = design.load("refcount-bias")
+    wanted = sweep.ask(it, **asked)  # type: ignore[arg-type]
+    found = sweep.combinations(wanted)
+    return [f"{','.join(each.name for each in chosen)}/{at.name}" for chosen, at in found]
+
+
+def test_each_combination_has_one_of_those_asked_for() -> None:
+    names = _names(with_="zap", states=["clean ro"])
+    assert names
+    assert all("zap@" in name for name in names)
+
+
+def test_what_is_left_out_is_in_none() -> None:
+    assert not [
+        name for name in _names(without="fsync, truncate", states=["clean"]) if "fsync/" in name
+    ]
+
+
+def test_against_a_contract_only_if_asked_for() -> None:
+    assert not [name for name in _names(states=["clean"]) if "put-clean-verify" in name]
+    assert _names(with_="put-clean-verify", states=["clean"])
+
+
+def test_touching_a_function_is_what_comes_to_it() -> None:
+    names = _names(touching=["copy_one_pte"], states=["dirty+buffers rw+private"])
+    assert names
+    assert all("fork" in name for name in names)
+
+
+def test_of_two_that_differ_in_the_processes_one_is_explored() -> None:
+    names = _names(with_="zap", states=["dirty+buffers rw+rw2"])
+    assert ("gup@1,zap@2/dirty+buffers rw+rw2" in names) != (
+        "gup@2,zap@1/dirty+buffers rw+rw2" in names
+    )
+    alone = _names(with_="zap", states=["dirty+buffers rw"])
+    assert {"gup@1,zap@2/dirty+buffers rw", "gup@2,zap@1/dirty+buffers rw"} <= set(alone)
+
+
+def test_two_pages_only_where_somebody_uses_both() -> None:
+    names = _names(states=["dirty+buffers+two rw"])
+    assert names
+    assert all("dio-read-two" in name for name in names)
+
+
+def test_no_more_than_estimated() -> None:
+    it = design.load("refcount-bias")
+    wanted = sweep.ask(it)
+    assert len(list(sweep.combinations(wanted))) <= sweep.estimate(wanted)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"size": 0}, "plays nothing"),
+        ({"with_": "zapp"}, "no operation 'zapp'"),
+        ({"touching": ["alloc_nothing"]}, "no operation comes to"),
+        ({"with_": "zap", "touching": ["copy_one_pte"]}, "none of zap comes to"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(asked: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        _names(**asked)
+
+
+def test_it_finds_what_the_scenarios_of_the_thread_find_in_as_few_steps() -> None:
+    smallest = _swept("refcount-bias", with_="dio-read, put-dirty-lock").smallest()
+    it = design.load("refcount-bias")
+    rows = check.check(it, ("direct-io-fsync",), ("O1", "O2")).rows
+    for row in rows:
+        assert row.verdict.steps is not None
+        assert smallest[row.objective].steps <= row.verdict.steps
+
+
+def test_its_counterexamples_can_be_explained() -> None:
+    (broken,) = [
+        it
+        for it in _swept("bounce", with_="unlink", states="dax rw").broken
+        if it.objective == "O3"
+    ]
+    it = design.load("bounce")
+    trace = check.check(it, (broken.scenario,), ("O3",)).traces["O3", broken.scenario]()
+    assert len(trace.steps) == broken.steps
+
+
+LEAK = '''"""leak: put_user_page() forgets every second reference."""
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.design import put_page
+from pinlab.lab.linux.types import Page
+
+forgotten = flag()
+
+
+@kernel
+def release_page(page: Page) -> None:
+    """Drops it only once."""
+    if not READ_ONCE(forgotten):
+        WRITE_ONCE(forgotten, 1)
+        put_page(page)
+'''
+
+
+def test_a_damage_is_found_with_no_hint(tmp_path: Path) -> None:
+    (tmp_path / "leak.py").write_text(LEAK)
+    found = _swept(str(tmp_path / "leak.py"), with_="gup", states="clean ro")
+    assert found.smallest()["I16"].how == "page 1 has more references than users"
+    assert "I16" not in _swept("untracked", with_="gup", states="clean ro").smallest()
+
+
+def test_what_one_breaks_alone_is_not_said_of_two(tmp_path: Path) -> None:
+    (tmp_path / "never.py").write_text(LEAK.replace("put_page(page)", "pass"))
+    found = _swept(str(tmp_path / "never.py"), with_="gup", states="clean ro")
+    assert "I16" not in found.smallest()
+
+
+def test_states_are_said_in_words() -> None:
+    wanted = sweep.ask(design.load("bounce"), states=["clean ro"])
+    assert {at.name for _, at in sweep.combinations(wanted)} == {"clean ro"}
