@@ -12,11 +12,15 @@ from pinlab.lab.results import (
     Comparison,
     Cost,
     Difference,
+    Estimate,
     Function,
     Info,
     OnActivity,
+    OnSweep,
+    Swept,
     Touched,
     Trace,
+    Wanted,
 )
 from pinlab.objectives import Objective
 
@@ -76,6 +80,21 @@ class Lab(Protocol):
         on_progress: OnActivity | None = None,
     ) -> Comparison:
         """Many designs, by name or path; None stands for all of the package."""
+
+    def sweep(
+        self,
+        design: Any,
+        wanted: Wanted,
+        /,
+        *,
+        limits: Limits | None = None,
+        jobs: int | None = None,
+        on_sweep: OnSweep | None = None,
+    ) -> Swept:
+        """Every combination of operations; of a patch what is not broken without it."""
+
+    def estimate(self, design: Any, wanted: Wanted, /, *, limits: Limits | None = None) -> Estimate:
+        """How many there are, and how long they take, from a sample."""
 
     def base(self, design: Any, /) -> Any | None:
         """What a patch builds on, to be compared with it; None for a design, which is no patch."""

@@ -23,6 +23,7 @@ from pinlab.lab import asked, build, model
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
+from pinlab.lab import sweep as sweep_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
@@ -40,12 +41,16 @@ from pinlab.lab.results import (
     Comparison,
     Cost,
     Difference,
+    Estimate,
     Failed,
     Info,
     Line,
     OnActivity,
+    OnSweep,
     Row,
+    Swept,
     Trace,
+    Wanted,
     Way,
 )
 from pinlab.lab.scenarios import scenario as scenarios_
@@ -481,6 +486,40 @@ def difference(patch: Design, before: CheckResult, after: CheckResult) -> Differ
     below = base(patch)
     unsaid = () if below is None else tuple(difference_.unsaid(patch, below))
     return replace(difference_.difference(before, after), unsaid=unsaid)
+
+
+# ------------------------------------------------------------------------------- operations
+
+
+def sweep(
+    design: Design,
+    wanted: Wanted,
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    on_sweep: OnSweep | None = None,
+) -> Swept:
+    """Every combination of operations from every state. Of a patch: what reaches the functions that
+    it replaces, and of that what is not broken without it. Raises UsageError."""
+    below = base(design)
+    run = partial(sweep_.sweep, limits=limits, jobs=jobs, on_sweep=on_sweep)
+    asked_for = _asked(design, wanted)
+    found = run(design, probe(design).known, asked_for)
+    if below is None or found.stopped or not found.broken:
+        return found
+    before = run(below, probe(below).known, asked_for)
+    return replace(found, stopped=before.stopped) if before.stopped else found.beyond(before)
+
+
+def estimate(design: Design, wanted: Wanted, *, limits: Limits | None = None) -> Estimate:
+    """How many combinations there are, and how long they take, from a sample. Raises UsageError."""
+    return sweep_.estimate(design, probe(design).known, _asked(design, wanted), limits)
+
+
+def _asked(design: Design, wanted: Wanted) -> sweep_.Asked:
+    if base(design) is not None and not wanted.touching:
+        wanted = replace(wanted, touching=tuple(design.own))
+    return sweep_.ask(design, wanted)
 
 
 # ----------------------------------------------------------------------------- many designs

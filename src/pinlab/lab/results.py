@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pinlab.lab.explore.result import Move, Progress
 from pinlab.objectives import Objective
@@ -176,6 +176,19 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which combinations a sweep explores: of `size` operations; each has one of `having` (words of
+    operations) and none of `without`, and in each somebody comes to one of the functions
+    `touching`. Without `states`, from all that have a name."""
+
+    size: int = 2
+    having: str = ""
+    without: str = ""
+    touching: tuple[str, ...] = ()
+    states: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """An objective that a combination of operations breaks. `scenario` is its name, by which
     `explain` shows the run; `how` tells ways apart: the failure, or what is wrong at rest."""
@@ -197,20 +210,54 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep of a design found. `unexplored` combinations are those left when it was stopped;
-    in `unplayed` of them some operation never came to its goal; `failed` counts the failures that
-    end a run where a kernel would go on, by kind."""
+    """What a sweep of a design found in combinations of `size` operations.
+
+    `cut_off` are those with too many states, `unexplored` those left when it was stopped. `skipped`
+    counts by why what was not asked. In `unplayed` of the combinations some operation never came to
+    its goal. `failed` counts the failures that end a run where a kernel would go on, by kind.
+    """
 
     design: str
+    size: int
     broken: tuple[Broken, ...]
     objectives: tuple[str, ...]
     explored: int
     states: int
     cut_off: tuple[str, ...] = ()
     unexplored: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
     unplayed: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
     stopped: str | None = None
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Of each objective, over all combinations. One that may have more in it than was seen is
+        unknown, if it is not violated."""
+        smallest = self.smallest()
+        bounds = f"{self.explored:,} combinations of {self.size}, {self.states:,} states"
+        missing = [
+            f"{len(self.cut_off):,} combinations were cut off" if self.cut_off else "",
+            f"{self.unexplored:,} were left when it was stopped" if self.unexplored else "",
+            *(f"{times:,} end early with {kind}" for kind, times in self.failed.items()),
+        ]
+        why = "; ".join(filter(None, missing))
+        found = {}
+        for name in self.objectives:
+            if name in smallest:
+                it = smallest[name]
+                found[name] = Verdict.violated(it.steps, bounds, reason=it.how)
+            elif why or not self.explored:
+                found[name] = Verdict.unknown(why or "no combination was explored", bounds)
+            else:
+                found[name] = Verdict.holds(bounds)
+        return found
+
+    def beyond(self, base: Swept) -> Swept:
+        """Without what is broken in `base` too, in the same combination and in the same way."""
+        known = {(it.objective, it.scenario, it.how) for it in base.broken}
+        new = (it for it in self.broken if (it.objective, it.scenario, it.how) not in known)
+        return replace(self, broken=tuple(new))
 
     def smallest(self) -> dict[str, Broken]:
         """Per objective that is broken, the smallest combination that does it."""
@@ -218,6 +265,20 @@ class Swept:
         for each in sorted(self.broken, key=lambda each: each.place):
             found.setdefault(each.objective, each)
         return {name: found[name] for name in self.objectives if name in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How many combinations there are, and how many seconds of one core they take, from `sampled`
+    of them drawn at random."""
+
+    combinations: int
+    seconds: float
+    sampled: int
+
+
+OnSweep = Callable[[int, int], None]
+"""Told how many combinations are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)

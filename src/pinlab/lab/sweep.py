@@ -8,11 +8,13 @@ two processes alone, one is explored.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from math import comb
 from multiprocessing import get_context
 from typing import Final
 
@@ -23,7 +25,7 @@ from pinlab.lab.design import Design
 from pinlab.lab.explore import choose
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
-from pinlab.lab.results import Broken, Swept
+from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Played, combined, played, refusal
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
@@ -47,21 +49,14 @@ class Asked:
     size: int = 2
     operations: tuple[Played, ...] = ()
     """All that there are, but for those against a contract."""
-    must: frozenset[str] = frozenset()
-    """Names of operations of which each combination has one; none for all."""
+    must: tuple[frozenset[str], ...] = ()
+    """Sets of names of operations: each combination has one of each set."""
     states: tuple[State, ...] = ()
 
 
-def ask(
-    design: Design,
-    size: int = 2,
-    with_: str = "",
-    without: str = "",
-    touching: Iterable[str] = (),
-    states: Iterable[str] = STATES,
-) -> Asked:
-    """What is asked of a design: combinations of `size` operations. With `with_` each has one of
-    these, with `touching` one that comes to these functions. Raises UsageError."""
+def ask(design: Design, wanted: Wanted) -> Asked:
+    """What is asked of a design. Raises UsageError."""
+    size, with_, without = wanted.size, wanted.having, wanted.without
     if size < 1:
         raise UsageError(f"--size {size} plays nothing; give 1 or more")
     named = {each.operation.name for each in played(with_, OPERATIONS)} if with_ else set()
@@ -69,22 +64,22 @@ def ask(
     every = [
         Played(operation, place)
         for name, operation in OPERATIONS.items()
-        if name not in left_out and (not operation.misuse or name in named)
+        if name not in left_out
+        if name in named or not (operation.misuse or (operation.is_variant and size > 2))
         for place in operation.places or ("",)
     ]
-    must = {each.name for each in every if each.operation.name in named}
-    if functions := set(touching):
-        reaching = {each.name for each in every if functions & _comes_to(design, each)}
-        if not reaching:
+    must = [{each.name for each in every if each.operation.name in named}] if named else []
+    if functions := {_known(design, name) for name in wanted.touching}:
+        must.append({each.name for each in every if functions & _comes_to(design, each)})
+        if not must[-1]:
             raise UsageError(f"no operation comes to {' or '.join(sorted(functions))}")
-        must = must & reaching if named else reaching
-        if not must:
-            raise UsageError(f"none of {with_} comes to {' or '.join(sorted(functions))}")
-    return Asked(size, tuple(every), frozenset(must), tuple(map(state, states)))
+    return Asked(
+        size, tuple(every), tuple(map(frozenset, must)), tuple(map(state, wanted.states or STATES))
+    )
 
 
-def known_function(design: Design, name: str) -> str:
-    """`name`, if some operation can come to a function of it. Raises UsageError."""
+def _known(design: Design, name: str) -> str:
+    """`name`, if there is such a function. Raises UsageError."""
     known = build.program(design).calls.keys()
     if name not in known:
         raise UsageError(f"the model has no function {name!r}: {nearest(name, known)}")
@@ -96,18 +91,30 @@ def _comes_to(design: Design, each: Played) -> frozenset[str]:
     return build.called_from(build.program(design).calls, starts)
 
 
-def combinations(wanted: Asked) -> Iterator[tuple[Combination, State]]:
-    """All that are to be explored, the smallest states first."""
+ALONE: Final = "objectives that one of the operations breaks alone"
+CANNOT: Final = "cannot be beside each other, or not from that state"
+MIRRORED: Final = "differ from another in the names of the processes alone"
+
+
+def combinations(
+    wanted: Asked, skipped: Counter[str] | None = None
+) -> Iterator[tuple[Combination, State]]:
+    """All that are to be explored, state by state; `skipped` counts the others, by why."""
+    why_not: Counter[str] = Counter() if skipped is None else skipped
     for at in wanted.states:
         here = [
             each for each in wanted.operations if not refusal((each,), at) or each.operation.beside
         ]
         for chosen in combinations_with_replacement(here, wanted.size):
-            if wanted.must and not any(each.name in wanted.must for each in chosen):
+            if not all(any(each.name in some for each in chosen) for some in wanted.must):
                 continue
             if at.has("two") and not any("two" in each.operation.needs for each in chosen):
                 continue
-            if not refusal(chosen, at) and not _is_mirrored(chosen, at):
+            if refusal(chosen, at):
+                why_not[CANNOT] += 1
+            elif _is_mirrored(chosen, at):
+                why_not[MIRRORED] += 1
+            else:
                 yield chosen, at
 
 
@@ -129,11 +136,6 @@ def _is_mirrored(chosen: Combination, at: State) -> bool:
 
 def _has_mirror(each: Played) -> bool:
     return not each.place or _MIRROR[each.place] in each.operation.places
-
-
-def estimate(wanted: Asked) -> int:
-    """At most how many combinations there are, from all states, without looking at each."""
-    return len(wanted.states) * comb(len(wanted.operations) + wanted.size - 1, wanted.size)
 
 
 # ------------------------------------------------------------------------------ one combination
@@ -171,13 +173,13 @@ class _Asker:
 
     def ask(self, chosen: Combination, at: State, into: _Found) -> None:
         """Explore one combination."""
-        scenario = self._scenario(chosen, at)
+        scenario = self.scenario(chosen, at)
         known = frozenset[str]()
         if len(chosen) > 1:
             known = frozenset().union(*(self._breaks_alone(each, at) for each in chosen))
             into.alone += len(known)
         for ordered in orders(self.design, scenario):
-            found = self._explore(ordered)
+            found = self.explore(ordered)
             into.explored += 1
             into.states += found.states
             if not found.complete:
@@ -192,7 +194,8 @@ class _Asker:
                 if kind != hit and kind not in FINAL:
                     into.failed[kind] = into.failed.get(kind, 0) + 1
 
-    def _scenario(self, chosen: Combination, at: State) -> Scenario:
+    def scenario(self, chosen: Combination, at: State) -> Scenario:
+        """The combination as a scenario, which judges all that it can be asked."""
         asks = {name for each in chosen for name in each.operation.asks}
         goes_on = any(each.operation.goes_on for each in chosen)
         return combined(
@@ -206,7 +209,8 @@ class _Asker:
             ),
         )
 
-    def _explore(self, scenario: Scenario) -> Exploration:
+    def explore(self, scenario: Scenario) -> Exploration:
+        """All that it can do."""
         return choose.explore(
             build.system(self.design, scenario, self.keys),
             self.limits,
@@ -219,8 +223,8 @@ class _Asker:
         if key not in self.alone:
             if refusal((each,), at):
                 return frozenset()
-            scenario = self._scenario((each,), at)
-            found = self._broken(scenario, self._explore(scenario))
+            scenario = self.scenario((each,), at)
+            found = self._broken(scenario, self.explore(scenario))
             self.alone[key] = frozenset(it.objective for it in found)
         return self.alone[key]
 
@@ -252,10 +256,27 @@ class _Asker:
             yield broken(balance, what, len(path))
 
 
-# ---------------------------------------------------------------------------------- all of them
+SAMPLE: Final = 40
+"""Combinations that are explored to say how long all of them take."""
 
-OnSweep = Callable[[int, int], None]
-"""Told how many combinations are done, of how many."""
+
+def estimate(
+    design: Design, keys: Mapping[str, int], wanted: Asked, limits: Limits | None = None
+) -> Estimate:
+    """Explore some, drawn at random but always alike."""
+    todo = list(combinations(wanted))
+    sample = random.Random(0).sample(todo, min(SAMPLE, len(todo)))
+    asker, found = _Asker(design, keys, limits), _Found()
+    for chosen, at in sample[:1]:
+        asker.ask(chosen, at, found)  # its machine code
+    start = time.perf_counter()
+    for chosen, at in sample:
+        asker.explore(asker.scenario(chosen, at))
+    each = (time.perf_counter() - start) / max(1, len(sample))
+    return Estimate(len(todo), each * len(todo), len(sample))
+
+
+# ---------------------------------------------------------------------------------- all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +300,9 @@ def sweep(
     on_sweep: OnSweep | None = None,
 ) -> Swept:
     """Explore all combinations, on several processes. Ctrl-C ends with what was found so far."""
-    todo = list(combinations(wanted))
+    skipped: Counter[str] = Counter()
+    todo = list(combinations(wanted, skipped))
+    start = time.perf_counter()
     found = _Found()
     done = 0
     stopped = None
@@ -299,17 +322,22 @@ def sweep(
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
             pool.shutdown(wait=False, cancel_futures=True)
+    if found.alone:
+        skipped[ALONE] = found.alone
     return Swept(
-        design.name,
-        tuple(found.broken),
-        tuple(name for name, it in build.objectives_of(design).items()),
-        found.explored,
-        found.states,
-        tuple(found.cut_off),
-        len(todo) - done,
-        found.unplayed,
-        dict(sorted(found.failed.items())),
-        stopped,
+        design=design.name,
+        size=wanted.size,
+        broken=tuple(found.broken),
+        objectives=tuple(build.objectives_of(design)),
+        explored=found.explored,
+        states=found.states,
+        cut_off=tuple(found.cut_off),
+        unexplored=len(todo) - done,
+        skipped=dict(skipped),
+        unplayed=found.unplayed,
+        failed=dict(sorted(found.failed.items())),
+        seconds=time.perf_counter() - start,
+        stopped=stopped,
     )
 
 

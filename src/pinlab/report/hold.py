@@ -42,7 +42,7 @@ class HoldJson(TypedDict):
 class SweepJson(TypedDict):
     """`pinlab hold --sweep --json`."""
 
-    schema: Literal["pinlab.sweep/1"]
+    schema: Literal["pinlab.hold-sweep/1"]
     stale: int
     running: int
     servers: list[int]
@@ -99,9 +99,9 @@ def to_table(holds: Sequence[Held]) -> RenderableType:
 
 
 def sweep_to_json(swept: Swept) -> SweepJson:
-    """What was cleared away as "pinlab.sweep/1"."""
+    """What was cleared away as "pinlab.hold-sweep/1"."""
     return {
-        "schema": "pinlab.sweep/1",
+        "schema": "pinlab.hold-sweep/1",
         "stale": swept.stale,
         "running": swept.running,
         "servers": list(swept.servers),

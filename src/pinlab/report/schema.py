@@ -261,6 +261,8 @@ class ListJson(TypedDict, total=False):
     objectives: list[InfoJson]
     functions: list[InfoJson]
     fields: list[InfoJson]
+    operations: list[InfoJson]
+    states: list[InfoJson]
 
 
 def compare(comparison: Comparison) -> CompareJson:
@@ -355,7 +357,7 @@ def nothing_to_explain(
 
 def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
     """What there is, or what a design brings, as "pinlab.list/1"; keys: designs, scenarios,
-    objectives, functions, fields."""
+    objectives, functions, fields, operations, states."""
     shown: ListJson = {"schema": "pinlab.list/1"}
     if "designs" in lists:
         shown["designs"] = [_info(info) for info in lists["designs"]]
@@ -367,6 +369,10 @@ def listing(lists: Mapping[str, Iterable[Info]]) -> ListJson:
         shown["functions"] = [_info(info) for info in lists["functions"]]
     if "fields" in lists:
         shown["fields"] = [_info(info) for info in lists["fields"]]
+    if "operations" in lists:
+        shown["operations"] = [_info(info) for info in lists["operations"]]
+    if "states" in lists:
+        shown["states"] = [_info(info) for info in lists["states"]]
     return shown
 
 

@@ -74,6 +74,8 @@ class Operation:
     asks: tuple[str, ...] = ()
     """Objectives of the kind "this can always still happen" that are a question beside it alone, as
     it never ends."""
+    is_variant: bool = False
+    """Another one is much like it: it is not combined with more than one other."""
     misuse: str = ""
     """What it does against the contract of what it calls, whoever is beside it."""
 

@@ -76,6 +76,7 @@ _ALL: Final = (
         alone=(DMA, CHECKED),
         apart=("store", "store-verify", "truncate"),
         runs_user_code=True,
+        is_variant=True,
     ),
     Operation(
         "dio-read-two",
@@ -85,6 +86,7 @@ _ALL: Final = (
         FIRST,
         needs=("two",),
         runs_user_code=True,
+        is_variant=True,
     ),
     Operation(
         "dax-read",
@@ -110,6 +112,7 @@ _ALL: Final = (
         _one("pin", threads.pin_then_unpin, *HERE),
         _goal("release_page"),
         MAPPED,
+        is_variant=True,
     ),
     Operation(
         "gup-atomic",
@@ -117,6 +120,7 @@ _ALL: Final = (
         _one("pin", threads.atomic_gup, VMA, 0),
         _goal("__get_user_pages_fast"),
         MAPPED,
+        is_variant=True,
     ),
     Operation(
         "put-dirty",
@@ -125,6 +129,7 @@ _ALL: Final = (
         _goal("put_user_pages_dirty"),
         SHARED,
         apart=TAKES_PAGES,
+        is_variant=True,
     ),
     Operation(
         "put-dirty-verify",
@@ -134,6 +139,7 @@ _ALL: Final = (
         FIRST,
         alone=(CHECKED,),
         apart=("store", *TAKES_PAGES),
+        is_variant=True,
     ),
     Operation(
         "put-dirty-lock",
@@ -150,6 +156,7 @@ _ALL: Final = (
         FIRST,
         alone=(CHECKED,),
         apart=("store", "truncate"),
+        is_variant=True,
     ),
     Operation(
         "put-clean-verify",
@@ -186,6 +193,7 @@ _ALL: Final = (
         FIRST,
         alone=(DMA, REGISTRATION),
         goes_on=True,
+        is_variant=True,
     ),
     Operation(
         "rdma-dax",
@@ -215,6 +223,7 @@ _ALL: Final = (
         "fsync(2) and nothing else",
         _one("fsync", threads.fsync_only, FILE),
         _goal("fsync_only"),
+        is_variant=True,
     ),
     Operation(
         "fsync-forever",
@@ -225,6 +234,7 @@ _ALL: Final = (
         apart=(*TAKES_PAGES, *RECLAIMS, "rdma", "rdma-quiet"),
         goes_on=True,
         asks=("I13b",),
+        is_variant=True,
     ),
     Operation(
         "writeback",
@@ -237,6 +247,7 @@ _ALL: Final = (
         "kswapd tries to free the page",
         _one("reclaim", vmscan.shrink_page_list, FILE, 1),
         _goal("shrink_page_list"),
+        is_variant=True,
     ),
     Operation(
         "flush-reclaim",
@@ -278,6 +289,7 @@ _ALL: Final = (
         _goal("iomap_dio_rw"),
         beside=(REGISTRATION,),
         keys=("truncates",),
+        is_variant=True,
     ),
     Operation(
         "zap",
@@ -325,6 +337,7 @@ _ALL: Final = (
         alone=(CHECKED,),
         apart=("store", "truncate"),
         stores=True,
+        is_variant=True,
     ),
     Operation(
         "fork",

@@ -1,0 +1,114 @@
+"""`pinlab sweep`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pinlab.cli import _options as options
+from pinlab.cli._lab import lab
+from pinlab.cli._show import doing, show, show_json
+from pinlab.errors import UsageError
+from pinlab.lab.results import Estimate, Swept, Wanted
+from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
+from pinlab.report import sweep as report
+
+MAX_STATES = 200_000
+"""Of one combination, if nothing is said: a thousand times what most have."""
+
+LONG = 3
+"""From this size on it is said how long it may take."""
+
+
+def sweep(
+    designs: Annotated[
+        list[str],
+        typer.Argument(metavar="DESIGN...", help="Designs or patches, by name or file."),
+    ],
+    size: Annotated[
+        int, typer.Option("--size", metavar="N", help="How many operations at a time.")
+    ] = 2,
+    with_: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="OPERATIONS",
+            help="Only combinations with one of these (`pinlab list operations`).",
+            show_default=False,
+        ),
+    ] = "",
+    without: Annotated[
+        str,
+        typer.Option(
+            "--without", metavar="OPERATIONS", help="None with these.", show_default=False
+        ),
+    ] = "",
+    touching: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--touching",
+            metavar="FUNCTION",
+            help="Only combinations in which something comes to this function; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="STATE",
+            help='Only from this state, as "dirty+buffers rw"; may be repeated.',
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
+    ] = None,
+    max_states: options.MaxStatesOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Play every combination of operations from every state, under every objective.
+
+    Per objective the smallest combination that breaks it. Of a patch only what is not broken
+    without it.
+    """
+    limits = options.limits(max_states or MAX_STATES, None, None)
+    wanted = Wanted(size, with_, without, tuple(touching or ()), tuple(state) if state else None)
+    subjects = [lab().load_design(each) for each in designs]
+    below = [lab().base(each) for each in subjects]
+    if len(subjects) > 1 and any(each is not None for each in below):
+        raise UsageError("a patch is compared with what it builds on; sweep it by itself")
+    found: list[Swept] = []
+    with doing("preparing") as tell:
+        for name, subject in zip(designs, subjects, strict=True):
+
+            def told(done: int, of: int, name: str = name) -> None:
+                tell(f"{name}: {done:,} of {of:,} combinations")
+
+            if size >= LONG:
+                _say(lab().estimate(subject, wanted, limits=limits), jobs)
+            found.append(lab().sweep(subject, wanted, limits=limits, jobs=jobs, on_sweep=told))
+            if found[-1].stopped:
+                break
+    base = None if below[0] is None else str(below[0].name)
+    if json:
+        show_json(report.json(found, base))
+    else:
+        show(report.sweep(found, designs, base))
+    if any(each.stopped for each in found):
+        return EXIT_UNKNOWN
+    return exit_status(it for each in found for it in each.verdicts().values())
+
+
+def _say(estimate: Estimate, jobs: int | None) -> None:
+    """On standard error, before something that takes long."""
+    cores = jobs or os.cpu_count() or 1
+    minutes = estimate.seconds / cores / 60
+    typer.echo(
+        f"{estimate.combinations:,} combinations: about {minutes:,.0f} minutes of {cores} cores, "
+        f"as {estimate.sampled} of them took; Ctrl-C ends with what was found so far",
+        err=True,
+    )
