@@ -31,6 +31,7 @@ from pinlab.lab.results import (
     Difference,
     Info,
     OnActivity,
+    Swept,
     Trace,
 )
 from pinlab.objectives import Objective
@@ -108,6 +109,12 @@ class Shelf:
 
     def base(self, design: Any, /) -> Any | None:
         return self.builds_on
+
+    def brought(self, design: Any, /) -> Mapping[str, tuple[Info, ...]]:
+        return {"functions": samples.DESIGNS[:1]}
+
+    def sweep(self, design: Any, wanted: Any, /, **how: Any) -> Swept:
+        return samples.SWEPT
 
     def difference(self, patch: Any, before: CheckResult, after: CheckResult, /) -> Difference:
         return samples.DIFFERENCE
@@ -368,8 +375,11 @@ def test_of_a_patch_the_difference_is_said_first(shelf: Shelf, capsys: Capture) 
     assert run(["check", "./patch.py"]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("4 verdicts differ from untracked, 1 for the worse. 5 verdicts in 2")
+    assert said.index("violated in 9 steps") < said.index("All verdicts of ./patch.py")
     run(["check", "./patch.py", "--json"])
-    value = json.loads(capsys.readouterr().out)["difference"]
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["sweep"]["rows"][0]["operations"] == ["fsync", "zap@2"]
+    value = answer["difference"]
     assert (value["base"], value["broke"], value["states"]) == ("untracked", True, 11_885)
     assert value["changes"][1] == {
         "objective": "I13",

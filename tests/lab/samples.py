@@ -5,6 +5,7 @@ from __future__ import annotations
 from pinlab.lab.explore.result import Move
 from pinlab.lab.results import (
     Activity,
+    Broken,
     Change,
     CheckResult,
     Comparison,
@@ -13,6 +14,7 @@ from pinlab.lab.results import (
     Info,
     Line,
     Row,
+    Swept,
     Trace,
     TraceStep,
     Way,
@@ -146,4 +148,17 @@ DESIGNS = (
 SCENARIOS = (
     Info("dio-fsync", "direct I/O beside fsync", "page cache"),
     Info("dio-fsync-zap", "the same, with a zap beside", "page cache"),
+)
+
+SWEPT = Swept(
+    "mapcount-v1",
+    2,
+    (
+        Broken(
+            "mapcount-v1", "O1", ("fsync", "zap@2"), "clean ro", "fsync,zap@2/clean+ro", "", 9, 40
+        ),
+    ),
+    ("O1", "I16"),
+    120,
+    52_000,
 )

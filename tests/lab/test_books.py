@@ -9,7 +9,7 @@ import pytest
 
 from pinlab.lab import check, design
 from pinlab.lab.books import books
-from pinlab.lab.linux.types import PTE_WRITE
+from pinlab.lab.linux.types import CPU_DATA, PTE_WRITE
 from pinlab.lab.scenarios.state import STATES, state
 from pinlab.objectives.verdict import Outcome
 
@@ -47,6 +47,20 @@ def test_what_is_wrong_is_said(
     initial = state(words).values
     said = list(books(initial)({**initial, variable: values}))
     assert any(sentence in each for each in said), said
+
+
+def test_a_page_that_was_freed_with_what_the_disk_has_not() -> None:
+    initial = state("dirty+buffers").values
+    freed = {
+        **initial,
+        "Page._refcount": (0, 1, 0, 0),
+        "Page.PageBuddy": (1, 0, 1, 1),
+        **{f"Page.{name}": (0, 0, 0, 0) for name in ("mapping", "PG_dirty", "PagePrivate")},
+        "AddressSpace.i_pages": (0, 0),
+    }
+    lost = "page 1 was freed, and what was stored into it is lost"
+    assert list(books(initial)(freed)) == [lost]
+    assert list(books(initial)({**freed, "disk": (0, CPU_DATA, 0, 0)})) == []
 
 
 def _broken(folder: Path, name: str, text: str, operations: str) -> tuple[Outcome, str]:

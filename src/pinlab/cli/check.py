@@ -9,9 +9,10 @@ import typer
 
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
-from pinlab.cli._show import progress, show, show_json
+from pinlab.cli._show import doing, progress, show, show_json
 from pinlab.errors import UsageError
-from pinlab.objectives.verdict import EXIT_UNKNOWN
+from pinlab.lab.results import Wanted
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import answer, difference, schema, table
 
 
@@ -57,7 +58,8 @@ def check(
     """Check one design: one row per objective, worst first, with the scenario that decides it.
 
     Of a patch, which replaces other functions of the model than hooks, it says first what differs
-    from what it builds on, and ends with status 1 only if something broke that was not broken.
+    from what it builds on, in the scenarios and in every pair of operations that comes to what it
+    replaces, and ends with status 1 only if something broke that was not broken.
     """
     limits = options.limits(max_states, timeout, memory)
     subject = lab().load_design(design)
@@ -78,12 +80,21 @@ def check(
         result = run(subject, coverage=coverage)
         before = None if base is None or result.stopped else run(base)
     changed = None if before is None else lab().difference(subject, before, result)
+    swept = None
+    asks_all = objectives is None and scenarios is None
+    if before is not None and asks_all and lab().brought(subject)["functions"]:
+        with doing("every pair of operations that comes to what it replaces"):
+            swept = lab().sweep(subject, Wanted(), limits=limits)
     if json:
-        show_json(schema.check(result, changed))
+        show_json(schema.check(result, changed, swept))
     else:
         if changed is not None:
-            show(difference.difference(changed, design))
+            show(difference.difference(changed, design, swept))
         show(table.check(result, design) if all_rows else answer.answer(result, design))
-    if result.stopped:
+    if result.stopped or (swept is not None and swept.stopped):
         return EXIT_UNKNOWN
-    return result.verdict.exit_status if changed is None else changed.exit_status
+    if changed is None:
+        return result.verdict.exit_status
+    statuses = {changed.exit_status}
+    statuses |= set() if swept is None else {each.exit_status for each in swept.verdicts().values()}
+    return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)

@@ -110,10 +110,14 @@ def _cache(books: _Books, page: int) -> Iterator[str]:
 
 
 def _stores(books: _Books) -> Iterator[str]:
-    """What was stored into a page of the file is on the disk, or the page is dirty."""
+    """What was stored into a page of the file is on the disk, or the page is there and dirty."""
     for index in range(FILE_PAGES):
         page = books.values["AddressSpace.i_pages"][index]
         block = books.values["AddressSpace.block"][index]
+        was = index + 1  # the frame that a page of the file has, as long as it is there
+        is_freed = block and not page and books.of(was, "PageBuddy")
+        if is_freed and books.values["disk"][block] != books.of(was, "data"):
+            yield f"page {was} was freed, and what was stored into it is lost"
         if not page or page == books.dax or books.of(page, "PG_dirty"):
             continue
         if any(entry & (PTE_WRITE | PTE_DIRTY) for entry in _shared(books, page)):

@@ -507,7 +507,7 @@ def sweep(
     found = run(design, probe(design).known, asked_for)
     if below is None or found.stopped or not found.broken:
         return found
-    before = run(below, probe(below).known, asked_for)
+    before = run(below, probe(below).known, sweep_.only(asked_for, found.broken))
     return replace(found, stopped=before.stopped) if before.stopped else found.beyond(before)
 
 

@@ -256,8 +256,10 @@ class Swept:
     def beyond(self, base: Swept) -> Swept:
         """Without what is broken in `base` too, in the same combination and in the same way."""
         known = {(it.objective, it.scenario, it.how) for it in base.broken}
-        new = (it for it in self.broken if (it.objective, it.scenario, it.how) not in known)
-        return replace(self, broken=tuple(new))
+        new = [it for it in self.broken if (it.objective, it.scenario, it.how) not in known]
+        kinds = {it.how.partition(":")[0] for it in new}
+        failed = {kind: times for kind, times in self.failed.items() if kind in kinds}
+        return replace(self, broken=tuple(new), failed=failed)
 
     def smallest(self) -> dict[str, Broken]:
         """Per objective that is broken, the smallest combination that does it."""

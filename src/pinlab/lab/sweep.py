@@ -11,9 +11,9 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
 from multiprocessing import get_context
 from typing import Final
@@ -52,6 +52,8 @@ class Asked:
     must: tuple[frozenset[str], ...] = ()
     """Sets of names of operations: each combination has one of each set."""
     states: tuple[State, ...] = ()
+    among: frozenset[tuple[tuple[str, ...], str]] | None = None
+    """Names of operations, and a state: only these combinations; None for all."""
 
 
 def ask(design: Design, wanted: Wanted) -> Asked:
@@ -91,6 +93,11 @@ def _comes_to(design: Design, each: Played) -> frozenset[str]:
     return build.called_from(build.program(design).calls, starts)
 
 
+def only(wanted: Asked, broken: Iterable[Broken]) -> Asked:
+    """Of what is asked, the combinations in which something was broken."""
+    return replace(wanted, among=frozenset((it.operations, it.state) for it in broken))
+
+
 ALONE: Final = "objectives that one of the operations breaks alone"
 CANNOT: Final = "cannot be beside each other, or not from that state"
 MIRRORED: Final = "differ from another in the names of the processes alone"
@@ -106,6 +113,9 @@ def combinations(
             each for each in wanted.operations if not refusal((each,), at) or each.operation.beside
         ]
         for chosen in combinations_with_replacement(here, wanted.size):
+            names = tuple(each.name for each in chosen)
+            if wanted.among is not None and (names, at.name) not in wanted.among:
+                continue
             if not all(any(each.name in some for each in chosen) for some in wanted.must):
                 continue
             if at.has("two") and not any("two" in each.operation.needs for each in chosen):

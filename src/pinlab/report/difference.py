@@ -7,9 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.results import Change, Difference, NewFailure
+from pinlab.lab.results import Change, Difference, NewFailure, Swept
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, Verdict
+from pinlab.report import sweep
 from pinlab.report.table import COLOURS
 
 NO_PROOF = (
@@ -18,8 +19,8 @@ NO_PROOF = (
 )
 
 
-def difference(found: Difference, patch: str) -> RenderableType:
-    """What broke first. `patch` is how it was named."""
+def difference(found: Difference, patch: str, swept: Swept | None = None) -> RenderableType:
+    """What broke first, in scenarios and in pairs of operations. `patch` is how it was named."""
     compared = (
         f"{counted(found.verdicts, 'verdict')} in {counted(found.scenarios, 'scenario')} compared, "
         f"{counted(found.states, 'state')}."
@@ -45,6 +46,9 @@ def difference(found: Difference, patch: str) -> RenderableType:
     if found.stopped:
         words = f"Stopped early: {found.stopped}. What was not begun is not compared."
         parts.append(Text(words, style="bold yellow"))
+    if swept is not None:
+        words = f"\nEvery pair of operations that comes to what {patch} replaces:"
+        parts += [Text(words, style="bold"), sweep.sweep([swept], [patch], found.base)]
     return Group(*parts, Text(f"\nAll verdicts of {patch}:", style="bold"))
 
 

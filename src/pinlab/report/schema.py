@@ -18,11 +18,14 @@ from pinlab.lab.results import (
     Info,
     Line,
     Row,
+    Swept,
     Touched,
     Trace,
     Way,
 )
 from pinlab.objectives.verdict import Outcome, Verdict
+from pinlab.report import sweep
+from pinlab.report.sweep import SweepJson
 
 
 class RowJson(TypedDict):
@@ -76,6 +79,7 @@ class CheckJson(TypedDict):
     design: str
     verdict: str
     difference: DifferenceJson | None
+    sweep: SweepJson | None
     rows: list[RowJson]
     uncovered: list[LineJson] | None
     stopped: str | None
@@ -275,13 +279,19 @@ def compare(comparison: Comparison) -> CompareJson:
     }
 
 
-def check(result: CheckResult, difference: Difference | None = None) -> CheckJson:
+def check(
+    result: CheckResult, difference: Difference | None = None, swept: Swept | None = None
+) -> CheckJson:
     """The check, and what a patch changes, as "pinlab.check/1"."""
+    base = None if difference is None else difference.base
     return {
         "schema": "pinlab.check/1",
         "design": result.design,
         "verdict": _verdict(result, difference),
         "difference": None if difference is None else _difference(difference),
+        "sweep": None
+        if swept is None
+        else sweep.json([swept], None if difference is None else difference.base),
         "rows": [_row(row) for row in result.rows],
         "uncovered": None if result.uncovered is None else [_line(at) for at in result.uncovered],
         "stopped": result.stopped,
