@@ -210,7 +210,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep of a design found in combinations of `size` operations.
+    """What a sweep of a design found in combinations of up to `size` operations.
 
     `cut_off` are those with too many states, `unexplored` those left when it was stopped. `skipped`
     counts by why what was not asked. In `unplayed` of the combinations some operation never came to
@@ -235,7 +235,7 @@ class Swept:
         """Of each objective, over all combinations. One that may have more in it than was seen is
         unknown, if it is not violated."""
         smallest = self.smallest()
-        bounds = f"{self.explored:,} combinations of {self.size}, {self.states:,} states"
+        bounds = f"{self.explored:,} combinations of up to {self.size}, {self.states:,} states"
         missing = [
             f"{len(self.cut_off):,} combinations were cut off" if self.cut_off else "",
             f"{self.unexplored:,} were left when it was stopped" if self.unexplored else "",

@@ -22,7 +22,7 @@ from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
 from pinlab.lab import asked, build
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose
+from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
 from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
@@ -98,54 +98,66 @@ def only(wanted: Asked, broken: Iterable[Broken]) -> Asked:
     return replace(wanted, among=frozenset((it.operations, it.state) for it in broken))
 
 
-ALONE: Final = "objectives that one of the operations breaks alone"
+FEWER: Final = "objectives that fewer of the operations break"
 CANNOT: Final = "cannot be beside each other, or not from that state"
 MIRRORED: Final = "differ from another in the names of the processes alone"
 
 
 def combinations(
-    wanted: Asked, skipped: Counter[str] | None = None
+    wanted: Asked, size: int, skipped: Counter[str] | None = None
 ) -> Iterator[tuple[Combination, State]]:
-    """All that are to be explored, state by state; `skipped` counts the others, by why."""
+    """All of `size` operations, state by state; `skipped` counts the others, by why.
+
+    Of fewer than asked for all are explored, as what they break is not said of more.
+    """
     why_not: Counter[str] = Counter() if skipped is None else skipped
     for at in wanted.states:
         here = [
-            each for each in wanted.operations if not refusal((each,), at) or each.operation.beside
+            each for each in wanted.operations if each.operation.beside or not refusal((each,), at)
         ]
-        for chosen in combinations_with_replacement(here, wanted.size):
-            names = tuple(each.name for each in chosen)
-            if wanted.among is not None and (names, at.name) not in wanted.among:
-                continue
-            if not all(any(each.name in some for each in chosen) for some in wanted.must):
+        for chosen in combinations_with_replacement(here, size):
+            if size == wanted.size and not is_wanted(chosen, at, wanted):
                 continue
             if at.has("two") and not any("two" in each.operation.needs for each in chosen):
                 continue
             if refusal(chosen, at):
                 why_not[CANNOT] += 1
-            elif _is_mirrored(chosen, at):
+            elif key(chosen, at)[0] != _sorted(chosen):
                 why_not[MIRRORED] += 1
             else:
                 yield chosen, at
 
 
+def is_wanted(chosen: Combination, at: State, wanted: Asked) -> bool:
+    """Whether a combination is one of those asked for."""
+    names = tuple(each.name for each in chosen)
+    if wanted.among is not None and (names, at.name) not in wanted.among:
+        return False
+    return all(any(name in some for name in names) for some in wanted.must)
+
+
 _MIRROR: Final = {"1": "2", "2": "1", "": ""}
 _MIRRORED: Final = {"ro": "ro2", "ro2": "ro", "rw": "rw2", "rw2": "rw"}
 
-
-def _is_mirrored(chosen: Combination, at: State) -> bool:
-    """Whether another combination differs from this one in the names of the processes alone, and
-    comes first."""
-    if {_MIRRORED.get(word, word) for word in at.words} != set(at.words):
-        return False
-    if any(each.place not in _MIRROR or not _has_mirror(each) for each in chosen):
-        return False
-    own = sorted(each.name for each in chosen)
-    mirrored = sorted(Played(each.operation, _MIRROR[each.place]).name for each in chosen)
-    return mirrored < own
+Key = tuple[tuple[str, ...], str]
+"""What a combination has in common with one that differs in the names of the processes alone."""
 
 
-def _has_mirror(each: Played) -> bool:
-    return not each.place or _MIRROR[each.place] in each.operation.places
+def key(chosen: Combination, at: State) -> Key:
+    """The first of the two, by the names of its operations, and the state."""
+    own = _sorted(chosen)
+    has_mirror = {_MIRRORED.get(word, word) for word in at.words} == set(at.words) and all(
+        each.place in _MIRROR and (not each.place or _MIRROR[each.place] in each.operation.places)
+        for each in chosen
+    )
+    if not has_mirror:
+        return own, at.name
+    mirrored = _sorted([Played(each.operation, _MIRROR[each.place]) for each in chosen])
+    return min(own, mirrored), at.name
+
+
+def _sorted(chosen: Iterable[Played]) -> tuple[str, ...]:
+    return tuple(sorted(each.name for each in chosen))
 
 
 # ------------------------------------------------------------------------------ one combination
@@ -163,31 +175,47 @@ class _Found:
     """In which some operation never came to its goal."""
     failed: dict[str, int] = field(default_factory=dict)
     """Failures that end a run where a kernel would go on: how often."""
-    alone: int = 0
-    """Objectives that were not asked, as one operation breaks them alone."""
+    done: int = 0
+    """Combinations; each may have several orders."""
+    fewer: int = 0
+    """Objectives that were not asked, as fewer of the operations break them."""
+
+
+Known = Mapping[Key, frozenset[str]]
+"""The objectives that combinations break, those that fewer of them break included."""
+
+
+def inherited(chosen: Combination, at: State, known: Known) -> frozenset[str]:
+    """The objectives that one operation less breaks, by who breaks what."""
+    less = (chosen[:number] + chosen[number + 1 :] for number in range(len(chosen)))
+    return frozenset().union(*(known.get(key(each, at), frozenset()) for each in less))
 
 
 class _Asker:
     """Explores combinations for a design, one after the other."""
 
-    def __init__(self, design: Design, keys: Mapping[str, int], limits: Limits | None) -> None:
+    def __init__(
+        self,
+        design: Design,
+        keys: Mapping[str, int],
+        limits: Limits | None,
+        known: Known,
+    ) -> None:
         self.design = design
         self.keys = keys
         self.limits = limits
+        self.broken_by = known
         program = build.program(design)
         self.known = build.objectives_of(design)
         self.nodes: dict[str, set[int]] = {}
         for number, node in enumerate(program.nodes):
             self.nodes.setdefault(node.function, set()).add(number)
-        self.alone: dict[tuple[str, str], frozenset[str]] = {}
 
     def ask(self, chosen: Combination, at: State, into: _Found) -> None:
         """Explore one combination."""
         scenario = self.scenario(chosen, at)
-        known = frozenset[str]()
-        if len(chosen) > 1:
-            known = frozenset().union(*(self._breaks_alone(each, at) for each in chosen))
-            into.alone += len(known)
+        known = inherited(chosen, at, self.broken_by)
+        into.fewer += len(known)
         for ordered in orders(self.design, scenario):
             found = self.explore(ordered)
             into.explored += 1
@@ -228,16 +256,6 @@ class _Asker:
             audit=build.audit(self.design, scenario, scenario.judges),
         )
 
-    def _breaks_alone(self, each: Played, at: State) -> frozenset[str]:
-        key = each.name, at.name
-        if key not in self.alone:
-            if refusal((each,), at):
-                return frozenset()
-            scenario = self.scenario((each,), at)
-            found = self._broken(scenario, self.explore(scenario))
-            self.alone[key] = frozenset(it.objective for it in found)
-        return self.alone[key]
-
     def _is_played(self, each: Played, found: Exploration) -> bool:
         goal = each.operation.goal
         assert isinstance(goal, ReachFunction)
@@ -273,12 +291,13 @@ SAMPLE: Final = 40
 def estimate(
     design: Design, keys: Mapping[str, int], wanted: Asked, limits: Limits | None = None
 ) -> Estimate:
-    """Explore some, drawn at random but always alike."""
-    todo = list(combinations(wanted))
+    """Explore some of the largest, drawn at random but always alike."""
+    wanted = _possible(wanted, keys)
+    todo = list(combinations(wanted, wanted.size))
     sample = random.Random(0).sample(todo, min(SAMPLE, len(todo)))
-    asker, found = _Asker(design, keys, limits), _Found()
+    asker = _Asker(design, keys, limits, {})
     for chosen, at in sample[:1]:
-        asker.ask(chosen, at, found)  # its machine code
+        asker.explore(asker.scenario(chosen, at))  # its machine code
     start = time.perf_counter()
     for chosen, at in sample:
         asker.explore(asker.scenario(chosen, at))
@@ -309,31 +328,34 @@ def sweep(
     jobs: int | None = None,
     on_sweep: OnSweep | None = None,
 ) -> Swept:
-    """Explore all combinations, on several processes. Ctrl-C ends with what was found so far."""
-    skipped: Counter[str] = Counter()
-    todo = list(combinations(wanted, skipped))
+    """Explore all combinations, the smaller ones first, on several processes. Ctrl-C ends with what
+    was found so far."""
     start = time.perf_counter()
+    wanted = _possible(wanted, keys)
+    skipped: Counter[str] = Counter()
+    levels = [list(combinations(wanted, size, skipped)) for size in range(1, wanted.size + 1)]
+    total = sum(map(len, levels))
+    known: dict[Key, frozenset[str]] = {}
     found = _Found()
     done = 0
     stopped = None
-    global _work
-    _work = _Work(_Asker(design, keys, limits), todo)
-    if todo:  # its machine code, once for all processes
-        _explored(range(1))
-    chunks = [range(at, min(at + CHUNK, len(todo))) for at in range(0, len(todo), CHUNK)]
-    workers = max(1, min(jobs or os.cpu_count() or 1, len(chunks)))
-    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+    for todo in levels:
+        level = _Found()
         try:
-            for chunk, each in zip(chunks, pool.map(_explored, chunks), strict=True):
-                _add(found, each)
-                done += len(chunk)
+            for each in _level(_Work(_Asker(design, keys, limits, known), todo), jobs):
+                _add(level, each)
+                done = found.done + level.done
                 if on_sweep is not None:
-                    on_sweep(done, len(todo))
+                    on_sweep(done, total)
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
-            pool.shutdown(wait=False, cancel_futures=True)
-    if found.alone:
-        skipped[ALONE] = found.alone
+        _learn(known, todo, level.broken)
+        level.broken = [it for it in level.broken if _is_told(it, wanted)]
+        _add(found, level)
+        if stopped is not None:
+            break
+    if found.fewer:
+        skipped[FEWER] = found.fewer
     return Swept(
         design=design.name,
         size=wanted.size,
@@ -342,7 +364,7 @@ def sweep(
         explored=found.explored,
         states=found.states,
         cut_off=tuple(found.cut_off),
-        unexplored=len(todo) - done,
+        unexplored=total - done,
         skipped=dict(skipped),
         unplayed=found.unplayed,
         failed=dict(sorted(found.failed.items())),
@@ -351,12 +373,61 @@ def sweep(
     )
 
 
+def _possible(wanted: Asked, keys: Mapping[str, int]) -> Asked:
+    """Without operations that no kernel of this design would do, as its probes say."""
+    able = (
+        each
+        for each in wanted.operations
+        if all(keys.get(name, 1) for name in each.operation.probes)
+    )
+    return replace(wanted, operations=tuple(able))
+
+
+def _is_told(it: Broken, wanted: Asked) -> bool:
+    """Whether a combination is one that was asked for; one of fewer may not be."""
+    if wanted.among is not None and (it.operations, it.state) not in wanted.among:
+        return False
+    return all(any(name in some for name in it.operations) for some in wanted.must)
+
+
+def _learn(
+    known: dict[Key, frozenset[str]],
+    done: Iterable[tuple[Combination, State]],
+    broken: Iterable[Broken],
+) -> None:
+    """Note which objectives each combination breaks, and those that fewer of it break."""
+    new: dict[Key, set[str]] = {}
+    for each in broken:
+        new.setdefault((tuple(sorted(each.operations)), each.state), set()).add(each.objective)
+    for chosen, at in done:
+        it = key(chosen, at)
+        known[it] = inherited(chosen, at, known).union(new.get(it, ()))
+
+
+def _level(work: _Work, jobs: int | None) -> Iterator[_Found]:
+    """What is found in all combinations of one size, chunk by chunk."""
+    global _work
+    _work = work
+    if not work.todo:
+        return
+    machine.load(build.program(work.asker.design))  # once for all processes
+    count = len(work.todo)
+    chunks = [range(at, min(at + CHUNK, count)) for at in range(0, count, CHUNK)]
+    workers = max(1, min(jobs or os.cpu_count() or 1, len(chunks)))
+    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+        try:
+            yield from pool.map(_explored, chunks)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 @uncollected()
 def _explored(numbers: range) -> _Found:
     assert _work is not None
     found = _Found()
     for number in numbers:
         _work.asker.ask(*_work.todo[number], found)
+    found.done = len(numbers)
     return found
 
 
@@ -366,6 +437,7 @@ def _add(to: _Found, more: _Found) -> None:
     to.states += more.states
     to.cut_off += more.cut_off
     to.unplayed += more.unplayed
-    to.alone += more.alone
+    to.fewer += more.fewer
+    to.done += more.done
     for kind, times in more.failed.items():
         to.failed[kind] = to.failed.get(kind, 0) + times

@@ -283,7 +283,6 @@ def check(
     result: CheckResult, difference: Difference | None = None, swept: Swept | None = None
 ) -> CheckJson:
     """The check, and what a patch changes, as "pinlab.check/1"."""
-    base = None if difference is None else difference.base
     return {
         "schema": "pinlab.check/1",
         "design": result.design,

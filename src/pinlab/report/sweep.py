@@ -88,7 +88,7 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
 
 def _figures(found: Swept) -> Sequence[str]:
     said = [
-        f"{found.explored:,} combinations of {found.size}, {found.states:,} states, "
+        f"{found.explored:,} combinations of up to {found.size}, {found.states:,} states, "
         f"{found.seconds:,.1f} s"
     ]
     said += [f"{len(found.cut_off):,} cut off"] if found.cut_off else []

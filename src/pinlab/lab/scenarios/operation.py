@@ -74,6 +74,8 @@ class Operation:
     asks: tuple[str, ...] = ()
     """Objectives of the kind "this can always still happen" that are a question beside it alone, as
     it never ends."""
+    probes: tuple[str, ...] = ()
+    """Static keys that a probe decides; where one is off, no kernel of that design would do it."""
     is_variant: bool = False
     """Another one is much like it: it is not combined with more than one other."""
     misuse: str = ""

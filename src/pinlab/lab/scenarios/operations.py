@@ -120,6 +120,7 @@ _ALL: Final = (
         _one("pin", threads.atomic_gup, VMA, 0),
         _goal("__get_user_pages_fast"),
         MAPPED,
+        probes=("gup_fast_works",),
         is_variant=True,
     ),
     Operation(
