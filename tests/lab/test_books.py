@@ -94,6 +94,34 @@ def test_a_reference_that_is_lost_is_noticed(tmp_path: Path) -> None:
     assert _broken(tmp_path, "leak", LEAK, "gup@1")[0] is Outcome.HOLDS
 
 
+FLUSH = '''"""flush-once: a flush does not wait for a store that has begun."""
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.tlb import mm_cpumask, tlb
+from pinlab.lab.linux.types import CPUS
+
+
+@kernel
+def flush_tlb_page() -> None:
+    """Waits, and then clears."""
+    for cpu in range(CPUS):
+        if static_branch(mm_cpumask[cpu]):
+            if cpu != smp_processor_id():
+                spin_until(irqs_enabled(cpu))
+            WRITE_ONCE(tlb[cpu], 0)
+'''
+
+
+def test_a_store_that_a_flush_does_not_wait_for_is_noticed(tmp_path: Path) -> None:
+    found = _broken(tmp_path, "flush-once", FLUSH, "store-twice, fsync-only")
+    assert found[0] is Outcome.VIOLATED
+    rows = check.check(
+        design.load("untracked"),
+        check.combinations("store-twice, fsync-only", "dirty+buffers rw"),
+        ("I16",),
+    ).rows
+    assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS]
+
+
 def test_its_trace_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "leak.py").write_text(LEAK)
     it = design.load(str(tmp_path / "leak.py"))

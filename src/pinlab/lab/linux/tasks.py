@@ -266,6 +266,13 @@ def store(mm: Mm, vma: Vma, index: u1) -> None:
 
 
 @kernel
+def store_twice(mm: Mm, vma: Vma, index: u1) -> None:
+    """A thread stores, and stores something newer by the entry that its TLB has then."""
+    if user_store(mm, vma, index, CPU_DATA):
+        user_store(mm, vma, index, DEVICE_DATA)
+
+
+@kernel
 def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
     """A program stores the newest data, calls fsync, and looks at the disk."""
     if user_store(mm, vma, index, DEVICE_DATA):

@@ -29,6 +29,7 @@ def flush_tlb_page() -> None:
     """No CPU goes on using an old copy of the entry just changed.
 
     Each CPU of the mask is interrupted (x86), so that this waits for its interrupts to be on.
+    A store that had begun is over when this returns: the interrupt comes behind it.
     Broadcast invalidation (arm64) waits for nobody: a scenario that leaves a CPU out of the mask
     shows that weaker promise, where GUP-fast has only its own second look.
     """
@@ -37,3 +38,5 @@ def flush_tlb_page() -> None:
             if cpu != smp_processor_id():
                 spin_until(irqs_enabled(cpu))
             WRITE_ONCE(tlb[cpu], 0)
+            if cpu != smp_processor_id():
+                spin_until(irqs_enabled(cpu))
