@@ -119,12 +119,12 @@ def write_one_page(page: Page, sync: bool) -> u4:
         if READ_ONCE(page.mapping) == NULL:
             unlock_page(page)
             return 0
+        if not test_bit(page.PG_dirty):
+            unlock_page(page)
+            return 0
         if sync:
             wait_on_page_writeback(page)
         elif test_bit(page.PG_writeback):
-            unlock_page(page)
-            return 0
-        if not test_bit(page.PG_dirty):
             unlock_page(page)
             return 0
         trace(Event.WRITEBACK_ATTEMPT, page)
