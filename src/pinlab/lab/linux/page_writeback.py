@@ -75,8 +75,9 @@ def clear_page_dirty_for_io(page: Page, sync: bool) -> u4:
 
 @kernel
 def test_set_page_writeback(page: Page) -> None:
-    """Left out: the WRITEBACK tag and its xa_lock."""
-    test_and_set_bit(page.PG_writeback)
+    """It must not be set yet: ext4_bio_write_page() has BUG_ON(PageWriteback(page)) before. Left
+    out: the WRITEBACK tag and its xa_lock."""
+    assert not test_and_set_bit(page.PG_writeback)
 
 
 @kernel

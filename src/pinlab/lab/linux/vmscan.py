@@ -12,8 +12,8 @@ from pinlab.lab.language.kernel import (
     cmpxchg,
     kernel,
     mutex_trylock,
-    set_bit,
     test_and_clear_bit,
+    test_and_set_bit,
     test_bit,
     trace,
     u1,
@@ -54,8 +54,8 @@ def isolate_lru_page(page: Page) -> bool:
 
 @kernel
 def putback_lru_page(page: Page) -> None:
-    """And back on it."""
-    set_bit(page.PG_lru)
+    """And back on it, where it must not be yet: VM_BUG_ON_PAGE(PageLRU(page))."""
+    assert not test_and_set_bit(page.PG_lru)
     put_page(page)
 
 
