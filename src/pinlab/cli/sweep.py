@@ -16,7 +16,7 @@ from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
 from pinlab.report import sweep as report
 
 MAX_STATES = 1_000_000
-"""Of one combination, if nothing is said: a pair has some hundreds, few triples a hundred thousand."""
+"""Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
 
 LONG = 3
 """From this size on it is said how long it may take."""

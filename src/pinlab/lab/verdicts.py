@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from pinlab import objectives
 from pinlab.lab.build import called, objectives_of
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import Exploration, Path
@@ -99,6 +100,9 @@ def ways(objective: str, found: Exploration) -> Iterator[tuple[Path, int, str]]:
             yield path, place, about
     if objective in found.stuck:
         yield found.stuck[objective], 0, ""
+    if isinstance(objectives.load().get(objective), Balance):
+        for word, path in found.unbalanced.items():
+            yield path, 0, word
 
 
 def unasked(design: Design, objective: str, scenario: Scenario) -> str:
