@@ -8,14 +8,14 @@ from __future__ import annotations
 from pinlab.lab.linux.tasks import fsync_only
 from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE
-from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
+from pinlab.lab.scenarios.state import state
 
 FSYNC_BESIDE_TRUNCATE = Scenario(
     name="fsync-beside-truncate",
     summary="fsync of a mapped file page beside truncate of that page, nobody pins",
     tasks=(Task("fsync", fsync_only, (FILE,)), Task("truncate", ext4_setattr, (FILE, 0))),
-    initial={**file_mapped(), "truncates": (1,)},
+    initial={**state("dirty+buffers rw").values, "truncates": (1,)},
     judges=("O2", "I1", "I3", "I10", "I12"),
     bounds="1 page, 1 mapping, 1 fsync, 1 truncate",
     reach=(

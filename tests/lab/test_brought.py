@@ -22,7 +22,7 @@ from pinlab.lab.linux.gup import get_user_pages_fast
 from pinlab.lab.linux.swap import put_user_page
 from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE, SHARED, AddressSpace, Mm, Vma
-from pinlab.lab.scenarios.layout import file_mapped
+from pinlab.lab.scenarios.state import state
 from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
 from pinlab.objectives.build import while_pinned
 from pinlab.objectives.events import Event
@@ -45,7 +45,7 @@ beside = Scenario(
         Task("dirtier", pin_and_dirty, (1, SHARED, 0, FILE)),
         Task("truncate", ext4_setattr, (FILE, 0)),
     ),
-    initial={**file_mapped(), "truncates": (1,)},
+    initial={**state("dirty+buffers rw").values, "truncates": (1,)},
     judges=("O2", "N1"),
     bounds="1 page",
     reach=(ReachEvents("the page is pinned", (Event.PIN,)),),

@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 
 from pinlab.lab import check, design
-from pinlab.lab.scenarios import dax_truncate, longterm_dax, munmap_gup_fast, scenario
+from pinlab.lab.scenarios import scenario
 from pinlab.objectives.verdict import Outcome
 
 UNTRACKED = design.load("untracked")
+
+
+DAX_TRUNCATE = scenario.load()["dax-truncate"]
 
 
 def with_scenario(monkeypatch: pytest.MonkeyPatch, it: scenario.Scenario) -> None:
@@ -22,7 +25,9 @@ def test_an_objective_that_nothing_can_violate_does_not_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No line of this scenario comes to long-term pins; I9 it can violate."""
-    with_scenario(monkeypatch, replace(munmap_gup_fast.SCENARIO, name="s", judges=("I9", "I11")))
+    with_scenario(
+        monkeypatch, replace(scenario.load()["munmap-gup-fast"], name="s", judges=("I9", "I11"))
+    )
     rows = {row.objective: row for row in check.check(UNTRACKED, ("s",)).rows}
     assert rows["I11"].verdict.outcome is Outcome.UNKNOWN
     assert rows["I11"].reason == ("nothing here can violate it: no line leads to pin_longterm_dax")
@@ -30,8 +35,8 @@ def test_an_objective_that_nothing_can_violate_does_not_hold(
 
 def test_what_must_come_first_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block is freed and reused by truncate, but O3 is about a page that is pinned."""
-    alone = tuple(task for task in dax_truncate.SCENARIO.tasks if task.name == "truncate")
-    it = replace(dax_truncate.SCENARIO, name="s", tasks=alone, reach=(), unless={}, judges=("O3",))
+    alone = tuple(task for task in DAX_TRUNCATE.tasks if task.name == "truncate")
+    it = replace(DAX_TRUNCATE, name="s", tasks=alone, reach=(), unless={}, judges=("O3",))
     with_scenario(monkeypatch, it)
     (row,) = check.check(UNTRACKED, ("s",)).rows
     assert row.verdict.outcome is Outcome.UNKNOWN
@@ -39,7 +44,7 @@ def test_what_must_come_first_counts_as_well(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_i11_is_judged_where_a_long_term_pin_may_come_to_a_dax_page() -> None:
-    (row,) = check.check(UNTRACKED, (longterm_dax.SCENARIO.name,), ("I11",)).rows
+    (row,) = check.check(UNTRACKED, ("longterm-dax",), ("I11",)).rows
     assert row.verdict.outcome is Outcome.HOLDS
 
 

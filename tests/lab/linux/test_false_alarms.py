@@ -12,10 +12,11 @@ from pinlab.lab.linux.rmap import page_add_file_rmap
 from pinlab.lab.linux.truncate import ext4_setattr, iomap_dio_rw
 from pinlab.lab.linux.types import FILE, AddressSpace, Page
 from pinlab.lab.linux.vmscan import shrink_page_list
-from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.scenario import Task
-from pinlab.lab.scenarios.state import Initial
+from pinlab.lab.scenarios.state import Initial, state
 from tests.lab.linux.world import every_order
+
+DIRTY = state("dirty+buffers rw").values
 
 KSWAPD = Task("kswapd", shrink_page_list, (FILE, 1))
 
@@ -28,7 +29,7 @@ KSWAPD = Task("kswapd", shrink_page_list, (FILE, 1))
 def test_a_page_that_left_the_cache_during_pageout_is_not_freed_by_reclaim(other: Task) -> None:
     """The mapping is read again behind pageout(), mm/vmscan.c: both dropped the cache's reference,
     and the count went below zero."""
-    initial = {**file_mapped(), "truncates": (1,)}
+    initial = {**DIRTY, "truncates": (1,)}
     assert failures(initial, KSWAPD, other) == set()
 
 
@@ -66,17 +67,21 @@ def failures(initial: Initial, *tasks: Task) -> set[str]:
 
 def test_a_lookup_starts_over_while_the_count_is_frozen() -> None:
     """find_get_entry(), mm/filemap.c: a page that reclaim has frozen is in the cache still."""
-    assert failures(file_mapped(), FREEZER, Task("fsync", find, (FILE, 0))) == set()
+    assert failures(DIRTY, FREEZER, Task("fsync", find, (FILE, 0))) == set()
 
 
 def test_a_frozen_page_is_not_given_out() -> None:
     allocator = Task("fork", allocate_and_check, (1,))
-    assert failures(file_mapped(), FREEZER, allocator) == set()
+    assert failures(DIRTY, FREEZER, allocator) == set()
 
 
 def test_a_page_whose_last_reference_has_gone_is_given_out_only_when_it_was_freed() -> None:
     """Between the two its mapcount is looked at, which must still be that of its old life."""
-    held = {**file_mapped(), "Page._refcount": (2, 1, 1, 1), "Page.PageBuddy": (0, 0, 0, 0)}
+    held = {
+        **DIRTY,
+        "Page._refcount": (2, 1, 1, 1),
+        "Page.PageBuddy": (0, 0, 0, 0),
+    }
     last, allocator = Task("put", put_page, (2,)), Task("fork", map_what_is_free)
     assert failures(held, last, allocator) == set()
 

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import asked, build, check, design
+from pinlab.lab import asked, check, design
 from pinlab.lab.linux.types import CHILD, PRIVATE, SHARED2
 from pinlab.lab.scenarios.operation import combined, played, refusal
 from pinlab.lab.scenarios.operations import OPERATIONS
@@ -73,54 +73,6 @@ def test_what_is_no_operation_is_refused(words: str, sentence: str) -> None:
 )
 def test_what_cannot_be_beside_each_other_is_refused(words: str, at: str, sentence: str) -> None:
     assert sentence in refusal(played(words, OPERATIONS), state(at))
-
-
-STANDING = {
-    "direct-io-fsync": "dio-read-verify@1,fsync/dirty+buffers rw",
-    "direct-io-fsync-zap": "dio-read@1,fsync,zap@2/dirty+buffers rw+rw2",
-    "direct-io-get-put": "dio-read@1,writeback,get-put/dirty+buffers rw",
-    "direct-io-truncate": "dio-read@1,truncate/dirty+buffers rw",
-    "direct-io-invalidate": "dio-read-verify@1,dio-write/dirty+buffers rw",
-    "direct-io-reclaim": "dio-read-verify@1,flush-reclaim/dirty+buffers rw",
-    "direct-io-map-fsync": "dio-read@1,fsync,read-fault@2/dirty+buffers rw",
-    "direct-io-store-fsync": "dio-read@1,store@1,fsync-only/dirty+buffers rw",
-    "two-pins-fsync": "dio-read@1,gup@1,fsync/dirty+buffers rw",
-    "two-pages-fsync": "dio-read-two@1,fsync-only/dirty+buffers+two rw",
-    "longterm-fsync": "rdma@1,fsync/dirty+buffers rw",
-    "longterm-truncate": "rdma@1,truncate/dirty+buffers rw",
-    "longterm-invalidate": "rdma-quiet@1,dio-write-late/dirty+buffers rw",
-    "longterm-dax": "rdma-dax@1,truncate/dax rw",
-    "dax-truncate": "dax-read@1,truncate/dax rw",
-    "dax-unlink": "dax-read@1,unlink@1/dax rw",
-    "munmap-gup-fast": "dio-read@1,munmap@1/dirty+buffers rw",
-    "store-fsync": "rdma-quiet@1,store-verify@1,fsync-only/dirty+buffers rw",
-    "fork-private-fsync": "dio-read@1,fsync-forever@1,fork/dirty+buffers rw+private",
-    "anon-fork": "pin-fork-store,write-fault@child/anon",
-    "anon-vmsplice": "store@private,vmsplice@child/anon+forked",
-    "put-dirty-lock-truncate": "put-dirty-lock@1,truncate/dirty+buffers rw",
-    "put-dirty-lock-reclaim": "put-dirty-lock-verify@1,flush-reclaim/dirty+buffers rw",
-    "put-dirty-reclaim": "put-dirty-verify@1,flush-reclaim/dirty+buffers rw",
-    "put-clean-fsync": "put-clean-verify@1,fsync/dirty+buffers rw",
-    "dirty-early-fsync": "dirty-early-verify@1,fsync/dirty+buffers rw",
-}
-"""Scenarios of the thread, and the operations that they are."""
-
-
-@pytest.mark.parametrize("scenario", STANDING)
-def test_a_scenario_of_the_thread_is_some_operations(scenario: str) -> None:
-    it = design.load("refcount-bias")
-    words = STANDING[scenario]
-    combined_, standing = asked.named(it, words), build.known(it)[scenario]
-    code = {var.name: var for var in build.program(it).vars}
-    zero = {
-        name: (0 if var.lo <= 0 <= var.hi else var.lo,) * var.length for name, var in code.items()
-    }
-    assert [(t.function, t.args, t.daemon) for t in combined_.tasks] == [
-        (t.function, t.args, t.daemon) for t in standing.tasks
-    ]
-    for name in code:
-        assert combined_.initial.get(name, zero[name]) == standing.initial.get(name, zero[name])
-    assert not set(standing.judges) - {*combined_.judges, "I9", "I11"} - {"I13"}
 
 
 def test_every_operation_is_played_alone_somewhere() -> None:

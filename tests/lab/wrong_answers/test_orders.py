@@ -10,8 +10,11 @@ import pytest
 from pinlab.errors import UsageError
 from pinlab.lab import asked, check, design
 from pinlab.lab.orders import _places, orders
-from pinlab.lab.scenarios import direct_io_fsync, scenario, store_fsync
+from pinlab.lab.scenarios import scenario
 from pinlab.objectives.verdict import Outcome
+
+DIRECT_IO_FSYNC = scenario.load()["direct-io-fsync"]
+STORE_FSYNC = scenario.load()["store-fsync"]
 
 PER_CPU = '''"""per-cpu: pins counted on each CPU, added up one after the other."""
 
@@ -65,7 +68,7 @@ def per_cpu(tmp_path: Path) -> design.Design:
 
 def test_18_every_order_of_the_tasks_that_ask_for_their_cpu(per_cpu: design.Design) -> None:
     """Reader, device and worker may come to a counter; fsync looks at all of them."""
-    found = list(orders(per_cpu, direct_io_fsync.SCENARIO))
+    found = list(orders(per_cpu, DIRECT_IO_FSYNC))
     assert [it.name for it in found][:2] == ["direct-io-fsync", "direct-io-fsync:0,3,2,1,4"]
     assert len({tuple(task.name for task in it.tasks) for it in found}) == 6
     assert all(asked.named(per_cpu, it.name, scenario.load()) == it for it in found)
@@ -73,13 +76,13 @@ def test_18_every_order_of_the_tasks_that_ask_for_their_cpu(per_cpu: design.Desi
 
 def test_18_a_design_that_does_not_ask_has_one_order() -> None:
     it = design.load("page-counter")
-    assert list(orders(it, direct_io_fsync.SCENARIO)) == [direct_io_fsync.SCENARIO]
+    assert list(orders(it, DIRECT_IO_FSYNC)) == [DIRECT_IO_FSYNC]
 
 
 def test_18_the_verdict_does_not_depend_on_the_order_of_the_list(
     per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = direct_io_fsync.SCENARIO
+    there = DIRECT_IO_FSYNC
     back = replace(there, name="back", tasks=tuple(reversed(there.tasks)))
     known = {**scenario.load(), "back": back}
     monkeypatch.setattr(scenario, "load", lambda: known)
@@ -114,14 +117,14 @@ def test_18_a_handler_asks_for_the_cpu_that_it_interrupts(
     per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pinlab.lab.orders._asking", lambda _: frozenset({"bio_check_pages_dirty"}))
-    assert _places(per_cpu, direct_io_fsync.SCENARIO) == (0,)  # the reader: its interrupt asks
+    assert _places(per_cpu, DIRECT_IO_FSYNC) == (0,)  # the reader: its interrupt asks
 
 
 def test_what_a_cpu_has_goes_with_its_task() -> None:
     """Or the TLB of the program that stores is not flushed, and all breaks."""
-    moved = scenario.permuted(store_fsync.SCENARIO, (1, 0, 2))
+    moved = scenario.permuted(STORE_FSYNC, (1, 0, 2))
     assert [task.name for task in moved.tasks] == ["program", "rdma", "fsync"]
-    assert store_fsync.SCENARIO.initial["mm_cpumask"][:3] == (0, 1, 0)
+    assert STORE_FSYNC.initial["mm_cpumask"][:3] == (0, 1, 0)
     assert moved.initial["mm_cpumask"] == (1, 0, 0, 0, 0, 0, 0)
     rest = moved.initial.keys() - {"mm_cpumask"}
-    assert all(moved.initial[name] == store_fsync.SCENARIO.initial[name] for name in rest)
+    assert all(moved.initial[name] == STORE_FSYNC.initial[name] for name in rest)

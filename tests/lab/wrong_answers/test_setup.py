@@ -26,7 +26,6 @@ from pinlab.lab.language.kernel import (
 )
 from pinlab.lab.language.program import Actor, System
 from pinlab.lab.language.source import LanguageError
-from pinlab.lab.scenarios import direct_io_fsync
 from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
 from pinlab.objectives.events import Event
@@ -175,7 +174,7 @@ def test_8_an_event_before_the_first_step_is_refused() -> None:
 
 # ------------------------------------------------------------------------- 22: scenarios
 
-SCENARIO = direct_io_fsync.SCENARIO
+SCENARIO = scenarios.load()["direct-io-fsync"]
 UNTRACKED = design.load("untracked")
 
 

@@ -137,8 +137,9 @@ def played(words: str, known: Mapping[str, Operation]) -> tuple[Played, ...]:
     return tuple(found)
 
 
-def refusal(chosen: Sequence[Played], state: State) -> str:
-    """Why operations cannot be played beside each other from a state; empty if they can."""
+def refusal(chosen: Sequence[Played], state: State, *, misuse: bool = False) -> str:
+    """Why operations cannot be played beside each other from a state; empty if they can. With
+    `misuse` they may be what a contract keeps apart."""
     for number, one in enumerate(chosen):
         operation = one.operation
         kinds = operation.places[one.place] if one.place else operation.pages
@@ -154,8 +155,8 @@ def refusal(chosen: Sequence[Played], state: State) -> str:
         for other in chosen[number + 1 :]:
             if shared := set(operation.alone) & set(other.operation.alone):
                 return f"{one.name} beside {other.name}: the model has but one {min(shared)}"
-            apart = {*operation.apart} & {other.operation.name}
-            if apart or operation.name in other.operation.apart:
+            apart = other.operation.name in operation.apart
+            if not misuse and (apart or operation.name in other.operation.apart):
                 return f"{one.name} is never beside {other.name}"
     if sum(len(each.operation.tasks) for each in chosen) > CPUS:
         return f"the model has {CPUS} CPUs, and they need more"
@@ -210,10 +211,11 @@ def combined(
     judges: Iterable[str],
     *,
     reach: Iterable[Reach] | None = None,
+    misuse: str = "",
 ) -> Scenario:
     """The scenario of some operations from a state. Without goals (`reach`) it has those of the
     operations. Raises UsageError if they cannot be played."""
-    if why := refusal(chosen, state):
+    if why := refusal(chosen, state, misuse=bool(misuse)):
         raise UsageError(why)
     goals = [each.operation.goal for each in chosen] if reach is None else list(reach)
     return Scenario(
@@ -224,6 +226,7 @@ def combined(
         judges=tuple(judges),
         bounds="",
         reach=tuple(dict.fromkeys(goals)),
+        misuse=misuse,
     )
 
 

@@ -36,7 +36,7 @@ TAKES_PAGES: Final = ("truncate", "dio-write", "dio-write-late")
 RECLAIMS: Final = ("reclaim", "flush-reclaim")
 
 
-def _direct_io(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
+def direct_io_tasks(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
     """A program that reads by O_DIRECT, and all that works for it."""
     return (
         Task("read", program, args),
@@ -61,7 +61,7 @@ _ALL: Final = (
     Operation(
         "dio-read",
         "an O_DIRECT read into the page, completed in an interrupt",
-        _direct_io(threads.aio_read, HERE),
+        direct_io_tasks(threads.aio_read, HERE),
         _goal("start_dma"),
         USED,
         alone=(DMA,),
@@ -70,7 +70,7 @@ _ALL: Final = (
     Operation(
         "dio-read-verify",
         "the same, then fsync, and a look at the disk",
-        _direct_io(threads.aio_read_and_verify, (FILE, *HERE)),
+        direct_io_tasks(threads.aio_read_and_verify, (FILE, *HERE)),
         _goal("start_dma"),
         FIRST,
         alone=(DMA, CHECKED),

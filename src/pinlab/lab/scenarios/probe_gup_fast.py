@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pinlab.lab.linux.tasks import atomic_gup
 from pinlab.lab.linux.types import SHARED
-from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.lab.scenarios.state import state
 from pinlab.objectives.events import Event
 
 SCENARIO = Scenario(
     name="probe-gup-fast",
     summary="one pin by __get_user_pages_fast() of a page that is there",
     tasks=(Task("driver", atomic_gup, (SHARED, 0)),),
-    initial=file_mapped(),
+    initial=state("dirty+buffers rw").values,
     judges=("I12",),
     bounds="1 page, 1 mapping, 1 pin, nobody else",
     reach=(ReachEvents("GUP-fast has its pin", (Event.PIN,)),),

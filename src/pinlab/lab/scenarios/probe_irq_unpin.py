@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pinlab.lab.linux.tasks import pin_then_wait, unpin_in_irq
 from pinlab.lab.linux.types import SHARED
-from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
+from pinlab.lab.scenarios.state import state
 
 SCENARIO = Scenario(
     name="probe-irq-unpin",
@@ -14,7 +14,7 @@ SCENARIO = Scenario(
         Task("driver", pin_then_wait, (1, SHARED, 0)),
         Task("irq", unpin_in_irq, irq_of="driver"),
     ),
-    initial=file_mapped(),
+    initial=state("dirty+buffers rw").values,
     judges=("I12",),
     bounds="1 page, 1 mapping, 1 pin, nobody else",
     reach=(ReachFunction("the interrupt drops the pin", "release_page"),),

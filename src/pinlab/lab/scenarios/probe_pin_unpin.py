@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from pinlab.lab.linux.tasks import pin_then_unpin
 from pinlab.lab.linux.types import SHARED
-from pinlab.lab.scenarios.layout import file_mapped
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
+from pinlab.lab.scenarios.state import state
 
 SCENARIO = Scenario(
     name="probe-pin-unpin",
     summary="one pin by get_user_pages() of a page that is there, and its unpin",
     tasks=(Task("driver", pin_then_unpin, (1, SHARED, 0)),),
-    initial=file_mapped(),
+    initial=state("dirty+buffers rw").values,
     judges=("I12",),
     bounds="1 page, 1 mapping, 1 pin, nobody else",
     reach=(ReachFunction("the driver drops the pin", "release_page"),),

@@ -125,7 +125,8 @@ class Scenario:
 
 @cache
 def load() -> Mapping[str, Scenario]:
-    """Every scenario of the package by name: each module here may define `SCENARIO`.
+    """Every scenario of the package by name: each module here may define `SCENARIO`, or several
+    `SCENARIOS`.
 
     A module that cannot be loaded becomes a scenario with a `fault`, so that it breaks nothing
     but its own use.
@@ -133,11 +134,10 @@ def load() -> Mapping[str, Scenario]:
     package = importlib.import_module(__package__ or "")
     found: dict[str, Scenario] = {}
     for info in pkgutil.iter_modules(package.__path__):
-        scenario = _load(info.name)
-        if scenario is not None:
+        for scenario in _load(info.name):
             fault = clash(scenario, found.values())
             found[scenario.name] = _broken(scenario, fault) if fault else scenario
-    return MappingProxyType(found)
+    return MappingProxyType({name: found[name] for name in sorted(found)})
 
 
 def unordered(name: str) -> str:
@@ -177,15 +177,16 @@ def _broken(scenario: Scenario, fault: str) -> Scenario:
     return replace(scenario, tasks=(), initial={}, reach=(), unless={}, fault=fault)
 
 
-def _load(stem: str) -> Scenario | None:
+def _load(stem: str) -> tuple[Scenario, ...]:
     try:
         module = importlib.import_module(f"{__package__}.{stem}")
-        scenario = getattr(module, "SCENARIO", None)
-        if not isinstance(scenario, Scenario):
-            return None
-        scenario.fit(objectives.load())
+        one = getattr(module, "SCENARIO", None)
+        several = getattr(module, "SCENARIOS", ())
+        scenarios = tuple(each for each in (one, *several) if isinstance(each, Scenario))
+        for scenario in scenarios:
+            scenario.fit(objectives.load())
     except Exception as error:
         name, judges = stem.replace("_", "-"), tuple(objectives.load())
         fault = f"{stem}.py cannot be loaded: {type(error).__name__}: {error}; correct the file"
-        return Scenario(name, fault, (), {}, judges, "", fault=fault)
-    return scenario
+        return (Scenario(name, fault, (), {}, judges, "", fault=fault),)
+    return scenarios
