@@ -56,10 +56,14 @@ PATCHES = {
     "copy_one_pte": ("        page_add_file_rmap(page)  # page_dup_rmap\n", ""),
     "delete_from_page_cache": ("    WRITE_ONCE(page.mapping, NULL)\n", ""),
     "flush_tlb_page": (
-        """            if cpu != smp_processor_id():
+        """                spin_until(irqs_enabled(cpu))
+            WRITE_ONCE(tlb[cpu], 0)
+            if cpu != smp_processor_id():
                 spin_until(irqs_enabled(cpu))
 """,
-        "",
+        """                pass
+            WRITE_ONCE(tlb[cpu], 0)
+""",
     ),
     "pte_mkclean": ("(PTE_PFN | PTE_WRITE)", f"(PTE_PFN | PTE_WRITE | {PTE_DIRTY})"),
 }

@@ -47,6 +47,11 @@ def test_touching_a_function_is_what_comes_to_it() -> None:
     assert all("fork" in name for name in names)
 
 
+def test_of_a_pure_function_it_is_what_comes_to_its_users() -> None:
+    names = _names(touching=("pte_wrprotect",), having="fork", states=("clean ro",))
+    assert "fsync-only,fork/clean ro" in names
+
+
 def test_of_what_is_asked_for_one_may_be_what_comes_to_the_function() -> None:
     names = _names(having="zap", touching=("copy_one_pte",), states=("dirty+buffers rw+private",))
     assert "zap@1,fork/dirty+buffers rw+private" in names

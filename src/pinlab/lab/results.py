@@ -203,6 +203,11 @@ class Broken:
     states: int
 
     @property
+    def way(self) -> tuple[str, tuple[str, ...], str, str]:
+        """What two designs have in common that break it alike, in whatever order of CPUs."""
+        return self.objective, self.operations, self.state, self.how
+
+    @property
     def place(self) -> tuple[int, int, int, str]:
         """Its place in an order that has the smallest first."""
         return len(self.operations), self.steps, self.states, self.scenario
@@ -255,8 +260,8 @@ class Swept:
 
     def beyond(self, base: Swept) -> Swept:
         """Without what is broken in `base` too, in the same combination and in the same way."""
-        known = {(it.objective, it.scenario, it.how) for it in base.broken}
-        new = [it for it in self.broken if (it.objective, it.scenario, it.how) not in known]
+        known = {it.way for it in base.broken}
+        new = [it for it in self.broken if it.way not in known]
         kinds = {it.how.partition(":")[0] for it in new}
         failed = {kind: times for kind, times in self.failed.items() if kind in kinds}
         return replace(self, broken=tuple(new), failed=failed)

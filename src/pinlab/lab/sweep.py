@@ -20,7 +20,7 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import asked, build
+from pinlab.lab import asked, build, model
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
@@ -71,7 +71,7 @@ def ask(design: Design, wanted: Wanted) -> Asked:
         for place in operation.places or ("",)
     ]
     must = [{each.name for each in every if each.operation.name in named}] if named else []
-    if functions := {_known(design, name) for name in wanted.touching}:
+    if functions := {it for name in wanted.touching for it in _seen(design, name)}:
         must.append({each.name for each in every if functions & _comes_to(design, each)})
         if not must[-1]:
             raise UsageError(f"no operation comes to {' or '.join(sorted(functions))}")
@@ -80,12 +80,17 @@ def ask(design: Design, wanted: Wanted) -> Asked:
     )
 
 
-def _known(design: Design, name: str) -> str:
-    """`name`, if there is such a function. Raises UsageError."""
-    known = build.program(design).calls.keys()
+def _seen(design: Design, name: str) -> frozenset[str]:
+    """The functions of the program that stand for `name`: it itself, or whose expressions it is
+    part of, if it is pure. Raises UsageError if there is none."""
+    calls = build.program(design).calls
+    if name in calls:
+        return frozenset({name})
+    known = model.functions()
     if name not in known:
-        raise UsageError(f"the model has no function {name!r}: {nearest(name, known)}")
-    return name
+        raise UsageError(f"the model has no function {name!r}: {nearest(name, {*calls, *known})}")
+    users = (it for it, made in known.items() if name in made.function.__code__.co_names)
+    return frozenset().union(*(_seen(design, it) for it in users))
 
 
 def _comes_to(design: Design, each: Played) -> frozenset[str]:
