@@ -24,6 +24,7 @@ def broken(patch: str, *scenarios: str) -> tuple[set[tuple[str, str]], int]:
     return changed, found.exit_status
 
 
+@pytest.mark.slow
 def test_reclaim_that_looks_before_it_freezes_loses_data() -> None:
     patch = str(EXAMPLES / "reclaim_tests_dirty_first.py")
     assert broken(patch) == ({("I4", "put-dirty-reclaim")}, EXIT_VIOLATED)
@@ -36,6 +37,7 @@ def test_a_fault_that_does_not_wait_brings_the_hazard_back() -> None:
     assert status == EXIT_VIOLATED
 
 
+@pytest.mark.slow
 def test_truncate_is_caught_by_a_scenario_and_an_objective_of_ones_own() -> None:
     patch = str(EXAMPLES / "truncate_does_not_wait.py")
     where = ("direct-io-truncate", "longterm-truncate")
@@ -51,7 +53,7 @@ def test_the_scenario_and_the_objective_hold_as_the_kernel_is(design: str) -> No
     assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS] * 2
 
 
-@pytest.mark.parametrize("design", ["refcount-bias", "mapcount-v4", "page-counter", "untracked"])
+@pytest.mark.parametrize("design", ["refcount-bias", "mapcount-v4"])
 def test_only_an_eviction_that_waits_keeps_the_blocks_of_an_unlinked_file(design: str) -> None:
     for patch, outcome in (
         ("", Outcome.VIOLATED),

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any, cast
 
 import pytest
@@ -64,7 +65,8 @@ def test_code_that_is_quoted_is_there() -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py")]
     assert quoted
     for block in quoted:
-        assert any(block in source for source in sources), block
+        inner = indent(block.rstrip(), "    ")  # an entry of a table
+        assert any(block in source or inner in source for source in sources), block
 
 
 def test_updated_needs_markers() -> None:

@@ -75,7 +75,7 @@ def test_two_pages_only_where_somebody_uses_both() -> None:
 
 def test_an_estimate_comes_from_a_sample() -> None:
     it = design.load("refcount-bias")
-    wanted = sweep.ask(it, Wanted())
+    wanted = sweep.ask(it, Wanted(having="zap"))
     found = sweep.estimate(it, check.probe(it).known, wanted)
     assert found.combinations == len(list(sweep.combinations(wanted, 2)))
     assert found.sampled == sweep.SAMPLE

@@ -51,7 +51,7 @@ def judged(draw: st.DrawFn) -> tuple[list[Row], list[Violation]]:
     return found, [Violation(place, draw(st.sampled_from(["O1", "O2"]))) for place in places]
 
 
-@settings(deadline=None, max_examples=40)  # the machine may be busy
+@settings(deadline=None, max_examples=25)  # the machine may be busy
 @given(judged())
 def test_a_trace_is_valid_whatever_was_recorded(case: tuple[list[Row], list[Violation]]) -> None:
     found, violations = case
@@ -80,7 +80,7 @@ def test_a_trace_is_valid_whatever_was_recorded(case: tuple[list[Row], list[Viol
     assert marked == Counter(each.objective for each in violations)
 
 
-@settings(deadline=None, max_examples=60)  # the machine may be busy
+@settings(deadline=None, max_examples=30)  # the machine may be busy
 @given(rows())
 def test_every_event_is_shown_and_no_lane_overlaps(found: list[Row]) -> None:
     timeline = build.timeline(found, META)
