@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
 
 from pinlab.errors import UsageError
 from pinlab.lab import check, design, sweep
+from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Swept, Wanted
+from pinlab.objectives.verdict import Outcome
 
 
 def _swept(name: str, *, with_: str, states: str = "dirty+buffers rw") -> Swept:
@@ -143,6 +146,32 @@ def test_what_one_breaks_alone_is_not_said_of_two(tmp_path: Path) -> None:
     (tmp_path / "never.py").write_text(LEAK.replace("put_page(page)", "pass"))
     found = _swept(str(tmp_path / "never.py"), with_="gup", states="clean ro")
     assert {len(it.operations) for it in found.broken if it.objective == "I16"} == {1}
+
+
+def test_ctrl_c_ends_it_with_what_it_found_and_leaves_no_process() -> None:
+    def stop(done: int, of: int) -> None:
+        if done > 100:
+            raise KeyboardInterrupt
+
+    it = check.load_design("bounce")
+    wanted = sweep.ask(it, Wanted(states=("clean", "clean ro")))
+    found = sweep.sweep(it, check.probe(it).known, wanted, jobs=2, on_sweep=stop)
+    assert found.stopped == "interrupted"
+    assert found.explored > 0
+    assert found.unexplored > 0
+    assert {each.outcome for each in found.verdicts().values()} <= {
+        Outcome.UNKNOWN,
+        Outcome.VIOLATED,
+    }
+    assert not active_children()
+
+
+def test_what_is_cut_off_holds_nowhere() -> None:
+    it = check.load_design("bounce")
+    wanted = Wanted(having="get-put", states=("clean",))
+    found = check.sweep(it, wanted, limits=Limits(max_states=50))
+    assert found.cut_off
+    assert all(each.outcome is Outcome.UNKNOWN for each in found.verdicts().values())
 
 
 def test_states_are_said_in_words() -> None:

@@ -15,9 +15,6 @@ from pinlab.lab.results import Estimate, Swept, Wanted
 from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
 from pinlab.report import sweep as report
 
-MAX_STATES = 1_000_000
-"""Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
-
 LONG = 3
 """From this size on it is said how long it may take."""
 
@@ -75,7 +72,7 @@ def sweep(
     Per objective the smallest combination that breaks it. Of a patch only what is not broken
     without it.
     """
-    limits = options.limits(max_states or MAX_STATES, None, None)
+    limits = options.limits(max_states, None, None)
     wanted = Wanted(size, with_, without, tuple(touching or ()), tuple(state) if state else None)
     subjects = [lab().load_design(each) for each in designs]
     below = [lab().base(each) for each in subjects]

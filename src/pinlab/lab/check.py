@@ -8,13 +8,11 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
@@ -35,6 +33,7 @@ from pinlab.lab.language.program import System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.orders import orders
 from pinlab.lab.patch import patch as patch
+from pinlab.lab.processes import ctrl_c_is_ours, end_workers
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -502,7 +501,11 @@ def sweep(
     """Every combination of operations from every state. Of a patch: what reaches the functions that
     it replaces, and of that what is not broken without it. Raises UsageError."""
     below = base(design)
-    run = partial(sweep_.sweep, limits=limits, jobs=jobs, on_sweep=on_sweep)
+    workers = jobs or os.cpu_count() or 1
+    limits = room.bounded(limits, workers)
+    if limits.max_states is None:
+        limits = replace(limits, max_states=sweep_.MAX_STATES)
+    run = partial(sweep_.sweep, limits=limits, jobs=workers, on_sweep=on_sweep)
     asked_for = _asked(design, wanted)
     found = run(design, probe(design).known, asked_for)
     if below is None or found.stopped or not found.broken:
@@ -550,7 +553,7 @@ def compare(
     with ProcessPoolExecutor(workers, get_context("fork")) as pool:
         pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {}
         try:
-            with _ctrl_c_is_ours():
+            with ctrl_c_is_ours():
                 pending |= {pool.submit(_one, name, limits): name for name in chosen}
             while pending:
                 ready, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -564,27 +567,13 @@ def compare(
             open_ = ", ".join(name for name in chosen if name not in results)
             stopped = f"{choose.INTERRUPTED} before {open_}"
             pool.shutdown(wait=False, cancel_futures=True)
-            for worker in active_children():
-                worker.terminate()
+            end_workers()
     done = [results[name] for name in chosen if name in results]
     return Comparison(
         rows=tuple(row for rows, _ in done for row in rows),
         costs=tuple(cost for _, cost in done),
         stopped=stopped,
     )
-
-
-@contextmanager
-def _ctrl_c_is_ours() -> Iterator[None]:
-    """Processes started within the block never see Ctrl-C; this one sees it when the block ends.
-
-    A worker that is hit before it has begun would print a traceback.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _one(name: str, limits: Limits | None) -> tuple[tuple[Row, ...], Cost]:

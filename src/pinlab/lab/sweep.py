@@ -1,18 +1,18 @@
 """Every combination of operations, from every state, under every objective.
 
 What is answered is the smallest combination that breaks each objective. A combination is asked only
-for what none of its operations breaks alone in that state; of two that differ in the names of the
+for what no fewer of its operations break in that state; of two that differ in the names of the
 two processes alone, one is explored.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
 from multiprocessing import get_context
@@ -20,11 +20,12 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import asked, build, model
+from pinlab.lab import build, model
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
+from pinlab.lab.processes import ctrl_c_is_ours, end_workers
 from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Played, combined, played, refusal
 from pinlab.lab.scenarios.operations import OPERATIONS
@@ -35,6 +36,9 @@ from pinlab.nearest import nearest
 from pinlab.objectives.balance import Balance
 from pinlab.objectives.failures import FAILURES
 from pinlab.objectives.progress import Progress
+
+MAX_STATES: Final = 1_000_000
+"""Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
 
 CHUNK: Final = 100
 """Combinations that a process is given at a time: a second's work at most, for two operations."""
@@ -221,7 +225,12 @@ class _Asker:
         scenario = self.scenario(chosen, at)
         known = inherited(chosen, at, self.broken_by)
         into.fewer += len(known)
-        for ordered in orders(self.design, scenario):
+        try:
+            played_in = list(orders(self.design, scenario))
+        except UsageError:  # more than are explored
+            into.cut_off.append(scenario.name)
+            return
+        for ordered in played_in:
             found = self.explore(ordered)
             into.explored += 1
             into.states += found.states
@@ -229,9 +238,20 @@ class _Asker:
                 into.cut_off.append(ordered.name)
             if not all(self._is_played(each, found) for each in chosen):
                 into.unplayed += 1
-            for broken in self._broken(ordered, found):
-                if broken.objective not in known:
-                    into.broken.append(broken)
+            for objective, how, steps in self._broken(found):
+                if objective not in known:
+                    into.broken.append(
+                        Broken(
+                            self.design.name,
+                            objective,
+                            tuple(each.name for each in chosen),
+                            at.name,
+                            ordered.name,
+                            how,
+                            steps,
+                            found.states,
+                        )
+                    )
             for hit in found.hits:
                 kind = hit.removeprefix(FAILURE)
                 if kind != hit and kind not in FINAL:
@@ -266,27 +286,18 @@ class _Asker:
         assert isinstance(goal, ReachFunction)
         return not found.covered.isdisjoint(self.nodes.get(goal.function, ()))
 
-    def _broken(self, scenario: Scenario, found: Exploration) -> Iterator[Broken]:
-        """What the exploration broke, each in its shortest way and told apart by how."""
-
-        def broken(objective: str, how: str, steps: int) -> Broken:
-            operations, _, _ = scenario.name.partition(asked.COMBINED)
-            at = scenario.summary.rpartition(" from ")[2]
-            return Broken(
-                self.design.name, objective, tuple(operations.split(",")), at, scenario.name, how,
-                steps, found.states,
-            )  # fmt: skip
-
+    def _broken(self, found: Exploration) -> Iterator[tuple[str, str, int]]:
+        """The objectives that the exploration broke, how, and in how many steps."""
         for name, path in found.hits.items():
             if name in self.known:
-                yield broken(name, "", len(path))
+                yield name, "", len(path)
         for (kind, about), path in found.failures.items():
-            yield broken(FAILURES[kind], f"{kind}: {about}" if about else kind, len(path))
+            yield FAILURES[kind], f"{kind}: {about}" if about else kind, len(path)
         for name, path in found.stuck.items():
-            yield broken(name, "it can never come true from there on", len(path))
+            yield name, "it can never come true from there on", len(path)
         for what, path in found.unbalanced.items():
             balance = next(n for n, it in self.known.items() if isinstance(it, Balance))
-            yield broken(balance, what, len(path))
+            yield balance, what, len(path)
 
 
 SAMPLE: Final = 40
@@ -330,7 +341,7 @@ def sweep(
     wanted: Asked,
     *,
     limits: Limits | None = None,
-    jobs: int | None = None,
+    jobs: int = 1,
     on_sweep: OnSweep | None = None,
 ) -> Swept:
     """Explore all combinations, the smaller ones first, on several processes. Ctrl-C ends with what
@@ -347,11 +358,13 @@ def sweep(
     for todo in levels:
         level = _Found()
         try:
-            for each in _level(_Work(_Asker(design, keys, limits, known), todo), jobs):
-                _add(level, each)
-                done = found.done + level.done
-                if on_sweep is not None:
-                    on_sweep(done, total)
+            work = _Work(_Asker(design, keys, limits, known), todo)
+            with closing(_level(work, jobs)) as parts:
+                for each in parts:
+                    _add(level, each)
+                    done = found.done + level.done
+                    if on_sweep is not None:
+                        on_sweep(done, total)
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
         _learn(known, todo, level.broken)
@@ -409,7 +422,7 @@ def _learn(
         known[it] = inherited(chosen, at, known).union(new.get(it, ()))
 
 
-def _level(work: _Work, jobs: int | None) -> Iterator[_Found]:
+def _level(work: _Work, jobs: int) -> Generator[_Found, None, None]:
     """What is found in all combinations of one size, chunk by chunk."""
     global _work
     _work = work
@@ -418,12 +431,16 @@ def _level(work: _Work, jobs: int | None) -> Iterator[_Found]:
     machine.load(build.program(work.asker.design))  # once for all processes
     count = len(work.todo)
     chunks = [range(at, min(at + CHUNK, count)) for at in range(0, count, CHUNK)]
-    workers = max(1, min(jobs or os.cpu_count() or 1, len(chunks)))
-    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+    with ProcessPoolExecutor(min(jobs, len(chunks)), get_context("fork")) as pool:
         try:
-            yield from pool.map(_explored, chunks)
-        finally:
+            with ctrl_c_is_ours():
+                futures = [pool.submit(_explored, chunk) for chunk in chunks]
+            for future in futures:
+                yield future.result()
+        except BaseException:  # Ctrl-C, here or in who asks
             pool.shutdown(wait=False, cancel_futures=True)
+            end_workers()
+            raise
 
 
 @uncollected()
