@@ -122,6 +122,25 @@ def test_a_store_that_a_flush_does_not_wait_for_is_noticed(tmp_path: Path) -> No
     assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS]
 
 
+STUCK = '''"""stuck: who unpins waits for what never comes."""
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.types import Page
+
+never = flag()
+
+
+@kernel
+def release_page(page: Page) -> None:
+    """For ever."""
+    wait_event(READ_ONCE(never) == 1)
+'''
+
+
+def test_where_nobody_finishes_nothing_is_said_of_rest(tmp_path: Path) -> None:
+    outcome, reason = _broken(tmp_path, "stuck", STUCK, "gup-slow@1")
+    assert (outcome, reason) == (Outcome.UNKNOWN, "in no run has everybody finished")
+
+
 def test_its_trace_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "leak.py").write_text(LEAK)
     it = design.load(str(tmp_path / "leak.py"))

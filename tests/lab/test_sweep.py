@@ -163,6 +163,8 @@ def test_ctrl_c_ends_it_with_what_it_found_and_leaves_no_process() -> None:
         Outcome.UNKNOWN,
         Outcome.VIOLATED,
     }
+    for worker in active_children():
+        worker.join(20)
     assert not active_children()
 
 

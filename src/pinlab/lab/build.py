@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import model
-from pinlab.lab.books import books
+from pinlab.lab.books import Audited, books
 from pinlab.lab.design import Design
-from pinlab.lab.explore.result import AlwaysPossible, Audit
+from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import Actor, Program, System
@@ -148,10 +148,12 @@ def system(
         raise UsageError(f"scenario {scenario.name}: {error}") from error
 
 
-def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audit | None:
+def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audited | None:
     """What judges the states at rest, if an objective that is judged is about them."""
     known = objectives_of(design)
-    return books(scenario.initial) if any(isinstance(known[it], Balance) for it in judged) else None
+    if not any(isinstance(known[it], Balance) for it in judged):
+        return None
+    return Audited(books(scenario.initial))
 
 
 def progress(

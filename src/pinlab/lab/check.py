@@ -212,7 +212,8 @@ def check(
             found = choose.explore(
                 it, limits, goals, report, engine=engine, everywhere=ways, audit=audit
             )
-            verdicts = list(judge(design, scenario, judged, it, found, objectives))
+            rests = audit is None or audit.was_asked
+            verdicts = list(judge(design, scenario, judged, it, found, objectives, rests=rests))
             own = tuple(row for row, _ in verdicts)
             rows += own
             traces |= _traces(design, verdicts)

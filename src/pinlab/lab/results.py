@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from pinlab import objectives
 from pinlab.lab.explore.result import Move, Progress
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
@@ -219,7 +220,8 @@ class Swept:
 
     `cut_off` are those with too many states, `unexplored` those left when it was stopped. `skipped`
     counts by why what was not asked. In `unplayed` of the combinations some operation never came to
-    its goal. `failed` counts the failures that end a run where a kernel would go on, by kind.
+    its goal; in `restless` of them not everybody ever finishes, so there is no rest to be judged.
+    `failed` counts the failures that end a run where a kernel would go on, by kind.
     """
 
     design: str
@@ -232,6 +234,7 @@ class Swept:
     unexplored: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     unplayed: int = 0
+    restless: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str | None = None
@@ -254,6 +257,9 @@ class Swept:
                 found[name] = Verdict.violated(it.steps, bounds, reason=it.how)
             elif why or not self.explored:
                 found[name] = Verdict.unknown(why or "no combination was explored", bounds)
+            elif self.restless and isinstance(objectives.load().get(name), Balance):
+                never = f"in {self.restless:,} of them not everybody ever finished"
+                found[name] = Verdict.unknown(never, bounds)
             else:
                 found[name] = Verdict.holds(bounds)
         return found

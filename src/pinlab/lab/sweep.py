@@ -182,6 +182,8 @@ class _Found:
     cut_off: list[str] = field(default_factory=list)
     unplayed: int = 0
     """In which some operation never came to its goal."""
+    restless: int = 0
+    """In which nobody ever finished."""
     failed: dict[str, int] = field(default_factory=dict)
     """Failures that end a run where a kernel would go on: how often."""
     done: int = 0
@@ -231,8 +233,9 @@ class _Asker:
             into.cut_off.append(scenario.name)
             return
         for ordered in played_in:
-            found = self.explore(ordered)
+            found, rests = self.explored(ordered)
             into.explored += 1
+            into.restless += not rests
             into.states += found.states
             if not found.complete:
                 into.cut_off.append(ordered.name)
@@ -274,12 +277,18 @@ class _Asker:
 
     def explore(self, scenario: Scenario) -> Exploration:
         """All that it can do."""
-        return choose.explore(
+        return self.explored(scenario)[0]
+
+    def explored(self, scenario: Scenario) -> tuple[Exploration, bool]:
+        """All that it can do, and whether what is asked of states at rest was asked of any."""
+        audit = build.audit(self.design, scenario, scenario.judges)
+        found = choose.explore(
             build.system(self.design, scenario, self.keys),
             self.limits,
             build.progress(self.design, scenario),
-            audit=build.audit(self.design, scenario, scenario.judges),
+            audit=audit,
         )
+        return found, audit is None or audit.was_asked
 
     def _is_played(self, each: Played, found: Exploration) -> bool:
         goal = each.operation.goal
@@ -385,6 +394,7 @@ def sweep(
         unexplored=total - done,
         skipped=dict(skipped),
         unplayed=found.unplayed,
+        restless=found.restless,
         failed=dict(sorted(found.failed.items())),
         seconds=time.perf_counter() - start,
         stopped=stopped,
@@ -459,6 +469,7 @@ def _add(to: _Found, more: _Found) -> None:
     to.states += more.states
     to.cut_off += more.cut_off
     to.unplayed += more.unplayed
+    to.restless += more.restless
     to.fewer += more.fewer
     to.done += more.done
     for kind, times in more.failed.items():

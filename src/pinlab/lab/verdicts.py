@@ -15,9 +15,11 @@ from pinlab.objectives.balance import Balance
 from pinlab.objectives.events import Event
 from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.progress import Progress
-from pinlab.objectives.verdict import Verdict
+from pinlab.objectives.verdict import Outcome, Verdict
 
 FAILURE = "failure:"
+
+NEVER_AT_REST = "in no run has everybody finished"
 
 FINAL = frozenset({"deadlock", "bug"})
 """Failures after which nothing follows in the kernel either: there is no step left to take, or
@@ -31,8 +33,11 @@ def judge(
     it: System,
     found: Exploration,
     wanted: tuple[str, ...] | None,
+    *,
+    rests: bool = True,
 ) -> Iterator[tuple[Row, Path | None]]:
-    """The verdicts of one exploration, each with its counterexample if violated.
+    """The verdicts of one exploration, each with its counterexample if violated. `rests`: it came
+    to a state in which all had finished.
 
     A failure that the lab noticed by itself adds a row for the objective that it violates.
     """
@@ -40,6 +45,9 @@ def judge(
     also = [o for o in broken if wanted is None or o in wanted]
     for objective in dict.fromkeys((*judged, *also)):
         verdict, path = _verdict(design, objective, scenario, it, found)
+        is_hollow = not rests and verdict.outcome is Outcome.HOLDS
+        if is_hollow and isinstance(objectives_of(design)[objective], Balance):
+            verdict = Verdict.unknown(NEVER_AT_REST, verdict.bounds)
         row = Row(
             design.name,
             objective,
