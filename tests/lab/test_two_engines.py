@@ -8,7 +8,7 @@ from pinlab.lab import build, check, design
 from pinlab.lab.explore import native, reference
 from pinlab.lab.scenarios import scenario as scenarios
 
-DEFAULT, CI, ALL = 1_000, 4_000, 100_000
+DEFAULT, CI, ALL = 700, 3_000, 100_000
 """States that the interpreter is given by default, with `-m slow` (CI), and with `-m exhaustive`:
 half an hour and some gigabytes, for whoever has changed an explorer or the compiler."""
 
