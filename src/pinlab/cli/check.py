@@ -96,5 +96,5 @@ def check(
     if changed is None:
         return result.verdict.exit_status
     statuses = {changed.exit_status}
-    statuses |= set() if swept is None else {each.exit_status for each in swept.verdicts().values()}
+    statuses |= set() if swept is None else {swept.exit_status}
     return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)

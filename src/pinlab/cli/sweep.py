@@ -12,7 +12,7 @@ from pinlab.cli._lab import lab
 from pinlab.cli._show import doing, show, show_json
 from pinlab.errors import UsageError
 from pinlab.lab.results import Estimate, Swept, Wanted
-from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import sweep as report
 
 LONG = 3
@@ -97,7 +97,8 @@ def sweep(
         show(report.sweep(found, designs, base))
     if any(each.stopped for each in found):
         return EXIT_UNKNOWN
-    return exit_status(it for each in found for it in each.verdicts().values())
+    statuses = {each.exit_status for each in found}
+    return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)
 
 
 def _say(estimate: Estimate, jobs: int | None) -> None:

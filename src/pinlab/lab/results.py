@@ -214,6 +214,9 @@ class Broken:
         return len(self.operations), self.steps, self.states, self.scenario
 
 
+LEFT_OUT = "what breaks it breaks it without the patch too"
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a sweep of a design found in combinations of up to `size` operations.
@@ -236,6 +239,8 @@ class Swept:
     unplayed: int = 0
     restless: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+    """Objectives that only combinations break that break without the patch too."""
     seconds: float = 0.0
     stopped: str | None = None
 
@@ -255,6 +260,8 @@ class Swept:
             if name in smallest:
                 it = smallest[name]
                 found[name] = Verdict.violated(it.steps, bounds, reason=it.how)
+            elif name in self.left_out:
+                found[name] = Verdict.unknown(LEFT_OUT, bounds)
             elif why or not self.explored:
                 found[name] = Verdict.unknown(why or "no combination was explored", bounds)
             elif self.restless and isinstance(objectives.load().get(name), Balance):
@@ -270,7 +277,14 @@ class Swept:
         new = [it for it in self.broken if it.way not in known]
         kinds = {it.how.partition(":")[0] for it in new}
         failed = {kind: times for kind, times in self.failed.items() if kind in kinds}
-        return replace(self, broken=tuple(new), failed=failed)
+        left_out = {it.objective for it in self.broken} - {it.objective for it in new}
+        return replace(self, broken=tuple(new), failed=failed, left_out=frozenset(left_out))
+
+    @property
+    def exit_status(self) -> int:
+        """That of its verdicts; what is violated without the patch too does not count."""
+        asked = (it for name, it in self.verdicts().items() if name not in self.left_out)
+        return worst(asked).exit_status
 
     def smallest(self) -> dict[str, Broken]:
         """Per objective that is broken, the smallest combination that does it."""

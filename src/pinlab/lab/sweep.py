@@ -1,8 +1,8 @@
 """Every combination of operations, from every state, under every objective.
 
 What is answered is the smallest combination that breaks each objective. A combination is asked only
-for what no fewer of its operations break in that state; of two that differ in the names of the
-two processes alone, one is explored.
+for what no fewer of its operations break in that state. The two processes are not taken for
+each other: a walk over the mappings of a page comes to the first one's first.
 """
 
 from __future__ import annotations
@@ -109,7 +109,6 @@ def only(wanted: Asked, broken: Iterable[Broken]) -> Asked:
 
 FEWER: Final = "objectives that fewer of the operations break"
 CANNOT: Final = "cannot be beside each other, or not from that state"
-MIRRORED: Final = "differ from another in the names of the processes alone"
 
 
 def combinations(
@@ -131,8 +130,6 @@ def combinations(
                 continue
             if refusal(chosen, at):
                 why_not[CANNOT] += 1
-            elif key(chosen, at)[0] != _sorted(chosen):
-                why_not[MIRRORED] += 1
             else:
                 yield chosen, at
 
@@ -145,24 +142,13 @@ def is_wanted(chosen: Combination, at: State, wanted: Asked) -> bool:
     return all(any(name in some for name in names) for some in wanted.must)
 
 
-_MIRROR: Final = {"1": "2", "2": "1", "": ""}
-_MIRRORED: Final = {"ro": "ro2", "ro2": "ro", "rw": "rw2", "rw2": "rw"}
-
 Key = tuple[tuple[str, ...], str]
-"""What a combination has in common with one that differs in the names of the processes alone."""
+"""The names of a combination's operations, in order, and its state."""
 
 
 def key(chosen: Combination, at: State) -> Key:
-    """The first of the two, by the names of its operations, and the state."""
-    own = _sorted(chosen)
-    has_mirror = {_MIRRORED.get(word, word) for word in at.words} == set(at.words) and all(
-        each.place in _MIRROR and (not each.place or _MIRROR[each.place] in each.operation.places)
-        for each in chosen
-    )
-    if not has_mirror:
-        return own, at.name
-    mirrored = _sorted([Played(each.operation, _MIRROR[each.place]) for each in chosen])
-    return min(own, mirrored), at.name
+    """By what a combination is known, in whatever order its operations stand."""
+    return _sorted(chosen), at.name
 
 
 def _sorted(chosen: Iterable[Played]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     verdicts = found.verdicts()
     for name in sorted(verdicts, key=lambda name: severity(verdicts[name])):
         verdict, it = verdicts[name], smallest.get(name)
-        if verdict.outcome is Outcome.HOLDS:
+        if verdict.outcome is Outcome.HOLDS or name in found.left_out:
             continue
         words = Text(str(verdict), style=COLOURS[verdict.outcome])
         where = ("", "") if it is None else (", ".join(it.operations), it.state)
@@ -71,8 +71,10 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     parts: list[RenderableType] = [Text(f"\n{found.design}", style="bold")]
     parts += [table] if table.rows else []
     if holding:
-        of = "" if base is None else f", but for what {base} breaks in the same combination"
-        parts.append(Text(f"Nothing breaks {' '.join(holding)}{of}."))
+        parts.append(Text(f"Nothing breaks {' '.join(holding)}."))
+    if found.left_out and base is not None:
+        names = " ".join(name for name in found.objectives if name in found.left_out)
+        parts.append(Text(f"Only what {base} breaks in the same way breaks {names}."))
     parts += [Text(line) for line in _figures(found)]
     if found.stopped:
         parts.append(Text(f"Stopped early: {found.stopped}.", style="bold yellow"))
