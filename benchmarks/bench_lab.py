@@ -28,8 +28,8 @@ from pinlab.lab import build
 from pinlab.lab.design import load
 from pinlab.lab.explore import machine, native, reference
 from pinlab.lab.explore.codegen import assemble
+from pinlab.lab.explore.initial import pack
 from pinlab.lab.explore.interpreter import Interpreter
-from pinlab.lab.explore.packing import pack
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.explore.squeeze import squeeze
 from pinlab.lab.language.program import Actor, System

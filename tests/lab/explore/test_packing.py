@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinlab.lab.explore.initial import pack
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.explore.meaning import Failed
-from pinlab.lab.explore.packing import WORD, layout, pack
+from pinlab.lab.explore.packing import WORD, layout
 from pinlab.lab.explore.ranges import Ranges, TooWide
 from pinlab.lab.explore.result import Move
 from pinlab.lab.explore.squeeze import FROM_SHIFT, FROM_WORD, MASK, TO_SHIFT, TO_WORD, squeeze

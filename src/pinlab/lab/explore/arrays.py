@@ -31,8 +31,7 @@ def model(
     for number, event in enumerate(code.assembly.events):
         goal_of_event[number] = _bits([p.event == event for p in progress])
     actors = _actors(run, place)
-    visible = np.array([node.visible for node in program.nodes], np.uint8)
-    choices = np.array([node.choices for node in program.nodes], np.int64)
+    visible, choices = of_nodes(program)
     keep = _kept_bits(program)
     pc = place.slots[PC]
     made = tables.Model(
@@ -83,6 +82,13 @@ def _actors(run: Interpreter, place: Layout) -> npt.NDArray[np.int64]:
         row[tables.IRQS_MASK] = irqs.mask << shift
         row[tables.IRQS_ON] = -irqs.lo << shift
     return rows.view(np.int64)
+
+
+@per_program
+def of_nodes(program: Program) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Per node whether it is visible, and how many choices it has."""
+    visible = np.array([node.visible for node in program.nodes], np.uint8)
+    return visible, np.array([node.choices for node in program.nodes], np.int64)
 
 
 def _bits(flags: list[bool]) -> int:

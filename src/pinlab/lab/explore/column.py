@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-LEAST = 1 << 16
+LEAST = 1 << 12
 GROWTH = 1.5
+HUGE = 1 << 21
+"""Bytes of a huge page. A column that is shorter stays on small ones: a search of a thousand states
+would spend more time on clearing huge ones than on its states."""
 
 
 class Column:
@@ -24,9 +27,7 @@ class Column:
         self.dtype = np.dtype(dtype)
         self.width = width
         self.memory = mmap.mmap(-1, rows * self.row_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        # states are read at random: with small pages, finding them takes longer than reading
-        with suppress(OSError):  # a kernel without huge pages
-            self.memory.madvise(mmap.MADV_HUGEPAGE)
+        self._use_huge_pages()
         self.array = self._view()
 
     @property
@@ -56,7 +57,14 @@ class Column:
         except OSError as error:
             raise MemoryError(f"no room for {rows:,} rows of {self.row_bytes} bytes") from error
         finally:
+            self._use_huge_pages()
             self.array = self._view()
+
+    def _use_huge_pages(self) -> None:
+        """States are read at random: with small pages, finding them takes longer than reading."""
+        if len(self.memory) >= HUGE:
+            with suppress(OSError):  # a kernel without huge pages
+                self.memory.madvise(mmap.MADV_HUGEPAGE)
 
     def _view(self) -> npt.NDArray[Any]:
         array = np.frombuffer(self.memory, self.dtype)

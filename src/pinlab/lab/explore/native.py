@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pinlab.lab.explore import machine, rest, search, tables
-from pinlab.lab.explore.arrays import model
+from pinlab.lab.explore.arrays import model, of_nodes
 from pinlab.lab.explore.assembly import CONTEXT, WATCHED
 from pinlab.lab.explore.column import Column
+from pinlab.lab.explore.initial import pack
 from pinlab.lab.explore.interpreter import Interpreter
-from pinlab.lab.explore.packing import pack
 from pinlab.lab.explore.reference import deadlock_message
 from pinlab.lab.explore.result import (
     DEADLOCK,
@@ -133,7 +133,7 @@ class _Search:
         first = pack(system, place, run.places.frames, run.initial())
         self.stored = stored = squeeze(system, place, first)
         self.model, self.tables = model(run, code, stored, progress)
-        self.moves = len(system.actors) * max(node.choices for node in program.nodes)
+        self.moves = len(system.actors) * int(of_nodes(program)[1].max())
         self.room = BATCH + self.moves
         self.counters = np.zeros(tables.COUNTERS, np.int64)
         self.covered = np.zeros(len(program.nodes), np.uint8)
@@ -266,7 +266,7 @@ class _Search:
         """What was hit, with the messages, and at which nodes: each path replayed in the
         interpreter."""
         found = _Hits()
-        rows = [i for i, row in enumerate(self.hit) if row[0] >= 0]
+        rows = np.flatnonzero(self.hit[:, 0] >= 0).tolist()
         for i in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
             what, place = divmod(i, self.places)
             path = self.path(i)

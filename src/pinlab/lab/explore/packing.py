@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_program
-from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program, System
+from pinlab.lab.language.program import IN_IRQ, PC, RUNS, Program
 
 WORD = 64
 
@@ -142,31 +142,3 @@ def _shared(program: Program) -> tuple[tuple[Field, ...], int]:
             continue
         fields[i] = Field(first, 0, field.width, v.lo, v.hi, v.length)
     return tuple(fields[i] for i in range(len(program.vars))), len(used)
-
-
-def pack(
-    system: System, place: Layout, frames: Sequence[Sequence[int]], state: Sequence[int]
-) -> Words:
-    """The interpreter's `state` (see places.py) in words; `frames` are its slots by actor.
-
-    Raises ValueError if a value is out of bounds, which only a faulty scenario can cause.
-    """
-    words = np.zeros(place.words(len(system.actors)), np.uint64)
-    values = iter(state)
-    for var, field in zip(system.program.vars, place.vars, strict=True):
-        for i in range(field.length):
-            _set(field, words, next(values), i, var.name)
-    for actor, who in enumerate(system.actors):
-        frame = words[place.frame(actor) : place.frame(actor + 1)]
-        for number in frames[actor]:
-            slot, field, value = system.program.slots[number], place.slots[number], next(values)
-            if value != slot.lo:  # slots may share bits; a cleared one must not clear another
-                _set(field, frame, value, 0, f"{who.name}: {slot.name}")
-    return words
-
-
-def _set(field: Field, words: Words, value: int, index: int, name: str) -> None:
-    try:
-        field.set(words, value, index)
-    except ValueError as error:
-        raise ValueError(f"initial state: {name} = {error}") from None

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.packing import Layout, Words, layout
-from pinlab.lab.explore.ranges import LIMIT, TooWide
 from pinlab.lab.explore.squeeze import Squeeze, mark
 from pinlab.lab.language.program import PC, Program, System
 
@@ -50,10 +49,7 @@ class Columns:
 
 @per_program
 def columns(program: Program) -> Columns:
-    """The variables of `program` that an audit is given: all but those of the automata.
-
-    Raises TooWide for one that is out of bounds for machine code.
-    """
+    """The variables of `program` that an audit is given: all but those of the automata."""
     place = layout(program)
     names: list[str] = []
     ends: list[tuple[int, int]] = []
@@ -62,8 +58,6 @@ def columns(program: Program) -> Columns:
     for number, (var, field) in enumerate(zip(program.vars, place.vars, strict=True)):
         if number in program.automaton_vars:
             continue
-        if not -LIMIT < var.lo <= var.hi < LIMIT:
-            raise TooWide(f"{var.name}: [{var.lo}, {var.hi}]")
         names.append(var.name)
         ends.append((len(rows), len(rows) + field.length))
         for i in range(field.length):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pinlab.lab.explore.memo import per_entry
+from pinlab.lab.explore.memo import per_entry, per_program
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
 from pinlab.lab.explore.reach import flat, reachable
 from pinlab.lab.language.program import (
@@ -99,9 +99,23 @@ def changing(system: System, place: Layout, first: Words) -> list[int]:
             mark(frame, place.slots[IN_IRQ])
         for i, mask in enumerate(frame):
             masks[base + i] |= mask | int(first[base + i])
+    bits = _bits_of_vars(program)
     for var in written:
-        mark(masks, place.vars[var])
+        for word, mask in bits[var]:
+            masks[word] |= mask
     return masks
+
+
+@per_program
+def _bits_of_vars(program: Program) -> list[list[tuple[int, int]]]:
+    """For each variable the words that it has bits in, and which."""
+    place = layout(program)
+    found: list[list[tuple[int, int]]] = []
+    for field in place.vars:
+        masks = [0] * place.shared_words
+        mark(masks, field)
+        found.append([(word, mask) for word, mask in enumerate(masks) if mask])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
