@@ -30,7 +30,7 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.linux.design import SKIP, WRITE, put_page
 from pinlab.lab.linux.types import Page
 
-PageDmaPinned = per_page(0, 1, bytes=0)
+PageDmaPinned = per_page(0, 1, bytes=0, word="flags")
 dma_pinned_count = per_page(0, 7, bytes=0)
 zone_gup_lock = spinlock()
 

@@ -25,7 +25,7 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.linux.design import get_page, put_page
 from pinlab.lab.linux.types import Page
 
-PageDMAPinned = per_page(0, 1, bytes=0)
+PageDMAPinned = per_page(0, 1, bytes=0, word="flags")
 
 
 @kernel

@@ -31,11 +31,11 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.linux.design import get_page, put_page
 from pinlab.lab.linux.types import Page
 
-PagePin = per_page(0, 1, bytes=0)
+PagePin = per_page(0, 1, bytes=0, word="flags")
 
-pinned_before = per_page(0, 1, bytes=0)
+pinned_before = per_page(0, 1, bytes=0, order="strong")
 """page_mkclean()'s local variable `pinned`, from C1 to C5: nobody else's, the page is locked."""
-mapcount_before = per_page(0, 7, bytes=0)
+mapcount_before = per_page(0, 7, bytes=0, order="strong")
 """Its local variable `mp`, from C3 to C5."""
 
 

@@ -27,7 +27,7 @@ from pinlab.lab.linux.design import put_page
 from pinlab.lab.linux.filemap import lock_page, unlock_page, wait_on_page_writeback
 from pinlab.lab.linux.types import Page
 
-PageGupPinned = per_page(0, 1, bytes=0)
+PageGupPinned = per_page(0, 1, bytes=0, word="flags")
 
 
 @kernel

@@ -282,7 +282,7 @@ class _Linker:
         if id(block) in self.returned_to:
             ops = self._forget_return(key, block) + ops
         live = frozenset[int]()
-        if block.visible:
+        if block.visible or block.primitive:
             own = {self.slot(key, s) for s in liveness.live_in(block)}
             own.add(self.slot(key, routine.caller))
             below = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pinlab.lab.language.kernel import Cell, Cells, Pointer, Struct
-from pinlab.lab.language.program import MAX_ACTORS, Var
+from pinlab.lab.language.program import MAX_ACTORS, WEAK, Var
 
 IRQS_OFF = "irqs_off"
 
@@ -38,7 +38,11 @@ class Declarations:
         declaration than `owner` has the name."""
         if name not in self.by_name:
             self.by_name[name] = len(self.vars)
-            self.vars.append(Var(name, lo, hi, length, kind))
+            word, order = "", WEAK
+            if isinstance(owner, Cell | Cells):
+                order = owner.order
+                word = f"{name.rpartition('.')[0]}.{owner.word}" if owner.word else ""
+            self.vars.append(Var(name, lo, hi, length, kind, word, order))
             self.owners[name] = owner
         if self.owners[name] is not owner:
             raise Clash(name)

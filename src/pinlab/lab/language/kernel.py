@@ -19,6 +19,7 @@ from pinlab.lab.language.functions import hook as hook
 from pinlab.lab.language.functions import kernel as kernel
 from pinlab.lab.language.functions import model_function as model_function
 from pinlab.lab.language.functions import pure as pure
+from pinlab.lab.language.program import ORDERS, WEAK
 from pinlab.objectives.events import Event
 
 T = TypeVar("T")
@@ -65,21 +66,39 @@ INT = Range(-16, 47)
 # ---------------------------------------------------------------------------- shared state
 
 
+def _order(order: str) -> str:
+    if order not in ORDERS:
+        raise BadDeclaration(f"order={order!r}: write {' or '.join(map(repr, ORDERS))}")
+    return order
+
+
 class Cell:
     """A shared bounded integer: what READ_ONCE and the atomics work on."""
 
-    def __init__(self, lo: int = 0, hi: int = 1, kind: str = "int", *, per: str = "") -> None:
+    def __init__(
+        self, lo: int = 0, hi: int = 1, kind: str = "int", *, word: str = "", order: str = WEAK
+    ) -> None:
         _check_bounds(lo, hi)
         self.lo = lo
         self.hi = hi
         self.kind = kind  # int, refcount, spinlock, mutex, rwsem
-        self.per = per
+        self.word = word
+        self.order = _order(order)
 
 
 class Cells:
     """A shared array of `length` bounded integers; `cells[i]` is a `Cell`."""
 
-    def __init__(self, length: int, lo: int = 0, hi: int = 1, bytes: int = 0) -> None:
+    def __init__(
+        self,
+        length: int,
+        lo: int = 0,
+        hi: int = 1,
+        bytes: int = 0,
+        *,
+        word: str = "",
+        order: str = WEAK,
+    ) -> None:
         _check_bounds(lo, hi)
         if not isinstance(bytes, int) or bytes < 0:
             raise BadDeclaration(f"bytes={bytes!r}: write how many bytes the field adds in C")
@@ -87,6 +106,8 @@ class Cells:
         self.lo = lo
         self.hi = hi
         self.bytes = bytes
+        self.word = word
+        self.order = _order(order)
 
     def __getitem__(self, index: Any) -> Cell:
         raise NotCompiled("shared cells exist only in compiled models")
@@ -128,14 +149,15 @@ NULL: Any = None
 """The pointer to nothing."""
 
 
-def bounded(lo: int, hi: int, bytes: int = 0) -> Cell:
+def bounded(lo: int, hi: int, bytes: int = 0, order: str = WEAK) -> Cell:
     """A plain shared integer of [lo, hi]; `bytes`: what it adds to its structure in C."""
-    return Cell(lo, hi)
+    return Cell(lo, hi, order=order)
 
 
-def flag() -> Cell:
-    """One bit of a flags word."""
-    return Cell(0, 1)
+def flag(word: str = "", order: str = WEAK) -> Cell:
+    """One bit, of the word of its structure that is called `word`: bits of one word are never seen
+    in another order than they were changed in."""
+    return Cell(0, 1, word=word, order=order)
 
 
 def atomic(lo: int, hi: int, bytes: int = 0) -> Cell:
@@ -149,17 +171,18 @@ def refcount(hi: int) -> Cell:
     return Cell(0, hi, "refcount")
 
 
-def array(length: int, lo: int, hi: int) -> Cells:
+def array(length: int, lo: int, hi: int, order: str = WEAK) -> Cells:
     """An array field or global of `length` integers of [lo, hi], indexed from 0."""
     if length < 1:
         raise BadDeclaration(f"an array of {length} elements: there must be at least 1")
-    return Cells(length, lo, hi)
+    return Cells(length, lo, hi, order=order)
 
 
-def per_page(lo: int, hi: int, bytes: int) -> Cells:
+def per_page(lo: int, hi: int, bytes: int, word: str = "", order: str = WEAK) -> Cells:
     """A design's own field of struct page, indexed by the page: `pincount[page]`. `bytes` is
-    what it adds to struct page (0 for what fits into existing holes, such as a page flag)."""
-    return Cells(-1, lo, hi, bytes)
+    what it adds to struct page (0 for what fits into existing holes, such as a page flag: then
+    `word` is the word of struct page that it is a bit of)."""
+    return Cells(-1, lo, hi, bytes, word=word, order=order)
 
 
 @overload
@@ -171,14 +194,14 @@ def pointer(to: type[T] | str) -> Pointer[T]:
     return Pointer(to if isinstance(to, str) else to.__name__)
 
 
-def spinlock() -> Lock:
+def spinlock(order: str = WEAK) -> Lock:
     """A spinlock_t."""
-    return Lock(0, 7, "spinlock")
+    return Lock(0, 7, "spinlock", order=order)
 
 
-def mutex() -> Lock:
-    """A sleeping mutual exclusion lock: struct mutex, and the page lock."""
-    return Lock(0, 7, "mutex")
+def mutex(word: str = "") -> Lock:
+    """A sleeping mutual exclusion lock: struct mutex, and the page lock, a bit of `word`."""
+    return Lock(0, 7, "mutex", word=word)
 
 
 def rwsem() -> Lock:

@@ -48,16 +48,35 @@ WAITS, RUNS = 1, 2
 it stands does not tell: a loop may bring it back to its first step. They share no bit."""
 
 
+WEAK, STRONG, DEVICE = ORDERS = "weak", "strong", "device"
+"""How memory is ordered. Weak: as each access asks for, which is what all memory of a kernel is.
+Strong: always as the program has it, for what is no memory (a TLB, a disk, what the model knows
+and no kernel does). Device: a register or doorbell, whose stores come behind all stores before
+them, and whose loads come before all loads behind them (memory-barriers.txt, "Kernel I/O barrier
+effects": readX(), writeX())."""
+
+
 @dataclass(frozen=True, slots=True)
 class Var:
     """`length` shared integers of [lo, hi], all named `name` (index 0 .. length-1); `kind` says
-    how a person reads them: "int", "refcount", "spinlock", "mutex", "rwsem"."""
+    how a person reads them: "int", "refcount", "spinlock", "mutex", "rwsem".
+
+    Element i is a part of element i of the word `word`, beside those of other variables with this
+    word: the words are what a memory model is about. `order` says which accesses may be seen in
+    another order than the program's: see `ORDERS`."""
 
     name: str
     lo: int
     hi: int
     length: int = 1
     kind: str = "int"
+    word: str = ""
+    order: str = WEAK
+
+    @property
+    def of_word(self) -> str:
+        """The word that its elements are parts of."""
+        return self.word or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +270,8 @@ class Node:
 
     `guard` (None: always) says whether the step is enabled; a disabled actor waits. With
     `choices` > 1 the step has that many alternatives, each seeing its number in `Chosen`.
-    `live` are the slots whose values survive when an actor stops *before* this node (visible
-    nodes only; slot 0 is always kept).
+    `live` are the slots whose values survive when an actor stops *before* this node (primitives
+    only: barriers too, as a memory model makes steps of them; slot 0 is always kept).
     """
 
     pc: int

@@ -22,9 +22,9 @@ from pinlab.lab.linux.types import PAGES, Mm, Page, Vma
 
 IDLE, IN_FLIGHT, DONE, DEFERRED, RELEASED = 0, 1, 2, 3, 4
 
-dma_state = bounded(IDLE, RELEASED)
-dma_page = bounded(0, PAGES)
-dma_engine = spinlock()
+dma_state = bounded(IDLE, RELEASED, order="device")
+dma_page = bounded(0, PAGES, order="device")
+dma_engine = spinlock(order="device")
 """A device stores while it holds it; stopping the device waits for a store under way."""
 
 

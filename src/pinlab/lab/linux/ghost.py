@@ -5,5 +5,5 @@ from __future__ import annotations
 from pinlab.lab.language.kernel import bounded
 from pinlab.lab.linux.types import PAGES
 
-owner_pin = bounded(0, PAGES)
+owner_pin = bounded(0, PAGES, order="strong")
 """The anonymous page that the first process has pinned through PRIVATE; 0 for none."""

@@ -22,7 +22,7 @@ from pinlab.lab.linux.swap import put_user_page, put_user_pages_dirty_lock
 from pinlab.lab.linux.types import Mm, Page, Vma
 from pinlab.objectives.events import Event
 
-lease_break = flag()
+lease_break = flag(order="device")
 """A design asks the holder to let go. Nobody sets it in 4.20."""
 
 

@@ -18,8 +18,8 @@ from pinlab.lab.language.kernel import (
 )
 from pinlab.lab.linux.types import CPUS
 
-tlb = array(CPUS, 0, 31)
-mm_cpumask = array(CPUS, 0, 1)
+tlb = array(CPUS, 0, 31, order="strong")
+mm_cpumask = array(CPUS, 0, 1, order="strong")
 PER_CPU = ("tlb", "mm_cpumask")
 """The variables of which each CPU has an element."""
 

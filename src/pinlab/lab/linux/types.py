@@ -52,13 +52,13 @@ class Page(Struct, count=PAGES):
 
     _refcount = refcount(31)
     _mapcount = atomic(-1, 6)
-    PG_locked = mutex()
-    PG_dirty = flag()
-    PG_writeback = flag()
-    PG_lru = flag()
+    PG_locked = mutex(word="flags")
+    PG_dirty = flag(word="flags")
+    PG_writeback = flag(word="flags")
+    PG_lru = flag(word="flags")
     PageBuddy = flag()  # free: with the allocator, nobody's
-    PG_anon = flag()  # PAGE_MAPPING_ANON in page->mapping
-    PagePrivate = flag()  # buffers are attached; they are dirty when the page is
+    PG_anon = flag(word="mapping")  # PAGE_MAPPING_ANON in page->mapping
+    PagePrivate = flag(word="flags")  # buffers are attached; they are dirty when the page is
     mapping: Pointer[AddressSpace] = pointer("AddressSpace")
     index = flag()  # never changes: read with static_branch
     data = bounded(OLD, DEVICE_DATA)
@@ -89,12 +89,12 @@ class Vma(Struct, count=4):
     present = flag()  # the scenario has this mapping at all (or fork will make it)
     unmapped = flag()  # munmap has taken it off the mm's tree
     pmd_none = flag()  # nothing points to its page table any more
-    table_freed = flag()  # its page table went back to the allocator
+    table_freed = flag(order="strong")  # its page table went back to the allocator
     ptl = spinlock()
     pte = array(FILE_PAGES, 0, 31)
 
 
-disk = array(4, OLD, TORN)
+disk = array(4, OLD, TORN, order="strong")
 """What is on the disk, by block."""
 
 PTE_PFN = 7

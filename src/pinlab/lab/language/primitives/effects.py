@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pinlab.lab.language.declarations import IRQS_OFF
 from pinlab.lab.language.lowerer import Lowerer
+from pinlab.lab.language.primitives.order import Order
 from pinlab.lab.language.program import (
     IN_IRQ,
     MAX_ACTORS,
@@ -39,10 +40,11 @@ Lowering = Callable[[Lowerer, ast.Call, str | None], Value]
 
 @dataclass(frozen=True)
 class Primitive:
-    """`cost` is what executing it counts as: see `pinlab.lab.cost`."""
+    """`order` is what it orders, `cost` what executing it counts as: see `pinlab.lab.cost`."""
 
     arguments: int
     lower: Lowering
+    order: Order
     cost: str = ""
     awaitable: bool = False
 
