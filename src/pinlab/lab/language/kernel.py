@@ -311,6 +311,32 @@ def xchg(cell: Any, value: Any) -> Any:
     _primitive("xchg")
 
 
+def ptep_get_and_clear(cell: Cell) -> None:
+    """Clear a page table entry by an exchange: fully ordered on x86, relaxed on arm64. What it had
+    was read before, under the page table lock."""
+    _primitive("ptep_get_and_clear")
+
+
+def ptep_set_wrprotect(cell: Cell, value: int) -> None:
+    """Write-protect an entry, which becomes `value`: ordered as ptep_get_and_clear()."""
+    _primitive("ptep_set_wrprotect")
+
+
+def page_walk(cell: Cell) -> int:
+    """One load of a page table entry by the hardware that fills a TLB."""
+    _primitive("page_walk")
+
+
+def smp_load_acquire(cell: Any) -> Any:
+    """One load, before everything behind it."""
+    _primitive("smp_load_acquire")
+
+
+def smp_store_release(cell: Any, value: Any) -> None:
+    """One store, behind everything before it."""
+    _primitive("smp_store_release")
+
+
 def test_bit(cell: Cell) -> bool:
     """One load of a flag."""
     _primitive("test_bit")

@@ -32,7 +32,7 @@ def set_page_dirty(page: Page) -> None:
     """
     mapping: AddressSpace = READ_ONCE(page.mapping)
     if mapping == NULL:
-        set_bit(page.PG_dirty)
+        test_and_set_bit(page.PG_dirty)
         return
     spin_lock(mapping.private_lock)
     if not test_and_set_bit(page.PG_dirty):

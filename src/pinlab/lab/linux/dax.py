@@ -14,6 +14,7 @@ from pinlab.lab.language.kernel import (
     WRITE_ONCE,
     down_write,
     kernel,
+    ptep_get_and_clear,
     spin_lock,
     spin_unlock,
     static_branch,
@@ -40,7 +41,7 @@ def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
             spin_lock(vma.ptl)
-            WRITE_ONCE(vma.pte[index], 0)
+            ptep_get_and_clear(vma.pte[index])
             flush_tlb_page()
             spin_unlock(vma.ptl)
     up_write(mapping.i_mmap_rwsem)

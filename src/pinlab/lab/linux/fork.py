@@ -11,6 +11,7 @@ from pinlab.lab.language.kernel import (
     downgrade_write,
     irqs_enabled,
     kernel,
+    ptep_set_wrprotect,
     spin_lock,
     spin_unlock,
     spin_until,
@@ -24,7 +25,7 @@ from pinlab.lab.linux.design import (
     mmu_notifier_invalidate_range_start,
 )
 from pinlab.lab.linux.memory import zap_page_range
-from pinlab.lab.linux.rmap import page_add_file_rmap
+from pinlab.lab.linux.rmap import page_dup_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import (
     CPUS,
@@ -47,10 +48,10 @@ def copy_one_pte(parent: Vma, child: Vma, index: u1) -> None:
     pte = READ_ONCE(parent.pte[index])
     if not pte_none(pte):
         if pte_write(pte):
-            WRITE_ONCE(parent.pte[index], pte_wrprotect(pte))
+            ptep_set_wrprotect(parent.pte[index], pte_wrprotect(pte))
         page = pte_page(pte)
         get_page(page)
-        page_add_file_rmap(page)  # page_dup_rmap
+        page_dup_rmap(page)
         WRITE_ONCE(child.pte[index], pte_wrprotect(pte))
     spin_unlock(parent.ptl)
     spin_unlock(child.ptl)

@@ -16,6 +16,8 @@ from pinlab.lab.language.kernel import (
     down_read,
     kernel,
     mutex_trylock,
+    ptep_get_and_clear,
+    smp_wmb,
     spin_lock,
     spin_unlock,
     static_branch,
@@ -37,7 +39,7 @@ from pinlab.lab.linux.fs import page_mkwrite
 from pinlab.lab.linux.ghost import owner_pin
 from pinlab.lab.linux.keys import dax
 from pinlab.lab.linux.page_alloc import alloc_page
-from pinlab.lab.linux.rmap import page_add_file_rmap, page_remove_rmap
+from pinlab.lab.linux.rmap import page_add_file_rmap, page_add_new_anon_rmap, page_remove_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import (
     FILE,
@@ -153,12 +155,13 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
         put_page(page)
         return FAULT_SIGBUS
     WRITE_ONCE(copy.data, READ_ONCE(page.data))
+    smp_wmb()  # __SetPageUptodate
     mmu_notifier_invalidate_range_start(page)
     spin_lock(vma.ptl)
     if READ_ONCE(vma.pte[index]) == pte:
-        WRITE_ONCE(vma.pte[index], 0)
+        ptep_get_and_clear(vma.pte[index])
         flush_tlb_page()
-        page_add_file_rmap(copy)
+        page_add_new_anon_rmap(copy)
         WRITE_ONCE(vma.pte[index], mk_pte(copy, 1))
         if READ_ONCE(owner_pin) == cast(int, page) and cast(int, vma) == PRIVATE:
             if pin_holds(page):
@@ -204,12 +207,12 @@ def zap_pte_range(vma: Vma, index: u1) -> None:
         spin_unlock(vma.ptl)
         return
     if static_branch(dax):  # pte_devmap(): vm_normal_page() is NULL, so nothing is dropped
-        WRITE_ONCE(vma.pte[index], 0)
+        ptep_get_and_clear(vma.pte[index])
         flush_tlb_page()
         spin_unlock(vma.ptl)
         return
     page = pte_page(pte)
-    WRITE_ONCE(vma.pte[index], 0)
+    ptep_get_and_clear(vma.pte[index])
     if pte_dirty(pte) and static_branch(vma.VM_FILE):
         set_page_dirty(page)
     page_remove_rmap(page)

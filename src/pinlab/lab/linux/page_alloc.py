@@ -11,6 +11,7 @@ from pinlab.lab.language.kernel import (
     atomic_set,
     kernel,
     set_bit,
+    smp_wmb,
     spin_lock,
     spin_unlock,
     spinlock,
@@ -39,6 +40,7 @@ def alloc_page() -> Page:
             spin_unlock(zone_lock)
             set_bit(page.PG_anon)
             WRITE_ONCE(page.data, OLD)
+            smp_wmb()  # __SetPageUptodate
             return page
     spin_unlock(zone_lock)
     return cast(Page, NULL)

@@ -12,10 +12,13 @@ from typing import cast
 from pinlab.lab.language.kernel import (
     READ_ONCE,
     WRITE_ONCE,
-    atomic_dec,
+    atomic_dec_return,
     atomic_inc,
+    atomic_inc_return,
+    atomic_set,
     down_read,
     kernel,
+    ptep_get_and_clear,
     spin_lock,
     spin_unlock,
     static_branch,
@@ -50,14 +53,27 @@ from pinlab.objectives.events import Event
 
 @kernel
 def page_add_file_rmap(page: Page) -> None:
-    """A new entry maps the page; its PTL is held. page_dup_rmap() is the same here."""
+    """A new entry maps the page; its PTL is held. atomic_inc_and_test() in 4.20."""
+    atomic_inc_return(page._mapcount)
+
+
+@kernel
+def page_add_new_anon_rmap(page: Page) -> None:
+    """The first entry that maps a new page. Left out: its anon_vma, which is there already."""
+    atomic_set(page._mapcount, 0)
+
+
+@kernel
+def page_dup_rmap(page: Page) -> None:
+    """include/linux/rmap.h: a copy of an entry that maps the page; both PTLs are held."""
     atomic_inc(page._mapcount)
 
 
 @kernel
 def page_remove_rmap(page: Page) -> None:
-    """An entry has been cleared; its PTL is held. Left out: NR_FILE_MAPPED."""
-    atomic_dec(page._mapcount)
+    """An entry has been cleared; its PTL is held. atomic_add_negative() in 4.20. Left out:
+    NR_FILE_MAPPED."""
+    atomic_dec_return(page._mapcount)
 
 
 @kernel
@@ -82,7 +98,7 @@ def page_mkclean(page: Page) -> u3:
                     if pte_pfn(pte) == cast(int, page):
                         mapped += 1
                         if static_branch(vma.VM_SHARED) and (pte_dirty(pte) or pte_write(pte)):
-                            WRITE_ONCE(vma.pte[page_index(page)], 0)  # ptep_clear_flush
+                            ptep_get_and_clear(vma.pte[page_index(page)])  # ptep_clear_flush
                             flush_tlb_page()
                             WRITE_ONCE(vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte)))
                             cleaned += 1
@@ -109,7 +125,7 @@ def try_to_unmap(page: Page) -> None:
             spin_lock(vma.ptl)
             pte = READ_ONCE(vma.pte[page_index(page)])
             if pte_pfn(pte) == cast(int, page):
-                WRITE_ONCE(vma.pte[page_index(page)], 0)  # ptep_clear_flush
+                ptep_get_and_clear(vma.pte[page_index(page)])  # ptep_clear_flush
                 flush_tlb_page()
                 if pte_dirty(pte):
                     set_page_dirty(page)

@@ -12,6 +12,7 @@ from pinlab.lab.language.kernel import (
     kernel,
     local_irq_disable,
     local_irq_enable,
+    page_walk,
     smp_processor_id,
     spin_until,
     trace,
@@ -234,7 +235,7 @@ def try_store(vma: Vma, index: u1, data: u2) -> bool:
     local_irq_disable()
     entry = READ_ONCE(tlb[cpu])
     if pte_none(entry):
-        entry = READ_ONCE(vma.pte[index])
+        entry = page_walk(vma.pte[index])
         WRITE_ONCE(tlb[cpu], entry)
     stored = False
     if pte_write(entry):

@@ -12,6 +12,7 @@ from pinlab.lab.language.kernel import (
     array,
     irqs_enabled,
     kernel,
+    smp_mb,
     smp_processor_id,
     spin_until,
     static_branch,
@@ -32,7 +33,11 @@ def flush_tlb_page() -> None:
     A store that had begun is over when this returns: the interrupt comes behind it.
     Broadcast invalidation (arm64) waits for nobody: a scenario that leaves a CPU out of the mask
     shows that weaker promise, where GUP-fast has only its own second look.
+
+    A full barrier at both ends, whoever is in the mask: inc_mm_tlb_gen() on x86, "dsb ishst" and
+    "dsb ish" around the invalidation on arm64.
     """
+    smp_mb()
     for cpu in range(CPUS):
         if static_branch(mm_cpumask[cpu]):
             if cpu != smp_processor_id():
@@ -40,3 +45,4 @@ def flush_tlb_page() -> None:
             WRITE_ONCE(tlb[cpu], 0)
             if cpu != smp_processor_id():
                 spin_until(irqs_enabled(cpu))
+    smp_mb()

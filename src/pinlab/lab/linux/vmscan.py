@@ -8,10 +8,10 @@ from pinlab.lab.language.kernel import (
     WRITE_ONCE,
     atomic_inc_not_zero,
     atomic_read,
-    atomic_set,
     cmpxchg,
     kernel,
     mutex_trylock,
+    smp_store_release,
     test_and_clear_bit,
     test_and_set_bit,
     test_bit,
@@ -105,7 +105,7 @@ def __remove_mapping(mapping: AddressSpace, page: Page) -> bool:
     if cmpxchg(page._refcount, 2, 0) != 2:
         return False
     if test_bit(page.PG_dirty):
-        atomic_set(page._refcount, 2)
+        smp_store_release(page._refcount, 2)  # page_ref_unfreeze
         return False
     WRITE_ONCE(mapping.i_pages[page_index(page)], 0)
     WRITE_ONCE(page.mapping, NULL)

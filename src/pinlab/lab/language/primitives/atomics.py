@@ -65,6 +65,13 @@ def store(*kinds: str) -> Lowering:
     return lower
 
 
+def clear(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    place = target(lo, node, 0, "int")
+    lo.primitive(node, text_of(node.func))
+    write(lo, place, constant(0))
+    return NOTHING
+
+
 def step_by(sign: int, returns: str, amount_first: bool = False) -> Lowering:
     """Read-modify-write by an amount: `returns` is "", "old", "new" or "zero"."""
 

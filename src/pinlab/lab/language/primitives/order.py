@@ -34,6 +34,9 @@ class Order(StrEnum):
     take it."""
     RELEASE = "release"
     """It lets go of a lock: what is before it stays there (MB, "RELEASE operations")."""
+    WALK = "walk"
+    """The load of an MMU that walks a page table. No CPU's load: it is never done early, but for
+    what the TLB keeps, which the model has."""
     LOAD_ACQUIRE = "load-acquire"
     STORE_RELEASE = "store-release"
     MB = "mb"
