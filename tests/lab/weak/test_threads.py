@@ -60,3 +60,10 @@ def test_who_is_alone_notices_nothing(model: str, one: Operations) -> None:
 def test_full_barriers_give_the_order_back(model: str, one: Operations, other: Operations) -> None:
     fenced = [(each[0], threads.MB, each[1]) for each in (one, other)]
     assert outcomes(model, *fenced) == outcomes("sc", *fenced)
+
+
+@given(operations, operations)
+@settings(max_examples=40, deadline=None)
+def test_nothing_is_forgotten_that_a_load_might_give(one: Operations, other: Operations) -> None:
+    forgetting = outcomes("arm64", one, other)
+    assert forgetting == outcomes("arm64", one, other, remembering=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
 from functools import cache
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 
@@ -28,8 +27,9 @@ from pinlab.lab.language.kernel import (
     u4,
     u5,
 )
-from pinlab.lab.language.program import STRONG, Actor, Program, System
+from pinlab.lab.language.program import Actor, Program, System
 from pinlab.lab.weak import MODELS, SC
+from pinlab.lab.weak.ahead import Ahead
 from pinlab.lab.weak.weaken import weaken
 
 x = bounded(0, 15)
@@ -87,25 +87,28 @@ operations = st.tuples(*[st.integers(0, OPERATIONS - 1)] * 3)
 
 
 @cache
-def program(model: str, threads: int, strong: frozenset[str] = frozenset()) -> Program:
-    """The threads' program under a model, with some variables strong."""
+def program(model: str, threads: int, remembering: bool = False) -> Program:
+    """The threads' program under a model; `remembering` all that might have been loaded early,
+    though nobody will load it."""
     it = compile_program([thread])
-    vars = tuple(replace(v, order=STRONG) if v.name in strong else v for v in it.vars)
-    it = replace(it, vars=vars)
-    return it if model == SC else weaken(it, MODELS[model], threads)
+    if not remembering:
+        return it if model == SC else weaken(it, MODELS[model], threads)
+    every = [-1] * len(it.nodes)
+    with patch("pinlab.lab.weak.weaken.ahead", return_value=Ahead(every, every)):
+        return weaken(it, MODELS[model], threads)
 
 
 def explored(
     model: str,
     *threads: Operations,
-    strong: Collection[str] = (),
+    remembering: bool = False,
     engine: str = "native",
 ) -> Exploration:
     """All that these threads can do; each outcome is a key of `unbalanced`."""
     actors = tuple(
         Actor(f"P{number}", "thread", (3 * number, *each)) for number, each in enumerate(threads)
     )
-    it = System(program(model, len(threads), frozenset(strong)), actors)
+    it = System(program(model, len(threads), remembering), actors)
     found = choose.explore(
         it,
         Limits(),
@@ -117,6 +120,6 @@ def explored(
     return found
 
 
-def outcomes(model: str, *threads: Operations, strong: Collection[str] = ()) -> frozenset[str]:
+def outcomes(model: str, *threads: Operations, remembering: bool = False) -> frozenset[str]:
     """What may have been loaded, and be in memory, at the end."""
-    return frozenset(explored(model, *threads, strong=strong).unbalanced)
+    return frozenset(explored(model, *threads, remembering=remembering).unbalanced)

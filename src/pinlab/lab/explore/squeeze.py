@@ -120,7 +120,7 @@ def _bits_of_vars(program: Program) -> list[list[tuple[int, int]]]:
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What the nodes behind an entry can change."""
+    """What the nodes behind an entry can change, and is not forgotten where an actor stops."""
 
     frame: tuple[int, ...]  # masks, word by word; the program counter is in them
     vars: frozenset[int]
@@ -130,9 +130,11 @@ class Writes:
 @per_entry
 def _writes(program: Program, entry: int) -> Writes:
     place = layout(program)
-    ops = [op for pc in reachable(program, entry) for op in flat(program.nodes[pc].ops)]
+    nodes = [program.nodes[pc] for pc in reachable(program, entry)]
+    ops = [op for node in nodes for op in flat(node.ops)]
+    kept = {PC}.union(*(node.live for node in nodes if node.visible))
     frame = [0] * place.frame_words
-    for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)}:
+    for slot in {PC} | {op.slot for op in ops if isinstance(op, SetLocal)} & kept:
         mark(frame, place.slots[slot])
     events = {op.event for op in ops if isinstance(op, Emit)}
     return Writes(

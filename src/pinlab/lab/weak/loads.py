@@ -57,6 +57,15 @@ class Loads:
         """Whether a word gives its old value."""
         return Binary("!=", Chosen(), ZERO)
 
+    @property
+    def bits(self) -> int:
+        """All words that they may be of, as bits."""
+        found = 0
+        for cells in self.reads:
+            for bit in self.machine.words.bits[cells[0].var]:
+                found |= bit
+        return found
+
     def _is_old(self, number: int) -> Expr:
         return Binary("!=", Binary("&", Chosen(), Const(1 << number)), ZERO)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pinlab.lab.language.program import (
+    IN_IRQ,
     MAX_ACTORS,
     Binary,
     Const,
@@ -83,6 +84,10 @@ class Machine:
         """The words that the CPU's next load may see as they were."""
         self.behind = self._bank("behind", cpus)
         """Those of them that it may not if an earlier load gave the address."""
+        self.ahead = self._bank("ahead", cpus)
+        """The words that the CPU may load before it surely catches up."""
+        self.ahead_in_irq = self._bank("ahead in irq", cpus)
+        """Those that an interrupt handler on it may."""
         self.fenced = self._var(KEPT + "fenced", 0, 1, cpus)
         """Whether the next store comes behind all that are there."""
         self.about = self._register("about")
@@ -146,6 +151,23 @@ class Machine:
         """Whether a store may come before another CPU's that is in its buffer still."""
         return (word & (self.of_others() - self.atomic.at(ZERO))).any()
 
+    def _may_miss(self, cpu: Expr, words: Mask) -> list[Op]:
+        """They are visible, and the CPU's next loads may have been done before."""
+        ahead = self.ahead.at(cpu) | self.ahead_in_irq.at(cpu)
+        return self.unseen.add(cpu, words & ahead)
+
+    def loads_next(self, ahead: int) -> Op:
+        """The step's CPU may load these words, as bits, before it surely catches up. Of a handler
+        that is known from its start, with all that it ever may load."""
+        here = self.ahead.put(ME, constant(ahead, self.sizes))
+        return If(Local(IN_IRQ), (), tuple(here))
+
+    def starts(self, ahead: int, ever: int) -> Op:
+        """As an actor's first words."""
+        handler = self.ahead_in_irq.add(ME, constant(ever, self.sizes))
+        here = self.ahead.put(ME, constant(ahead, self.sizes))
+        return If(Local(IN_IRQ), tuple(handler), tuple(here))
+
     # ----------------------------------------------------------------------------- effects
 
     def ops(self, effects: Effects) -> tuple[Op, ...]:
@@ -180,7 +202,7 @@ class Machine:
             for other in self.cpus:
                 if other != cpu:
                     is_other = Binary("!=", cpu, other)
-                    ops.append(If(is_other, tuple(self.unseen.add(other, which))))
+                    ops.append(If(is_other, tuple(self._may_miss(other, which))))
         return ops
 
     def _perform(self, cpu: Expr) -> Op:
@@ -240,7 +262,7 @@ class Machine:
     def _others_may_not(self) -> list[Op]:
         """It is visible, and loads of others may have been done before it was."""
         return [
-            If(Binary("!=", ME, cpu), tuple(self.unseen.add(cpu, self.about.get())))
+            If(Binary("!=", ME, cpu), tuple(self._may_miss(cpu, self.about.get())))
             for cpu in (self.cpus if self.model.early else ())
         ]
 
@@ -275,6 +297,8 @@ class Machine:
             ops.append(If(self.own.at(cpu).any(), tuple(self._close_ranks(cpu))))
             idle = Unary("not", self.own.at(cpu).any())
             ops.append(If(idle, (SetShared(self.fenced, cpu, ZERO),)))
+        for cpu in self.cpus if self.model.early else ():
+            ops += self.unseen.keep(cpu, self.ahead.at(cpu) | self.ahead_in_irq.at(cpu))
         owned, unseen = self.none, self.none
         for cpu in self.cpus:
             owned |= self.own.at(cpu)

@@ -18,6 +18,7 @@ from pinlab.lab.language.program import (
     Binary,
     Chosen,
     Const,
+    Entry,
     Expr,
     Goto,
     If,
@@ -35,6 +36,7 @@ from pinlab.lab.language.program import (
     flat,
     subexpressions,
 )
+from pinlab.lab.weak.ahead import Ahead, ahead, reached
 from pinlab.lab.weak.loads import Loads, Unsupported
 from pinlab.lab.weak.machine import Machine
 from pinlab.lab.weak.masks import ZERO, Mask, both
@@ -78,12 +80,20 @@ class _Pass:
         """Where effects come back to: the number that says so, by node."""
         self.routines: dict[Effects, int] = {}
         self.back = self._add((), Goto(0))
+        self.loads = [0] * len(program.nodes)
+        """By node, the words that it may load early, as bits."""
+        self.catches_up = [False] * len(program.nodes)
         slots = len(program.slots) + len(self.machine.slots)
         self.which, self.return_to = slots, slots + 1
 
     def result(self) -> Program:
         """The weak program."""
         nodes = [self._node(node) for node in self.program.nodes]
+        entries = self.program.entries
+        if self.model.early:
+            it = ahead(self.program, self.loads, self.catches_up)
+            nodes = [self._loads_next(node, it.behind[node.pc]) for node in nodes]
+            entries = {name: self._start(entry, it) for name, entry in entries.items()}
         self._end(self.back, self.machine.forget(), Switch(self.return_to, tuple(self.returns)))
         nodes += self.added
         slots = [
@@ -101,7 +111,21 @@ class _Pass:
             slot_bits=bits,
             frame_bits=size,
             nodes=tuple(nodes),
+            entries=entries,
         )
+
+    def _loads_next(self, node: Node, words: int) -> Node:
+        if not node.visible:
+            return node
+        return replace(node, ops=(self.machine.loads_next(words), *node.ops))
+
+    def _start(self, entry: Entry, it: Ahead) -> Entry:
+        ever = 0
+        for pc in reached(self.program.nodes, entry.pc):
+            ever |= it.at[pc]
+        function = self.program.nodes[entry.pc].function
+        first = self.machine.starts(it.at[entry.pc], ever)
+        return replace(entry, pc=self._add((first,), Goto(entry.pc), function))
 
     # ------------------------------------------------------------------------------ nodes
 
@@ -126,6 +150,8 @@ class _Pass:
         if step is None:
             return node
         node = step.node
+        always = all(Effect.CATCH_UP in each or Effect.INTERRUPT in each for each in step.effects)
+        self.catches_up[node.pc] = always
         if isinstance(node.next, Goto):
             after = node.next.pc
         else:
@@ -189,6 +215,7 @@ class _Pass:
             first = self.machine.about.put(self.machine.word(read.var, read.index))
             return _Step(node, tuple(first), (effects,))
         loads = Loads(self.machine, node, reads)
+        self.loads[node.pc] = loads.bits
         first = self.machine.about.put(loads.newest())
         if not (self.model.early and self._gives_address(node)):
             return _Step(loads.alternatives(), tuple(first), (effects,))
@@ -218,6 +245,7 @@ class _Pass:
     def _conditional(self, node: Node, order: Order, loads: Loads, write: Write) -> _Step:
         """A read-modify-write that may fail: then it is a load, which may give an old value."""
         assert write.success is not None
+        self.loads[node.pc] = loads.bits
         success = loads.given(write.success)
         done = both(self.machine.word(write.var, write.index).any(), success)
         node = loads.alternatives(also=Unary("not", both(loads.any_old, success)))
