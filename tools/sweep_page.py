@@ -32,7 +32,7 @@ def rows(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             where = (row["objective"], f"`{', '.join(row['operations'])}`{how}", row["state"])
             lines.setdefault((*where, ""), []).append(f"{row['design']} {row['steps']}")
     for objective, operations, state, _ in sorted(lines, key=lambda key: (order(key[0]), key)):
-        names = ", ".join(lines[objective, operations, state, ""])
+        names = ", ".join(sorted(lines[objective, operations, state, ""]))
         yield f"| {objective} | {operations} | `{state}` | {names} |"
 
 
