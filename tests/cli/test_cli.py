@@ -71,6 +71,7 @@ class Shelf:
         *,
         limits: Limits | None = None,
         engine: str = "auto",
+        memory_model: str = "sc",
         coverage: bool = False,
         ways: bool = False,
         on_progress: OnActivity | None = None,
@@ -83,6 +84,7 @@ class Shelf:
             "objectives": objectives,
             "limits": limits,
             "engine": engine,
+            "memory_model": memory_model,
             "coverage": coverage,
         }
         self.report(on_progress)
@@ -94,6 +96,7 @@ class Shelf:
         *,
         limits: Limits | None = None,
         jobs: int | None = None,
+        memory_model: str = "sc",
         on_progress: OnActivity | None = None,
     ) -> Comparison:
         if self.raises:
@@ -185,7 +188,7 @@ def test_stopped_is_never_a_pass(shelf: Shelf) -> None:
 
 def test_check_passes_everything_on(shelf: Shelf, capsys: Capture) -> None:
     what = "./mine.py --objective o1 -O I13b --scenario dio-fsync --coverage --json"
-    how = "--max-states 10 --timeout 1.5 --memory 2G --engine interpreter"
+    how = "--max-states 10 --timeout 1.5 --memory 2G --engine interpreter --memory-model arm64"
     run(["check", *what.split(), *how.split()])
     assert shelf.asked == {
         "design": "./mine.py",
@@ -193,6 +196,7 @@ def test_check_passes_everything_on(shelf: Shelf, capsys: Capture) -> None:
         "objectives": ("O1", "I13b"),
         "limits": Limits(10, 1.5, 2 * 2**30),
         "engine": "interpreter",
+        "memory_model": "arm64",
         "coverage": True,
     }
     value = json.loads(capsys.readouterr().out)

@@ -132,7 +132,7 @@ def test_schemas_are_json() -> None:
         schema.check(samples.RESULT),
         schema.explain(samples.TRACE),
         schema.listing({"designs": samples.DESIGNS}),
-        schema.nothing_to_explain("d", "O1", None, "claim", Verdict.holds("bounds")),
+        schema.nothing_to_explain("d", "O1", None, "claim", Verdict.holds("bounds"), "sc"),
     ):
         assert json.loads(json.dumps(value)) == value
 

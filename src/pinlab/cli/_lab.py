@@ -65,6 +65,7 @@ class Lab(Protocol):
         *,
         limits: Limits | None = None,
         engine: str = "auto",
+        memory_model: str = "sc",
         coverage: bool = False,
         ways: bool = False,
         on_progress: OnActivity | None = None,
@@ -77,6 +78,7 @@ class Lab(Protocol):
         *,
         limits: Limits | None = None,
         jobs: int | None = None,
+        memory_model: str = "sc",
         on_progress: OnActivity | None = None,
     ) -> Comparison:
         """Many designs, by name or path; None stands for all of the package."""

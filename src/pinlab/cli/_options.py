@@ -26,6 +26,14 @@ class Engine(StrEnum):
     interpreter = "interpreter"
 
 
+class MemoryModel(StrEnum):
+    """In which order others see what a CPU does."""
+
+    sc = "sc"
+    x86_tso = "x86-tso"
+    arm64 = "arm64"
+
+
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
@@ -182,6 +190,13 @@ MemoryOption = Annotated[
 ]
 EngineOption = Annotated[
     Engine, typer.Option("--engine", help="The explorer: machine code or reference interpreter.")
+]
+MemoryModelOption = Annotated[
+    MemoryModel,
+    typer.Option(
+        "--memory-model",
+        help="In which order others see what a CPU does: as it did it (sc), or as on a machine.",
+    ),
 ]
 VerboseOption = Annotated[
     bool,

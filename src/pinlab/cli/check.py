@@ -52,6 +52,7 @@ def check(
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
     engine: options.EngineOption = options.Engine.auto,
+    memory_model: options.MemoryModelOption = options.MemoryModel.sc,
     verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
@@ -59,7 +60,8 @@ def check(
 
     Of a patch, which replaces other functions of the model than hooks, it says first what differs
     from what it builds on, in the scenarios and in every pair of operations that comes to what it
-    replaces, and ends with status 1 only if something broke that was not broken.
+    replaces (under sequential consistency only), and ends with status 1 only if something broke
+    that was not broken.
     """
     limits = options.limits(max_states, timeout, memory)
     subject = lab().load_design(design)
@@ -75,13 +77,14 @@ def check(
             objectives=objectives,
             limits=limits,
             engine=engine.value,
+            memory_model=memory_model.value,
             on_progress=on_progress,
         )
         result = run(subject, coverage=coverage)
         before = None if base is None or result.stopped else run(base)
     changed = None if before is None else lab().difference(subject, before, result)
     swept = None
-    asks_all = objectives is None and scenarios is None
+    asks_all = objectives is None and scenarios is None and memory_model.value == "sc"
     if before is not None and asks_all and lab().brought(subject)["functions"]:
         with doing("every pair of operations that comes to what it replaces"):
             swept = lab().sweep(subject, Wanted(), limits=limits)

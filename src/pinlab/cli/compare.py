@@ -22,6 +22,7 @@ def compare(
     max_states: options.MaxStatesOption = None,
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
+    memory_model: options.MemoryModelOption = options.MemoryModel.sc,
     verbose: options.VerboseOption = False,
     json: options.JsonOption = False,
 ) -> int:
@@ -33,7 +34,11 @@ def compare(
     limits = options.limits(max_states, timeout, memory)
     with progress(verbose) as on_progress:
         comparison = lab().compare(
-            tuple(designs) if designs else None, limits=limits, jobs=jobs, on_progress=on_progress
+            tuple(designs) if designs else None,
+            limits=limits,
+            jobs=jobs,
+            memory_model=memory_model.value,
+            on_progress=on_progress,
         )
     if json:
         show_json(schema.compare(comparison))

@@ -49,6 +49,7 @@ def explain(
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
     engine: options.EngineOption = options.Engine.auto,
+    memory_model: options.MemoryModelOption = options.MemoryModel.sc,
     json: options.JsonOption = False,
 ) -> int:
     """Show the shortest counterexample step by step: who read and changed what on which line."""
@@ -72,13 +73,14 @@ def explain(
             (name,),
             limits=limits,
             engine=engine.value,
+            memory_model=memory_model.value,
             ways=True,
             on_progress=on_progress,
         )
     trace = _chosen(result, way)
     if trace is None:
         claim = lab().objectives(subject)[name].claim
-        _no_counterexample(result, name, claim, scenarios, json)
+        _no_counterexample(result, name, claim, scenarios, memory_model.value, json)
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
     if json:
@@ -110,11 +112,19 @@ def _chosen(result: CheckResult, way: int) -> Trace | None:
 
 
 def _no_counterexample(
-    result: CheckResult, name: str, claim: str, scenarios: options.Names, json: bool
+    result: CheckResult,
+    name: str,
+    claim: str,
+    scenarios: options.Names,
+    memory_model: str,
+    json: bool,
 ) -> None:
     scenario = scenarios[0] if scenarios and len(scenarios) == 1 else None
     if json:
-        show_json(schema.nothing_to_explain(result.design, name, scenario, claim, result.verdict))
+        verdict = result.verdict
+        show_json(
+            schema.nothing_to_explain(result.design, name, scenario, claim, verdict, memory_model)
+        )
         return
     typer.echo(f"{result.design}, {name}: there is no counterexample to show.")
     for row in result.rows:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import model
+from pinlab.lab import model, weak
 from pinlab.lab.books import Audited, books
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.language.program import Actor, Program, System
+from pinlab.lab.language.program import SC, Actor, Program, System
 from pinlab.lab.linux.types import Page
 from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.operation import Operation
@@ -115,6 +115,7 @@ def system(
     scenario: Scenario,
     keys: Mapping[str, int],
     judged: Iterable[str] | None = None,
+    memory_model: str = SC,
 ) -> System:
     """The scenario played by the design. `keys` are static keys set for this run; `judged` are
     the objectives to watch (None: all that the scenario judges). Raises UsageError if the
@@ -143,7 +144,9 @@ def system(
     watch = {a.name for a in code.automata} & set(scenario.judges if judged is None else judged)
     watch |= {goal.name for goal in scenario.reach if isinstance(goal, ReachEvents)}
     try:
-        return System(code, actors, initial, tuple(sorted(watch)))
+        return weak.under(System(code, actors, initial, tuple(sorted(watch))), memory_model)
+    except weak.Unsupported as error:
+        raise UsageError(f"{memory_model} cannot be had: {error}") from error
     except ValueError as error:
         raise UsageError(f"scenario {scenario.name}: {error}") from error
 

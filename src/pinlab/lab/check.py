@@ -29,7 +29,7 @@ from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.language.program import System
+from pinlab.lab.language.program import SC, System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.orders import orders
 from pinlab.lab.patch import patch as patch
@@ -174,18 +174,20 @@ def check(
     *,
     limits: Limits | None = None,
     engine: str = "auto",
+    memory_model: str = SC,
     coverage: bool = False,
     ways: bool = False,
     on_progress: OnActivity | None = None,
 ) -> CheckResult:
-    """Explore the scenarios that judge the objectives asked for; None stands for all.
+    """Explore the scenarios that judge the objectives asked for; None stands for all. What the
+    probes say of a design they say of it under sequential consistency, whatever the memory model.
 
     Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far,
     and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
     limits = room.bounded(limits)
     wanted = _chosen(design, scenarios, objectives)
-    chosen, rows = _ordered(design, wanted, scenarios, objectives)
+    chosen, rows = _ordered(design, wanted, scenarios, objectives, memory_model)
     probed = probe(design, limits, engine)
     stopped = probed.stopped if probed.stopped == choose.INTERRUPTED else None
     why = _undecided(design, probed)
@@ -200,11 +202,11 @@ def check(
             judged = _judged(scenario, objectives)
             report = _reporter(on_progress, design, scenario, done, len(chosen))
             try:
-                it = build.system(design, scenario, probed.known, judged)
+                it = build.system(design, scenario, probed.known, judged, memory_model)
             except UsageError as error:
                 if scenarios is not None:
                     raise
-                rows += _unasked(design, (scenario,), objectives, str(error))
+                rows += _unasked(design, (scenario,), objectives, str(error), memory_model)
                 done += 1
                 continue
             goals = build.progress(design, scenario, judged)
@@ -229,7 +231,8 @@ def check(
                 break
     except KeyboardInterrupt:  # between explorations, or while one was prepared
         stopped = choose.INTERRUPTED
-    rows += _unasked(design, chosen[done:], objectives, why or f"stopped: {stopped}")
+    left = chosen[done:]
+    rows += _unasked(design, left, objectives, why or f"stopped: {stopped}", memory_model)
     return CheckResult(
         design=design.name,
         rows=tuple(rows),
@@ -256,7 +259,8 @@ def _ways(design: Design, it: System, found: Exploration, rows: Iterable[Row]) -
     for row in rows:
         for path, place, about in verdicts_.ways(row.objective, found):
             node = it.program.nodes[place]
-            make = partial(trace, design, row.scenario, row.objective, path)
+            model = it.program.memory_model
+            make = partial(trace, design, row.scenario, row.objective, path, model)
             file = short(node.file) if place else ""
             where = node.function, file, node.line
             yield Way(row.objective, row.scenario, len(path), *where, make, about)
@@ -274,7 +278,9 @@ def _traces(
     design: Design, verdicts: Iterable[tuple[Row, Path | None]]
 ) -> dict[tuple[str, str], Callable[[], Trace]]:
     return {
-        (row.objective, row.scenario): partial(trace, design, row.scenario, row.objective, path)
+        (row.objective, row.scenario): partial(
+            trace, design, row.scenario, row.objective, path, row.memory_model
+        )
         for row, path in verdicts
         if path is not None
     }
@@ -285,6 +291,7 @@ def _ordered(
     chosen: Iterable[Scenario],
     names: tuple[str, ...] | None,
     objectives: tuple[str, ...] | None,
+    memory_model: str,
 ) -> tuple[tuple[Scenario, ...], list[Row]]:
     """The scenarios in every order that matters. Of one with too many the rows are unknown; if it
     was asked for by name, that is a UsageError."""
@@ -296,7 +303,7 @@ def _ordered(
         except UsageError as error:
             if names is not None:
                 raise
-            rows += _unasked(design, (scenario,), objectives, str(error))
+            rows += _unasked(design, (scenario,), objectives, str(error), memory_model)
     return tuple(found), rows
 
 
@@ -308,10 +315,14 @@ def _undecided(design: Design, probed: Probed) -> str:
 
 
 def _unasked(
-    design: Design, chosen: Iterable[Scenario], objectives: tuple[str, ...] | None, why: str
+    design: Design,
+    chosen: Iterable[Scenario],
+    objectives: tuple[str, ...] | None,
+    why: str,
+    memory_model: str,
 ) -> tuple[Row, ...]:
     return tuple(
-        Row(design.name, objective, scenario.name, Verdict.unknown(why), 0, 0, 0.0)
+        Row(design.name, objective, scenario.name, Verdict.unknown(why), 0, 0, 0.0, memory_model)
         for scenario in chosen
         for objective in _judged(scenario, objectives)
     )
@@ -429,12 +440,14 @@ _probed: dict[int, Probed] = {}
 """Answers of the probes by program; `build` keeps every program it has made."""
 
 
-def trace(design: Design, scenario: str, objective: str, path: Path) -> Trace:
+def trace(
+    design: Design, scenario: str, objective: str, path: Path, memory_model: str = SC
+) -> Trace:
     """Replay a counterexample. Raises UsageError if it does not exist any more."""
     where = asked.named(design, scenario)
     judged = (objective,) if objective in where.judges else ()
     return replay(
-        build.system(design, where, probe(design).known, judged),
+        build.system(design, where, probe(design).known, judged, memory_model),
         path,
         design=design.name,
         scenario=scenario,
@@ -451,7 +464,8 @@ def uncovered(
     """The lines of model and design that could run in the scenarios but never did."""
     program = build.program(design)
     nodes, functions = program.nodes, build.called(program, chosen)
-    executed = {(nodes[pc].file, line) for pc in covered for line in nodes[pc].lines}
+    own = (nodes[pc] for pc in covered if pc < len(nodes))  # a memory model's are behind them
+    executed = {(node.file, line) for node in own for line in node.lines}
     every = {
         (node.file, line): node.function
         for node in nodes
@@ -534,6 +548,7 @@ def compare(
     *,
     limits: Limits | None = None,
     jobs: int | None = None,
+    memory_model: str = SC,
     on_progress: OnActivity | None = None,
 ) -> Comparison:
     """Check many designs (None: all of the package), one process per processor.
@@ -555,7 +570,7 @@ def compare(
         pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {}
         try:
             with ctrl_c_is_ours():
-                pending |= {pool.submit(_one, name, limits): name for name in chosen}
+                pending |= {pool.submit(_one, name, limits, memory_model): name for name in chosen}
             while pending:
                 ready, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ready:
@@ -577,6 +592,7 @@ def compare(
     )
 
 
-def _one(name: str, limits: Limits | None) -> tuple[tuple[Row, ...], Cost]:
+def _one(name: str, limits: Limits | None, memory_model: str) -> tuple[tuple[Row, ...], Cost]:
     design = load_design(name)
-    return check(design, limits=limits).rows, cost(design, limits)
+    found = check(design, limits=limits, memory_model=memory_model)
+    return found.rows, cost(design, limits)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pinlab import objectives
 from pinlab.lab.explore.result import Move, Progress
+from pinlab.lab.language.program import SC
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.balance import Balance
@@ -93,6 +94,7 @@ class Row:
     states: int
     transitions: int
     seconds: float
+    memory_model: str = SC
 
     @property
     def steps(self) -> int | None:
@@ -142,7 +144,8 @@ class TraceStep:
 
     `changes` are (name, old, new) of shared variables, `events` (event, page) with pages
     counted from 1, `reads` (name, value) of shared variables that the step looked at and left as
-    they were.
+    they were. `notes` say what a memory model did: what went into a buffer, what became visible,
+    what was seen as it had been.
     """
 
     number: int
@@ -154,6 +157,7 @@ class TraceStep:
     changes: tuple[tuple[str, str, str], ...] = ()
     events: tuple[tuple[str, int], ...] = ()
     reads: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,7 @@ class Trace:
     moves: tuple[Move, ...] = ()
     outcome: Outcome = Outcome.VIOLATED
     message: str = ""
+    memory_model: str = SC
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from pinlab.errors import UsageError
@@ -13,6 +15,7 @@ from pinlab.lab.language.primitives import WRITER
 from pinlab.lab.language.program import Node, Program, System, Var
 from pinlab.lab.linux.types import show
 from pinlab.lab.results import Trace, TraceStep
+from pinlab.lab.weak.story import Story, is_hidden
 from pinlab.objectives.failures import FAILURES
 from pinlab.objectives.verdict import Outcome
 
@@ -36,6 +39,7 @@ def replay(
     Raises UsageError if a move does not exist (any more).
     """
     run = Interpreter(it)
+    story = Story(it, partial(element, it.program), partial(_of_var, it))
     state = run.initial()
     steps: list[TraceStep] = []
     last: Step | None = None
@@ -46,7 +50,7 @@ def replay(
                 f"design has changed; run `pinlab explain {design} {objective}` for a new one"
             )
         last = run.step(state, move)
-        steps.append(_step(run, state, move, last, number))
+        steps.append(_step(run, story, state, move, last, number))
         if last.state is None:
             break
         state = last.state
@@ -65,13 +69,23 @@ def replay(
         moves=moves,
         outcome=outcome,
         message=message,
+        memory_model=it.program.memory_model,
     )
 
 
-def _step(run: Interpreter, before: State, move: Move, step: Step, number: int) -> TraceStep:
+def _of_var(it: System, var: int, value: int) -> str:
+    return _shown(it, it.program.vars[var], value)
+
+
+def _step(
+    run: Interpreter, story: Story, before: State, move: Move, step: Step, number: int
+) -> TraceStep:
     nodes = [run.program.nodes[pc] for pc in step.nodes]
     shown = _primitive(nodes)
     changes = _changes(run, before, step.state) if step.state is not None else ()
+    looked_at = run.read(before, move)
+    old = story.old_reads(nodes[0], move.choice, looked_at)
+    states = run.shared(before), run.shared(step.state or before)
     return TraceStep(
         number=number,
         actor=run.system.actors[move.actor].name,
@@ -81,7 +95,8 @@ def _step(run: Interpreter, before: State, move: Move, step: Step, number: int) 
         source=linecache.getline(shown.file, shown.line).strip(),
         changes=changes,
         events=step.events,
-        reads=_reads(run, before, move, {name for name, _, _ in changes}),
+        reads=_reads(run, looked_at | old, {name for name, _, _ in changes}),
+        notes=tuple(story.notes(move.actor, nodes[0], move.choice, old, states)),
     )
 
 
@@ -91,12 +106,13 @@ def _primitive(nodes: list[Node]) -> Node:
 
 
 def _reads(
-    run: Interpreter, before: State, move: Move, changed: set[str]
+    run: Interpreter, looked_at: Mapping[tuple[int, int], int], changed: set[str]
 ) -> tuple[tuple[str, str], ...]:
     """What the step read; what it changed as well is seen there."""
     found = [
-        (element(run.program, var, i), _shown(run.system, run.program.vars[var], value))
-        for (var, i), value in run.read(before, move).items()
+        (element(run.program, var, i), _of_var(run.system, var, value))
+        for (var, i), value in looked_at.items()
+        if not is_hidden(run.program.vars[var].name)
     ]
     return tuple((name, value) for name, value in found if name not in changed)
 
@@ -104,7 +120,7 @@ def _reads(
 def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, str, str], ...]:
     found = []
     for number, var in enumerate(run.program.vars):
-        if number in run.program.automaton_vars:
+        if number in run.program.automaton_vars or is_hidden(var.name):
             continue
         for i in range(var.length):
             at = run.places.vars[number] + i

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from pinlab import objectives
+from pinlab.lab import weak
 from pinlab.lab.build import called, objectives_of
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import Exploration, Path
@@ -56,6 +57,7 @@ def judge(
             found.states,
             found.transitions,
             found.seconds,
+            it.program.memory_model,
         )
         yield row, path
 
@@ -165,6 +167,6 @@ def _bounds(scenario: Scenario, it: System, found: Exploration) -> str:
     how = "all" if found.complete else "the first"
     text = f"{scenario.bounds}; " if scenario.bounds else ""
     return (
-        f"{text}{len(it.actors)} actors, sequential consistency, "
+        f"{text}{len(it.actors)} actors, {weak.bounds(it.program.memory_model)}, "
         f"{how} {found.states:,} states, depth {found.depth}"
     )

@@ -74,6 +74,8 @@ def _cell(step: TraceStep, entered: bool) -> Text:
         text.append(f"\n  {read}", style="green")
     for change in _changes(step):
         text.append(f"\n  {change}", style="yellow")
+    for note in step.notes:
+        text.append(f"\n  ~ {note}", style="dim")
     for event in _events(step):
         text.append(f"\n  {event}", style="bold magenta")
     return text
@@ -96,7 +98,8 @@ def mail(trace: Trace) -> str:
         if entered:
             text += _wrap(f"{step.function}()  {_where(step)}", start)
         text += _wrap(step.source.strip(), start + 2)
-        for line in (*_reads(step), *_changes(step), *_events(step)):
+        notes = (f"~ {note}" for note in step.notes)
+        for line in (*_reads(step), *_changes(step), *notes, *_events(step)):
             text += _wrap(line, start + 4, hang=2)
         for i, line in enumerate(text):
             lanes = _lanes(number if i == 0 else " " * _NUMBER, lane, stride)

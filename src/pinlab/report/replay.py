@@ -23,7 +23,7 @@ MOVES = (
 def test_{name}() -> None:
     """The moves still exist and still break {objective}."""
     design = check.load_design({design})
-    trace = check.trace(design, {scenario!r}, {objective!r}, MOVES)
+    trace = check.trace(design, {scenario!r}, {objective!r}, MOVES{memory_model})
     assert trace.outcome is Outcome.VIOLATED, trace.message
 '''
 
@@ -48,4 +48,5 @@ def regression_test(trace: Trace, design: str, *, beside: bool = False) -> str:
         design=f"str(Path(__file__).parent / {design!r})" if beside else repr(design),
         imports="\nfrom pathlib import Path\n" if beside else "",
         scenario=trace.scenario,
+        memory_model="" if trace.memory_model == "sc" else f", {trace.memory_model!r}",
     )

@@ -41,6 +41,7 @@ class RowJson(TypedDict):
     seconds: float
     bounds: str
     reason: str
+    memory_model: str
 
 
 class CostJson(TypedDict):
@@ -211,6 +212,7 @@ class StepJson(TypedDict):
     changes: list[ChangeJson]
     events: list[EventJson]
     reads: list[ReadJson]
+    notes: list[str]
 
 
 class MoveJson(TypedDict):
@@ -228,6 +230,7 @@ class ExplainJson(TypedDict):
     objective: str
     scenario: str | None
     claim: str
+    memory_model: str
     verdict: str
     reason: str
     actors: list[str]
@@ -312,6 +315,7 @@ def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson
         "objective": trace.objective,
         "scenario": trace.scenario,
         "claim": trace.claim,
+        "memory_model": trace.memory_model,
         "verdict": trace.outcome.value,
         "reason": trace.message,
         "actors": list(trace.actors),
@@ -326,6 +330,7 @@ def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson
                 "changes": [{"name": n, "old": old, "new": new} for n, old, new in step.changes],
                 "events": [{"event": event, "page": page} for event, page in step.events],
                 "reads": [{"name": name, "value": value} for name, value in step.reads],
+                "notes": list(step.notes),
             }
             for step in trace.steps
         ],
@@ -345,7 +350,12 @@ def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson
 
 
 def nothing_to_explain(
-    design: str, objective: str, scenario: str | None, claim: str, verdict: Verdict
+    design: str,
+    objective: str,
+    scenario: str | None,
+    claim: str,
+    verdict: Verdict,
+    memory_model: str,
 ) -> ExplainJson:
     """An explanation of a verdict that is no violation, as "pinlab.explain/1"."""
     return {
@@ -354,6 +364,7 @@ def nothing_to_explain(
         "objective": objective,
         "scenario": scenario,
         "claim": claim,
+        "memory_model": memory_model,
         "verdict": verdict.outcome.value,
         "reason": verdict.reason or verdict.bounds,
         "actors": [],
@@ -471,6 +482,7 @@ def _row(row: Row) -> RowJson:
         "seconds": round(row.seconds, 3),
         "bounds": row.bounds,
         "reason": row.reason,
+        "memory_model": row.memory_model,
     }
 
 

@@ -14,14 +14,15 @@ from pinlab.lab.explore.meaning import Failed, Listener, Value, Work, meanings
 from pinlab.lab.explore.places import Places, State
 from pinlab.lab.explore.result import Move, Path
 from pinlab.lab.explore.transition import run
+from pinlab.lab.language.access import access
 from pinlab.lab.language.program import (
     HALTED,
     IN_IRQ,
     PC,
     RUNS,
+    SC,
     WAITS,
     Check,
-    Expr,
     Failure,
     If,
     Node,
@@ -176,13 +177,12 @@ class Interpreter:
         """What the step of `move` looks at: the value of each (variable, element), in order."""
         work, value = self.work(state, move), self.meanings.value
         found: dict[tuple[int, int], int] = {}
-        for outer in _looks_at(self.program.nodes[self.pc(state, move.actor)]):
-            for inner in subexpressions(outer):
-                if isinstance(inner, Shared):
-                    try:
-                        found[inner.var, value(inner.index)(work)] = value(inner)(work)
-                    except Failed:  # evaluated for the side of an `or` that does not count
-                        continue
+        node = self.program.nodes[self.pc(state, move.actor)]
+        for cell in _looks_at(node) if self.program.memory_model == SC else access(node).reads:
+            try:
+                found[cell.var, value(cell.index)(work)] = value(cell)(work)
+            except Failed:  # evaluated for the side of an `or` that does not count
+                continue
         return found
 
     def work(self, state: Sequence[int], move: Move) -> Work:
@@ -212,8 +212,8 @@ class Interpreter:
         return state, step
 
 
-def _looks_at(node: Node) -> list[Expr]:
-    """The expressions by which a primitive reads: its guard and its first operation.
+def _looks_at(node: Node) -> list[Shared]:
+    """The cells that a primitive reads: those of its guard and its first operation.
 
     What comes behind the first is computed from it. A check that holds is of no interest, and one
     that fails has a message.
@@ -226,4 +226,4 @@ def _looks_at(node: Node) -> list[Expr]:
             found.append(test)
         case _:
             pass
-    return found
+    return [it for expr in found for it in subexpressions(expr) if isinstance(it, Shared)]

@@ -48,6 +48,9 @@ WAITS, RUNS = 1, 2
 it stands does not tell: a loop may bring it back to its first step. They share no bit."""
 
 
+SC = "sc"
+"""Sequential consistency: every step sees what all steps before it did."""
+
 WEAK, STRONG, DEVICE = ORDERS = "weak", "strong", "device"
 """How memory is ordered. Weak: as each access asks for, which is what all memory of a kernel is.
 Strong: always as the program has it, for what is no memory (a TLB, a disk, what the model knows
@@ -313,6 +316,8 @@ class Program:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """For each kernel function, those that it calls."""
+    memory_model: str = SC
+    """The memory model that its steps are of: see `pinlab.lab.weak`."""
 
     def var(self, name: str) -> int:
         """The number of the shared variable called `name`. Raises KeyError."""

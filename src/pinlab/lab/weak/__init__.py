@@ -13,16 +13,45 @@ of Flat ARMv8 (Pulte et al., POPL 2018) as far as two values a word can show it:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from pinlab.lab.language.program import SC, Program, System
 from pinlab.lab.weak import arm64, x86_tso
+from pinlab.lab.weak.loads import Unsupported
 from pinlab.lab.weak.model import Model
+from pinlab.lab.weak.weaken import weaken
 
-SC: Final = "sc"
-"""Sequential consistency: the program as it is."""
+__all__ = ["MODELS", "NAMES", "SC", "Unsupported", "bounds", "under"]
 
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
     {it.name: it for it in (x86_tso.MODEL, arm64.MODEL)}
 )
-"""The memory models beside it, by name."""
+"""The memory models beside sequential consistency, by name."""
+
+NAMES: Final = (SC, *MODELS)
+
+KEPT: Final = 64
+"""Weak programs that are remembered."""
+
+_weak: dict[tuple[int, str, int], tuple[Program, Program]] = {}
+"""By program, model and number of CPUs; with the program, so that no other gets its identity."""
+
+
+def under(system: System, name: str) -> System:
+    """`system` under the memory model of this name. Raises Unsupported."""
+    if name == SC:
+        return system
+    cpus = 1 + max(map(system.cpu, range(len(system.actors))))
+    key = id(system.program), name, cpus
+    if key not in _weak:
+        if len(_weak) >= KEPT:
+            del _weak[next(iter(_weak))]
+        _weak[key] = system.program, weaken(system.program, MODELS[name], cpus)
+    return replace(system, program=_weak[key][1])
+
+
+def bounds(name: str) -> str:
+    """What is explored under a model, and what it does not show."""
+    return "sequential consistency" if name == SC else f"{name} ({MODELS[name].bounds})"

@@ -112,6 +112,7 @@ class _Pass:
             frame_bits=size,
             nodes=tuple(nodes),
             entries=entries,
+            memory_model=self.model.name,
         )
 
     def _loads_next(self, node: Node, words: int) -> Node:
