@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from pinlab import objectives
 from pinlab.lab.explore.result import Move, Progress
-from pinlab.lab.language.program import SC
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.balance import Balance
@@ -94,7 +93,7 @@ class Row:
     states: int
     transitions: int
     seconds: float
-    memory_model: str = SC
+    memory_model: str = "sc"
 
     @property
     def steps(self) -> int | None:
@@ -178,7 +177,7 @@ class Trace:
     moves: tuple[Move, ...] = ()
     outcome: Outcome = Outcome.VIOLATED
     message: str = ""
-    memory_model: str = SC
+    memory_model: str = "sc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from pinlab.objectives.verdict import Outcome
 
 UNORDERED_GRAB = '''"""refcount-bias with a grab that orders nothing."""
 
-from pinlab.lab.designs.refcount_bias import *  # noqa: F403
 from pinlab.lab.designs.refcount_bias import GUP_PIN_COUNTING_BIAS
 from pinlab.lab.language.kernel import atomic_add, atomic_read, kernel
 from pinlab.lab.linux.types import Page
+
+BASE = "refcount-bias"
 
 
 @kernel
