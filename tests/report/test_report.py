@@ -18,7 +18,7 @@ from tests.lab import samples
 from pinlab.lab.explore.result import Move
 from pinlab.lab.results import CheckResult, Comparison, Trace, TraceStep
 from pinlab.objectives.verdict import Outcome, Verdict
-from pinlab.report import chart, replay, schema, sweep, table
+from pinlab.report import chart, litmus, replay, schema, sweep, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -171,6 +171,8 @@ SHAPES: list[type[Any]] = [
     schema.ListJson,
     sweep.SweepRowJson,
     sweep.SweepJson,
+    litmus.LitmusModelJson,
+    litmus.LitmusJson,
 ]
 
 

@@ -15,6 +15,7 @@ from pinlab.lab.results import (
     Estimate,
     Function,
     Info,
+    LitmusResult,
     OnActivity,
     OnSweep,
     Swept,
@@ -97,6 +98,9 @@ class Lab(Protocol):
 
     def estimate(self, design: Any, wanted: Wanted, /, *, limits: Limits | None = None) -> Estimate:
         """How many there are, and how long they take, from a sample."""
+
+    def litmus(self, path: Path, max_states: int | None = None, /) -> LitmusResult:
+        """What the litmus test in a file may come to. Raises UsageError."""
 
     def base(self, design: Any, /) -> Any | None:
         """What a patch builds on, to be compared with it; None for a design, which is no patch."""

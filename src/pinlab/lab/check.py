@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
+import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ from pinlab.lab.results import (
     Failed,
     Info,
     Line,
+    LitmusResult,
     OnActivity,
     OnSweep,
     Row,
@@ -538,6 +540,13 @@ def _asked(design: Design, wanted: Wanted) -> sweep_.Asked:
     if base(design) is not None and not wanted.touching:
         wanted = replace(wanted, touching=tuple(design.own))
     return sweep_.ask(design, wanted)
+
+
+def litmus(path: pathlib.Path, max_states: int | None = None) -> LitmusResult:
+    """What the litmus test in a file may come to under each memory model. Raises UsageError."""
+    from pinlab.lab.litmus.run import run  # its parser takes a while to import
+
+    return run(path, max_states)
 
 
 # ----------------------------------------------------------------------------- many designs

@@ -138,6 +138,29 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class LitmusAnswer:
+    """Whether a state at the end fulfils a litmus test's condition under a memory model:
+    `possible`, and `always` if all do. None where a limit ended the exploration before it could
+    say."""
+
+    model: str
+    possible: bool | None
+    always: bool | None
+    states: int
+
+
+@dataclass(frozen=True, slots=True)
+class LitmusResult:
+    """A litmus test, and its answer under each memory model. `quantifier` is what stands before its
+    condition: exists, ~exists or forall."""
+
+    test: str
+    file: str
+    quantifier: str
+    answers: tuple[LitmusAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TraceStep:
     """One step of a counterexample: who executed which line, what it read, what it changed.
 
