@@ -20,7 +20,7 @@ PATCHES = {
         """    if cmpxchg(page._refcount, 2, 0) != 2:
         return False
     if test_bit(page.PG_dirty):
-        atomic_set(page._refcount, 2)
+        smp_store_release(page._refcount, 2)  # page_ref_unfreeze
         return False
 """,
         """    if test_bit(page.PG_dirty):
@@ -53,7 +53,7 @@ PATCHES = {
 """,
         "",
     ),
-    "copy_one_pte": ("        page_add_file_rmap(page)  # page_dup_rmap\n", ""),
+    "copy_one_pte": ("        page_dup_rmap(page)\n", ""),
     "delete_from_page_cache": ("    WRITE_ONCE(page.mapping, NULL)\n", ""),
     "flush_tlb_page": (
         """                spin_until(irqs_enabled(cpu))

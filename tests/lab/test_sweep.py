@@ -33,6 +33,40 @@ def test_each_combination_has_one_of_those_asked_for() -> None:
     assert all("zap@" in name for name in names)
 
 
+def test_a_mapping_is_asked_for_by_its_name() -> None:
+    names = _names(having="put-dirty@2", states=("dirty+buffers rw+rw2",))
+    assert names
+    assert all("put-dirty@2" in name for name in names)
+    names = _names(having="zap", without="zap@1", states=("dirty+buffers rw+rw2",))
+    assert not [name for name in names if "zap@1" in name]
+    assert [name for name in names if "zap@2" in name]
+
+
+def test_all_left_out_is_refused() -> None:
+    with pytest.raises(UsageError, match="leaves out all that --with asks for"):
+        _names(having="fsync", without="fsync, truncate")
+
+
+def test_where_nothing_fits_nothing_holds() -> None:
+    """Parts of combinations are explored too, but of them nothing is said."""
+    it = check.load_design("refcount-bias")
+    found = check.sweep(it, Wanted(having="writeback", states=("anon",)))
+    assert found.explored == 0
+    assert {verdict.outcome for verdict in found.verdicts().values()} == {Outcome.UNKNOWN}
+
+
+def test_what_is_counted_was_asked_for() -> None:
+    found = _swept("refcount-bias", with_="writeback")
+    pairs = _names(having="writeback", states=("dirty+buffers rw",))
+    assert found.explored == len(pairs) + 1  # and writeback alone
+
+
+def test_a_state_said_twice_is_asked_once() -> None:
+    assert _names(having="zap", states=("clean ro", "clean ro")) == _names(
+        having="zap", states=("clean ro",)
+    )
+
+
 def test_what_is_left_out_is_in_none() -> None:
     assert not [
         name for name in _names(without="fsync, truncate", states=("clean",)) if "fsync/" in name
@@ -85,7 +119,7 @@ def test_an_estimate_comes_from_a_sample() -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"size": 0}, "plays nothing"),
+        ({"size": 0}, "give 1 to 4 operations"),
         ({"having": "zapp"}, "no operation 'zapp'"),
         ({"touching": ("alloc_nothing",)}, "no function 'alloc_nothing'"),
     ],
@@ -143,6 +177,62 @@ def test_what_one_breaks_alone_is_not_said_of_two(tmp_path: Path) -> None:
     (tmp_path / "never.py").write_text(LEAK.replace("put_page(page)", "pass"))
     found = _swept(str(tmp_path / "never.py"), with_="gup", states="clean ro")
     assert {len(it.operations) for it in found.broken if it.objective == "I16"} == {1}
+
+
+UNCOUNTED = '''"""uncounted: fork copies an entry and does not count it."""
+from typing import cast
+
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.design import get_page
+from pinlab.lab.linux.types import Page, Vma, pte_none, pte_page, pte_write, pte_wrprotect
+
+BASE = "untracked"
+
+
+@kernel
+def copy_one_pte(parent: Vma, child: Vma, index: u1) -> None:
+    """Without page_dup_rmap()."""
+    spin_lock(child.ptl)
+    spin_lock(parent.ptl)
+    pte = READ_ONCE(parent.pte[index])
+    if not pte_none(pte):
+        if pte_write(pte):
+            ptep_set_wrprotect(parent.pte[index], pte_wrprotect(pte))
+        get_page(pte_page(pte))
+        WRITE_ONCE(child.pte[index], pte_wrprotect(pte))
+    spin_unlock(parent.ptl)
+    spin_unlock(child.ptl)
+'''
+
+
+def test_of_a_patch_nothing_is_said_that_fewer_break_without_it(tmp_path: Path) -> None:
+    """Without the patch pin-fork-store breaks I5 alone; with it, the pair with a fault does."""
+    (tmp_path / "uncounted.py").write_text(UNCOUNTED)
+    patch = check.load_design(str(tmp_path / "uncounted.py"))
+    found = check.sweep(patch, Wanted(having="pin-fork-store", states=("anon",)))
+    assert found.explored
+    assert "I5" not in found.smallest()
+    base = check.load_design("untracked")
+    for it in found.broken:
+        rows = check.check(base, (it.scenario,), (it.objective,)).rows
+        assert {row.verdict.outcome for row in rows} == {Outcome.HOLDS}, it
+
+
+def test_of_a_patch_that_is_stopped_nothing_is_said_to_break(tmp_path: Path) -> None:
+    (tmp_path / "uncounted.py").write_text(UNCOUNTED)
+    patch = check.load_design(str(tmp_path / "uncounted.py"))
+
+    def stop(done: int, of: int) -> None:
+        if done == of:
+            raise KeyboardInterrupt
+
+    found = check.sweep(patch, Wanted(having="fork", states=("anon",)), on_sweep=stop)
+    assert found.stopped == "interrupted"
+    assert not found.broken
+    verdicts = found.verdicts()
+    assert verdicts["I16"].outcome is Outcome.UNKNOWN
+    assert "without the patch too" in verdicts["I16"].reason
+    assert Outcome.VIOLATED not in {verdict.outcome for verdict in verdicts.values()}
 
 
 def test_ctrl_c_ends_it_with_what_it_found_and_leaves_no_process() -> None:

@@ -21,7 +21,7 @@ def check(
     objective: options.ObjectiveOption = None,
     scenario: options.ScenarioOption = None,
     operations: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--with",
             metavar="OPERATIONS",
@@ -31,12 +31,12 @@ def check(
         ),
     ] = None,
     state: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--from",
             metavar="STATE",
             help='The state they are played from, as "dirty+buffers rw+rw2" (`pinlab list '
-            "states`); from each that fits unless said.",
+            "states`); may be repeated; from each that fits unless said.",
             show_default=False,
         ),
     ] = None,
@@ -65,9 +65,9 @@ def check(
     """
     limits = options.limits(max_states, timeout, memory)
     subject = lab().load_design(design)
-    if state is not None and operations is None:
+    if state and not operations:
         raise UsageError("--from says what operations are played from; name them with --with")
-    played = () if operations is None else lab().combinations(operations, state)
+    played = _combinations(operations, state) if operations else ()
     objectives, scenarios = options.asked(subject, objective, (*(scenario or ()), *played))
     base = lab().base(subject)
     with progress(verbose) as on_progress:
@@ -101,3 +101,11 @@ def check(
     statuses = {changed.exit_status}
     statuses |= set() if swept is None else {swept.exit_status}
     return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)
+
+
+def _combinations(operations: list[str], states: list[str] | None) -> tuple[str, ...]:
+    """The scenarios of operations, all beside each other, from one state or several."""
+    words = ", ".join(operations)
+    asked: list[str | None] = [*states] if states else [None]
+    names = (name for state in asked for name in lab().combinations(words, state))
+    return tuple(dict.fromkeys(names))

@@ -28,20 +28,20 @@ def sweep(
         int, typer.Option("--size", metavar="N", help="How many operations at a time.")
     ] = 2,
     with_: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--with",
             metavar="OPERATIONS",
             help="Only combinations with one of these (`pinlab list operations`).",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     without: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--without", metavar="OPERATIONS", help="None with these.", show_default=False
         ),
-    ] = "",
+    ] = None,
     touching: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,7 +73,13 @@ def sweep(
     without it.
     """
     limits = options.limits(max_states, None, None)
-    wanted = Wanted(size, with_, without, tuple(touching or ()), tuple(state) if state else None)
+    wanted = Wanted(
+        size,
+        _joined("--with", with_),
+        _joined("--without", without),
+        tuple(touching or ()),
+        tuple(state) if state else None,
+    )
     subjects = [lab().load_design(each) for each in designs]
     below = [lab().base(each) for each in subjects]
     if len(subjects) > 1 and any(each is not None for each in below):
@@ -99,6 +105,14 @@ def sweep(
         return EXIT_UNKNOWN
     statuses = {each.exit_status for each in found}
     return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)
+
+
+def _joined(option: str, words: list[str] | None) -> str:
+    """What an option names, however often it is given. Raises UsageError if one names nothing."""
+    for each in words or ():
+        if not each.replace(",", " ").split():
+            raise UsageError(f"{option} {each!r} names no operation: name one, or leave it out")
+    return ", ".join(words or ())
 
 
 def _say(estimate: Estimate, jobs: int | None) -> None:

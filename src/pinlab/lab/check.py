@@ -63,6 +63,7 @@ from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
@@ -334,7 +335,10 @@ def _chosen(
     design: Design, names: tuple[str, ...] | None, objectives: tuple[str, ...] | None
 ) -> tuple[Scenario, ...]:
     known = asked.scenarios(design)
-    known |= {name: asked.named(design, name) for name in names or () if asked.COMBINED in name}
+    played = {name: asked.named(design, name) for name in names or () if asked.COMBINED in name}
+    known |= {it.name: it for it in played.values()}
+    if names is not None:
+        names = tuple(played[name].name if name in played else name for name in names)
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no scenario {name!r}: {nearest(name, known)}")
@@ -364,6 +368,11 @@ def _nobody_judges(objective: str, names: tuple[str, ...] | None, known: Iterabl
     """Why an objective cannot be asked for in scenarios `names` (None: all), and where it can."""
     judges = [s.name for s in known if objective in s.judges]
     if not names or not judges:
+        if isinstance(objectives_.load().get(objective), Balance):
+            return (
+                f"no scenario judges {objective}: it is asked of operations, by `pinlab sweep`, or "
+                "of some with --scenario OPERATIONS/STATE"
+            )
         return f"no scenario judges {objective}; `pinlab list scenarios` shows what each one judges"
     verb = "does not" if len(names) == 1 else "do not"
     return f"{', '.join(names)} {verb} judge {objective}; these do: {', '.join(judges)}"
@@ -525,10 +534,12 @@ def sweep(
     run = partial(sweep_.sweep, limits=limits, jobs=workers, on_sweep=on_sweep)
     asked_for = _asked(design, wanted)
     found = run(design, probe(design).known, asked_for)
-    if below is None or found.stopped or not found.broken:
+    if below is None or not found.broken:
         return found
+    if found.stopped:
+        return found.uncompared(found.stopped)
     before = run(below, probe(below).known, sweep_.only(asked_for, found.broken))
-    return replace(found, stopped=before.stopped) if before.stopped else found.beyond(before)
+    return found.uncompared(before.stopped) if before.stopped else found.beyond(before)
 
 
 def estimate(design: Design, wanted: Wanted, *, limits: Limits | None = None) -> Estimate:

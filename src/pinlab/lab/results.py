@@ -242,6 +242,7 @@ class Broken:
 
 
 LEFT_OUT = "what breaks it breaks it without the patch too"
+UNCOMPARED = "stopped before it was known whether it breaks without the patch too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,8 @@ class Swept:
     failed: Mapping[str, int] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
     """Objectives that only combinations break that break without the patch too."""
+    unsure: frozenset[str] = frozenset()
+    """Objectives that some break, of which nobody knows whether they do without the patch."""
     seconds: float = 0.0
     stopped: str | None = None
 
@@ -289,6 +292,8 @@ class Swept:
                 found[name] = Verdict.violated(it.steps, bounds, reason=it.how)
             elif name in self.left_out:
                 found[name] = Verdict.unknown(LEFT_OUT, bounds)
+            elif name in self.unsure:
+                found[name] = Verdict.unknown(UNCOMPARED, bounds)
             elif why or not self.explored:
                 found[name] = Verdict.unknown(why or "no combination was explored", bounds)
             elif self.restless and isinstance(objectives.load().get(name), Balance):
@@ -297,6 +302,12 @@ class Swept:
             else:
                 found[name] = Verdict.holds(bounds)
         return found
+
+    def uncompared(self, stopped: str) -> Swept:
+        """Of a patch, stopped before it was known what is broken without it too: nothing is said to
+        be broken by it."""
+        unsure = frozenset(it.objective for it in self.broken)
+        return replace(self, broken=(), unsure=unsure, stopped=stopped)
 
     def beyond(self, base: Swept) -> Swept:
         """Without what is broken in `base` too, in the same combination and in the same way."""

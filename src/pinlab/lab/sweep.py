@@ -27,7 +27,7 @@ from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
 from pinlab.lab.processes import ctrl_c_is_ours, end_workers
 from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
-from pinlab.lab.scenarios.operation import Played, combined, played, refusal
+from pinlab.lab.scenarios.operation import Operation, Played, combined, played, refusal
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
 from pinlab.lab.scenarios.state import STATES, State, state
@@ -39,6 +39,9 @@ from pinlab.objectives.progress import Progress
 
 MAX_STATES: Final = 1_000_000
 """Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
+
+MOST: Final = 4
+"""Operations at a time: of five there are millions of combinations."""
 
 CHUNK: Final = 100
 """Combinations that a process is given at a time: a second's work at most, for two operations."""
@@ -54,34 +57,52 @@ class Asked:
     operations: tuple[Played, ...] = ()
     """All that there are, but for those against a contract."""
     must: tuple[frozenset[str], ...] = ()
-    """Sets of names of operations: each combination has one of each set."""
+    """Sets of names of operations, as they are played: each combination has one of each set."""
     states: tuple[State, ...] = ()
     among: frozenset[tuple[tuple[str, ...], str]] | None = None
-    """Names of operations, and a state: only these combinations; None for all."""
+    """Names of operations, and a state: only these combinations, whatever fewer of them break; None
+    for all."""
 
 
 def ask(design: Design, wanted: Wanted) -> Asked:
     """What is asked of a design. Raises UsageError."""
-    size, with_, without = wanted.size, wanted.having, wanted.without
-    if size < 1:
-        raise UsageError(f"--size {size} plays nothing; give 1 or more")
-    named = {each.operation.name for each in played(with_, OPERATIONS)} if with_ else set()
-    left_out = {each.operation.name for each in played(without, OPERATIONS)} if without else set()
+    size = wanted.size
+    if not 1 <= size <= MOST:
+        raise UsageError(f"--size {size}: give 1 to {MOST} operations at a time")
+    named, left_out = _named(wanted.having), _named(wanted.without)
     every = [
-        Played(operation, place)
-        for name, operation in OPERATIONS.items()
-        if name not in left_out
-        if name in named or not (operation.misuse or (operation.is_variant and size > 2))
-        for place in operation.places or ("",)
+        each
+        for operation in OPERATIONS.values()
+        for each in places(operation)
+        if each.name not in left_out
+        if each.name in named or not (operation.misuse or (operation.is_variant and size > 2))
     ]
-    must = [{each.name for each in every if each.operation.name in named}] if named else []
+    must = [{each.name for each in every} & named] if named else []
+    if must == [set()]:
+        raise UsageError("--without leaves out all that --with asks for")
     if functions := {it for name in wanted.touching for it in _seen(design, name)}:
         must.append({each.name for each in every if functions & _comes_to(design, each)})
         if not must[-1]:
             raise UsageError(f"no operation comes to {' or '.join(sorted(functions))}")
-    return Asked(
-        size, tuple(every), tuple(map(frozenset, must)), tuple(map(state, wanted.states or STATES))
+    states = {it.name: it for it in map(state, wanted.states or STATES)}
+    return Asked(size, tuple(every), tuple(map(frozenset, must)), tuple(states.values()))
+
+
+def _named(words: str) -> frozenset[str]:
+    """The operations that words name, as they are played: at all their mappings, if no @ says at
+    which. Raises UsageError."""
+    return frozenset(
+        each.name
+        for word in words.replace(",", " ").split()
+        for given in played(word, OPERATIONS)
+        for each in ([given] if "@" in word else places(given.operation))
     )
+
+
+def places(operation: Operation) -> Iterator[Played]:
+    """The operation at each mapping that it may work on."""
+    for place in operation.places or ("",):
+        yield Played(operation, place)
 
 
 def _seen(design: Design, name: str) -> frozenset[str]:
@@ -109,37 +130,66 @@ def only(wanted: Asked, broken: Iterable[Broken]) -> Asked:
 
 FEWER: Final = "objectives that fewer of the operations break"
 CANNOT: Final = "cannot be beside each other, or not from that state"
+ONE_PAGE: Final = "leave the second page of the state alone"
+
+Task = tuple[Combination, State]
 
 
-def combinations(
-    wanted: Asked, size: int, skipped: Counter[str] | None = None
-) -> Iterator[tuple[Combination, State]]:
-    """All of `size` operations, state by state; `skipped` counts the others, by why.
-
-    Of fewer than asked for all are explored, as what they break is not said of more.
-    """
+def combinations(wanted: Asked, size: int, skipped: Counter[str] | None = None) -> Iterator[Task]:
+    """Those asked for, of `size` operations, state by state; `skipped` counts the rest, by why."""
     why_not: Counter[str] = Counter() if skipped is None else skipped
+    for chosen, at in _possible_ones(wanted, size, why_not):
+        if is_wanted(names_of(chosen), at.name, wanted):
+            yield chosen, at
+
+
+def _possible_ones(wanted: Asked, size: int, why_not: Counter[str]) -> Iterator[Task]:
     for at in wanted.states:
         here = [
             each for each in wanted.operations if each.operation.beside or not refusal((each,), at)
         ]
         for chosen in combinations_with_replacement(here, size):
-            if size == wanted.size and not is_wanted(chosen, at, wanted):
-                continue
-            if at.has("two") and not any("two" in each.operation.needs for each in chosen):
-                continue
             if refusal(chosen, at):
-                why_not[CANNOT] += 1
+                why_not[CANNOT] += is_wanted(names_of(chosen), at.name, wanted)
+            elif at.has("two") and not any("two" in each.operation.needs for each in chosen):
+                why_not[ONE_PAGE] += is_wanted(names_of(chosen), at.name, wanted)
             else:
                 yield chosen, at
 
 
-def is_wanted(chosen: Combination, at: State, wanted: Asked) -> bool:
+def levels(wanted: Asked, skipped: Counter[str]) -> list[list[Task]]:
+    """What is explored, by size: those asked for and, as what fewer operations break is not said of
+    more, those that one operation less leaves of them."""
+    found: list[list[Task]] = []
+    parts: set[Key] = set()
+    for size in range(wanted.size, 0, -1):
+        level = [
+            (chosen, at)
+            for chosen, at in _possible_ones(wanted, size, skipped)
+            if is_wanted(names_of(chosen), at.name, wanted) or key(chosen, at) in parts
+        ]
+        if wanted.among is None:
+            parts = {key(less, at) for chosen, at in level for less in fewer(chosen)}
+        found.insert(0, level)
+    return found
+
+
+def is_wanted(names: tuple[str, ...], at: str, wanted: Asked) -> bool:
     """Whether a combination is one of those asked for."""
-    names = tuple(each.name for each in chosen)
-    if wanted.among is not None and (names, at.name) not in wanted.among:
+    if wanted.among is not None and (names, at) not in wanted.among:
         return False
     return all(any(name in some for name in names) for some in wanted.must)
+
+
+def names_of(chosen: Combination) -> tuple[str, ...]:
+    """The names of its operations."""
+    return tuple(each.name for each in chosen)
+
+
+def fewer(chosen: Combination) -> Iterator[Combination]:
+    """The combinations of one operation less."""
+    for number in range(len(chosen)):
+        yield chosen[:number] + chosen[number + 1 :]
 
 
 Key = tuple[tuple[str, ...], str]
@@ -184,8 +234,7 @@ Known = Mapping[Key, frozenset[str]]
 
 def inherited(chosen: Combination, at: State, known: Known) -> frozenset[str]:
     """The objectives that one operation less breaks, by who breaks what."""
-    less = (chosen[:number] + chosen[number + 1 :] for number in range(len(chosen)))
-    return frozenset().union(*(known.get(key(each, at), frozenset()) for each in less))
+    return frozenset().union(*(known.get(key(each, at), frozenset()) for each in fewer(chosen)))
 
 
 class _Asker:
@@ -197,8 +246,10 @@ class _Asker:
         keys: Mapping[str, int],
         limits: Limits | None,
         known: Known,
+        wanted: Asked,
     ) -> None:
         self.design = design
+        self.wanted = wanted
         self.keys = keys
         self.limits = limits
         self.broken_by = known
@@ -209,7 +260,15 @@ class _Asker:
             self.nodes.setdefault(node.function, set()).add(number)
 
     def ask(self, chosen: Combination, at: State, into: _Found) -> None:
-        """Explore one combination."""
+        """Explore one combination. Of one that was not asked for, only what it breaks counts."""
+        if is_wanted(names_of(chosen), at.name, self.wanted):
+            self._ask(chosen, at, into)
+            return
+        aside = _Found()
+        self._ask(chosen, at, aside)
+        into.broken += aside.broken
+
+    def _ask(self, chosen: Combination, at: State, into: _Found) -> None:
         scenario = self.scenario(chosen, at)
         known = inherited(chosen, at, self.broken_by)
         into.fewer += len(known)
@@ -306,7 +365,7 @@ def estimate(
     wanted = _possible(wanted, keys)
     todo = list(combinations(wanted, wanted.size))
     sample = random.Random(0).sample(todo, min(SAMPLE, len(todo)))
-    asker = _Asker(design, keys, limits, {})
+    asker = _Asker(design, keys, limits, {}, wanted)
     for chosen, at in sample[:1]:
         asker.explore(asker.scenario(chosen, at))  # its machine code
     start = time.perf_counter()
@@ -324,7 +383,7 @@ class _Work:
     """What processes get by being forked: functions of the model cannot be sent to them."""
 
     asker: _Asker
-    todo: Sequence[tuple[Combination, State]]
+    todo: Sequence[Task]
 
 
 _work: _Work | None = None
@@ -344,16 +403,16 @@ def sweep(
     start = time.perf_counter()
     wanted = _possible(wanted, keys)
     skipped: Counter[str] = Counter()
-    levels = [list(combinations(wanted, size, skipped)) for size in range(1, wanted.size + 1)]
-    total = sum(map(len, levels))
+    sizes = levels(wanted, skipped)
+    total = sum(map(len, sizes))
     known: dict[Key, frozenset[str]] = {}
     found = _Found()
     done = 0
     stopped = None
-    for todo in levels:
+    for todo in sizes:
         level = _Found()
         try:
-            work = _Work(_Asker(design, keys, limits, known), todo)
+            work = _Work(_Asker(design, keys, limits, known, wanted), todo)
             with closing(_level(work, jobs)) as parts:
                 for each in parts:
                     _add(level, each)
@@ -362,8 +421,10 @@ def sweep(
                         on_sweep(done, total)
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
-        _learn(known, todo, level.broken)
-        level.broken = [it for it in level.broken if _is_told(it, wanted)]
+        if wanted.among is None:
+            _learn(known, todo, level.broken)
+        told = (it for it in level.broken if is_wanted(it.operations, it.state, wanted))
+        level.broken = list(told)
         _add(found, level)
         if stopped is not None:
             break
@@ -397,16 +458,9 @@ def _possible(wanted: Asked, keys: Mapping[str, int]) -> Asked:
     return replace(wanted, operations=tuple(able))
 
 
-def _is_told(it: Broken, wanted: Asked) -> bool:
-    """Whether a combination is one that was asked for; one of fewer may not be."""
-    if wanted.among is not None and (it.operations, it.state) not in wanted.among:
-        return False
-    return all(any(name in some for name in it.operations) for some in wanted.must)
-
-
 def _learn(
     known: dict[Key, frozenset[str]],
-    done: Iterable[tuple[Combination, State]],
+    done: Iterable[Task],
     broken: Iterable[Broken],
 ) -> None:
     """Note which objectives each combination breaks, and those that fewer of it break."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from shlex import quote
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -24,6 +25,9 @@ NARROW = 80
 
 NAME = 22
 """Columns that the longest name of a scenario takes, with a semicolon."""
+
+COMBINED = "/"
+"""In the name of a scenario of operations, which the thread has none of."""
 
 NAMED = 3
 """Names that a sentence lists before it counts the rest."""
@@ -140,9 +144,20 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _hint(design: str, objectives: Sequence[list[Row]]) -> Text:
-    """How to see more."""
-    hint = f"`pinlab check {design} --all` prints every row, with its bounds"
-    if objectives and objectives[0][0].verdict.outcome is Outcome.VIOLATED:
-        worst = objectives[0][0].objective
-        hint += f"; `pinlab explain {design} {worst}` shows how {worst} is violated"
+    """How to see more of what was asked."""
+    if not objectives:
+        return Text(f"`pinlab list {design}` shows what it brings.", style="bold")
+    rows = [row for each in objectives for row in each]
+    worst = objectives[0][0]
+    names = list(dict.fromkeys(row.scenario for row in rows))
+    combined = [name for name in names if COMBINED in name]
+    model = "" if worst.memory_model == "sc" else f" --memory-model {worst.memory_model}"
+    asked = (
+        "".join(f" --scenario {quote(name)}" for name in combined) if len(combined) < NAMED else ""
+    )
+    hint = f"`pinlab check {quote(design)}{asked}{model} --all` prints every row, with its bounds"
+    if worst.verdict.outcome is Outcome.VIOLATED:
+        where = f" --scenario {quote(worst.scenario)}" if worst.scenario in combined else ""
+        how = f"`pinlab explain {quote(design)} {worst.objective}{where}{model}`"
+        hint += f"; {how} shows how {worst.objective} is violated"
     return Text(f"{hint}.", style="bold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Literal, TypedDict
 
 from rich.box import SIMPLE
@@ -81,8 +82,8 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     if (first := next(iter(smallest.values()), None)) is not None:
         parts.append(
             Text(
-                f"`pinlab explain {asked} {first.objective} --scenario "
-                f"{first.scenario}` shows how {first.objective} is violated."
+                f"`pinlab explain {quote(asked)} {first.objective} --scenario "
+                f"{quote(first.scenario)}` shows how {first.objective} is violated."
             )
         )
     return parts

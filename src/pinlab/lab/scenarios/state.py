@@ -125,6 +125,8 @@ class _Frame:
 def state(words: str) -> State:
     """The state that words say. Raises UsageError for words that are none, or contradict."""
     said = [word for word in re.split(r"[\s+,]+", words) if word]
+    if not said:
+        raise UsageError("a state is said in words; `pinlab list states` explains them")
     for word in said:
         if word not in WORDS:
             raise UsageError(
