@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pinlab.objectives import order
+from tools import weak_page
 
 README = Path(__file__).parents[1] / "README.md"
 PAGES = README.parent / "docs" / "designs"
@@ -26,6 +27,8 @@ INDEX = "README.md"
 
 FIRST = ("O1", "O2", "O3", "I3", "I4", "I12", "I13", "I13b")
 """The objectives that the README shows; the index of the pages has all."""
+
+COLUMNS = ("pin, unpin", "struct page", "GUP-fast", "IRQ unpin")
 
 BEGIN = "<!-- verdicts: begin (python -m tools.design_pages) -->"
 END = "<!-- verdicts: end -->"
@@ -72,13 +75,15 @@ def front(comparison: Comparison) -> str:
     """The generated part of the README: the first objectives, and what it costs."""
     yes = {True: "yes", False: "no", None: "?"}
     lines = [
-        f"| design | {' | '.join(FIRST)} | pin, unpin | struct page | GUP-fast | IRQ unpin |",
-        "|---" * (5 + len(FIRST)) + "|",
+        f"| design | {' | '.join(FIRST)} | order | {' | '.join(COLUMNS)} |",
+        "|---" * (2 + len(FIRST) + len(COLUMNS)) + "|",
     ]
+    needs = weak_page.needs(weak_page.written())
     for cost in comparison["costs"]:
         name = cost["design"]
         own = [row for row in comparison["rows"] if row["design"] == name]
         cells = [_cell([row for row in own if row["objective"] == o]) for o in FIRST]
+        cells.append(needs.get(name, ""))
         pin, unpin = (_short(cost[side]) for side in ("pin", "unpin"))
         cells += [f"{pin}; {unpin}", f"+{cost['struct_page_bytes']} B"]
         cells += [yes[cost["gup_fast"]], yes[cost["irq_unpin"]]]

@@ -5,8 +5,9 @@ Source: Glisse, 11 January 2019; the labels G, P, C, T are his. _mapcount is rea
 since. A pin that meets writeback half-way takes itself back (G6) or is seen by it (T3).
 
 Known holes: private mappings are in _mapcount and not in the walk, so beside one the flag never
-goes away (I13b); counting them instead loses a pin beside fork (D3). G5 is too weak on weak memory,
-which the lab does not see yet. Truncate and others use _mapcount for what it was made for.
+goes away (I13b); counting them instead loses a pin beside fork (D3). G5 would be too weak if the
+flag and PG_writeback were no bits of one word. Truncate and others use _mapcount for what it was
+made for.
 """
 
 from __future__ import annotations
