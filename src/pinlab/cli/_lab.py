@@ -99,6 +99,9 @@ class Lab(Protocol):
     def estimate(self, design: Any, wanted: Wanted, /, *, limits: Limits | None = None) -> Estimate:
         """How many there are, and how long they take, from a sample."""
 
+    def racing(self, design: Any, trace: Trace, /) -> str | None:
+        """The racing part of a counterexample as a litmus test; None if it has none."""
+
     def litmus(self, path: Path, max_states: int | None = None, /) -> LitmusResult:
         """What the litmus test in a file may come to. Raises UsageError."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,13 @@ def explain(
     scenario: options.ScenarioOption = None,
     mail: Annotated[
         bool, typer.Option("--mail", help="72 columns of plain ASCII, to paste into a message.")
+    ] = False,
+    litmus: Annotated[
+        bool,
+        typer.Option(
+            "--litmus",
+            help="The race in it as a litmus test in the C of the kernel; with --memory-model.",
+        ),
     ] = False,
     output: Annotated[
         Path | None,
@@ -56,8 +63,10 @@ def explain(
     if output is not None and Path(design).exists() and output.exists() and output.samefile(design):
         raise UsageError(f"--output {output} is the design itself: name another file")
     limits = options.limits(max_states, timeout, memory)
-    if mail and json:
-        raise UsageError("--mail and --json are two forms of one answer; give one of them")
+    if mail + json + litmus > 1:
+        raise UsageError("--mail, --json and --litmus are forms of one answer; give one of them")
+    if litmus and memory_model is options.MemoryModel.sc:
+        raise UsageError("--litmus is of what is reordered: say where, as --memory-model arm64")
     if output is not None and output.suffix not in (".py", ".html"):
         raise UsageError(
             f"cannot tell what to write to {output}: name it .py for a test that replays the "
@@ -87,6 +96,8 @@ def explain(
         show_json(schema.explain(trace, result.ways, way))
     elif mail:
         typer.echo(chart.mail(trace), nl=False)
+    elif litmus:
+        typer.echo(_race(subject, trace), nl=False)
     else:
         show(chart.chart(trace))
         if text := chart.other_ways(result.ways, way):
@@ -99,6 +110,17 @@ def explain(
             where = os.path.relpath(design, output.parent) if beside else design
             asked_for.write_text(output, replay.regression_test(trace, where, beside=beside))
     return EXIT_VIOLATED
+
+
+def _race(design: Any, trace: Trace) -> str:
+    """The litmus test in a counterexample. Raises UsageError if there is none."""
+    text = lab().racing(design, trace)
+    if text is None:
+        raise UsageError(
+            "no two threads of this counterexample miss each other's stores: there is no litmus "
+            "test in it; see whether it is violated without --memory-model, too"
+        )
+    return text
 
 
 def _chosen(result: CheckResult, way: int) -> Trace | None:

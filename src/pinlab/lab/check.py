@@ -553,6 +553,16 @@ def _asked(design: Design, wanted: Wanted) -> sweep_.Asked:
     return sweep_.ask(design, wanted)
 
 
+def racing(design: Design, trace: Trace) -> str | None:
+    """The racing part of a counterexample as a litmus test; None if it has none."""
+    from pinlab.lab.litmus.racing import racing as found  # its parser takes a while to import
+
+    where = asked.named(design, trace.scenario)
+    judged = (trace.objective,) if trace.objective in where.judges else ()
+    it = build.system(design, where, probe(design).known, judged, trace.memory_model)
+    return found(it, trace.moves, f"{trace.design}-{trace.objective}")
+
+
 def litmus(path: pathlib.Path, max_states: int | None = None) -> LitmusResult:
     """What the litmus test in a file may come to under each memory model. Raises UsageError."""
     from pinlab.lab.litmus.run import run  # its parser takes a while to import

@@ -30,6 +30,7 @@ LOADS: Mapping[str, Callable[..., Any]] = {
     "READ_ONCE": lambda m, place: m.load(place),
     "atomic_read": lambda m, place: m.load(place),
     "test_bit": lambda m, place: m.load(place),
+    "smp_load_acquire": lambda m, place: m.load(place),
     "mutex_is_locked": lambda m, place: m.load(place) != 0,
     "irqs_enabled": lambda m, cpu: m.load(m.irqs_off(cpu)) == 0,
 }
@@ -37,7 +38,11 @@ LOADS: Mapping[str, Callable[..., Any]] = {
 
 STEPS: Mapping[str, Callable[..., Any]] = {
     **LOADS,
+    "page_walk": lambda m, place: m.load(place),
     "WRITE_ONCE": lambda m, place, value: m.store(place, value),
+    "smp_store_release": lambda m, place, value: m.store(place, value),
+    "ptep_get_and_clear": lambda m, place: m.store(place, 0),
+    "ptep_set_wrprotect": lambda m, place, value: m.store(place, value),
     "atomic_set": lambda m, place, value: m.store(place, value),
     "atomic_inc": lambda m, place: m.add(place, 1),
     "atomic_dec": lambda m, place: m.sub(place, 1),

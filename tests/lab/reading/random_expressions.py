@@ -230,7 +230,8 @@ class Expressions:
             case 15 | 16 | 17 | 18 if self.kernels:
                 return self.kernel_call()
             case _:
-                return f"READ_ONCE({cell})"
+                load = self.one_of("READ_ONCE", "READ_ONCE", "smp_load_acquire", "page_walk")
+                return f"{load}({cell})"
 
     def tried(self) -> str:
         """A primitive that says whether it did something."""

@@ -196,6 +196,13 @@ class Maker(Expressions):
                 return f"WRITE_ONCE({self.one_of('head', f'{self.node()}.next')}, {pointed})"
             case 15:
                 return f"atomic_set({cell}, {e})"
+            case 18 | 19:
+                stores = (
+                    f"smp_store_release({cell}, {e})",
+                    f"ptep_set_wrprotect({cell}, {e})",
+                    f"ptep_get_and_clear({self.number()})",
+                )
+                return self.one_of(*stores)
             case _:
                 return f"WRITE_ONCE({cell}, {e})"
 

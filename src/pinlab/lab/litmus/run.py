@@ -32,13 +32,18 @@ def run(path: Path, max_states: int | None = None) -> LitmusResult:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    test = parse(text, str(path))
+    return answered(text, str(path), max_states)
+
+
+def answered(text: str, file: str, max_states: int | None = None) -> LitmusResult:
+    """The same of a text. Raises UsageError."""
+    test = parse(text, file)
     where = layout(test)
     _refuse_unknown(test, where)
     it = system(test, where)
     most = max_states or MAX_STATES
     answers = tuple(_answer(test, where, it, model, most) for model in weak.NAMES)
-    return LitmusResult(test.name, str(path), test.quantifier, answers)
+    return LitmusResult(test.name, file, test.quantifier, answers)
 
 
 def _refuse_unknown(test: Litmus, where: Layout) -> None:
