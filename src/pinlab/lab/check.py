@@ -94,7 +94,7 @@ def operations() -> tuple[Info, ...]:
     return tuple(
         Info(
             " ".join(f"{it.name}@{place}" for place in it.places) or it.name,
-            f"{it.summary}; never in a sweep: {it.misuse}" if it.misuse else it.summary,
+            f"{it.summary}; in a sweep only if named: {it.misuse}" if it.misuse else it.summary,
             "operation",
         )
         for it in OPERATIONS.values()

@@ -19,7 +19,10 @@ from pinlab.lab.language.kernel import (
     atomic_add_unless,
     atomic_inc,
     flag,
+    irqs_enabled,
     kernel,
+    local_irq_disable,
+    local_irq_enable,
     mutex,
     mutex_lock,
     mutex_unlock,
@@ -31,6 +34,7 @@ from pinlab.lab.language.kernel import (
     smp_wmb,
     spin_lock,
     spin_unlock,
+    spin_until,
     spinlock,
     test_bit,
     u2,
@@ -47,6 +51,7 @@ PG_one = flag(word="flags")
 PG_two = flag(word="flags")
 PG_locked = mutex(word="flags")
 alone = flag()
+doorbell = flag(order="device")
 
 X, Y, Z = 0, 1, 2
 
@@ -221,6 +226,55 @@ def set_test_alone(out: u2) -> None:
 def set_alone(out: u2) -> None:
     set_bit(alone)
     WRITE_ONCE(seen[out], test_bit(PG_one))
+
+
+@kernel
+def release_acquire(x: u2, y: u2, out: u2) -> None:
+    smp_store_release(cells[x], 1)
+    WRITE_ONCE(seen[out], smp_load_acquire(cells[y]))
+
+
+@kernel
+def ring(x: u2) -> None:
+    """Store, then the device's doorbell."""
+    WRITE_ONCE(cells[x], 1)
+    WRITE_ONCE(doorbell, 1)
+
+
+@kernel
+def answer(x: u2, out: u2) -> None:
+    """What a device finds that was told."""
+    WRITE_ONCE(seen[out], READ_ONCE(doorbell))
+    WRITE_ONCE(seen[out + 1], READ_ONCE(cells[x]))
+
+
+@kernel
+def interrupt(x: u2, y: u2, out: u2, cpu: u2) -> None:
+    """Store, interrupt another CPU, load."""
+    WRITE_ONCE(cells[x], 1)
+    spin_until(irqs_enabled(cpu))
+    WRITE_ONCE(seen[out], READ_ONCE(cells[y]))
+
+
+@kernel
+def irqs_off_store_load(x: u2, y: u2, out: u2) -> None:
+    local_irq_disable()
+    WRITE_ONCE(cells[x], 1)
+    WRITE_ONCE(seen[out], READ_ONCE(cells[y]))
+    local_irq_enable()
+
+
+@kernel
+def count_below_bit(x: u2) -> None:
+    """An increment that is none, below a lock that is a bit of a word."""
+    mutex_lock(PG_locked)
+    WRITE_ONCE(cells[x], READ_ONCE(cells[x]) + 1)
+    mutex_unlock(PG_locked)
+
+
+@kernel
+def set_one() -> None:
+    set_bit(PG_one)
 
 
 @kernel

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from . import shapes
+from . import shapes, wide
 from .shapes import Shared, Thread, X, Y, Z, possible
 
 Condition = Callable[[Shared], bool]
@@ -237,6 +237,25 @@ SHAPES: list[tuple[str, Condition, list[Thread], str]] = [
         [(shapes.store_wmb_store, (Y, 1, X, 1)), (shapes.fail_load, (X, Y, 0))],
         "arm64",
     ),
+    (
+        "SB+rel+acq",
+        SB,
+        [(shapes.release_acquire, (X, Y, 0)), (shapes.release_acquire, (Y, X, 1))],
+        "x86-tso arm64",
+    ),
+    ("MP by a doorbell", MP, [(shapes.ring, (X,)), (shapes.answer, (X, 0))], ""),
+    (
+        "two below a lock that is a bit",
+        cells(X=1),
+        [(shapes.count_below_bit, (X,)), (shapes.count_below_bit, (X,)), (shapes.set_one, ())],
+        "",
+    ),
+    (
+        "a bit beside a lock of its word",
+        lambda at: at["PG_one"][0] == 0,
+        [(shapes.count_below_bit, (X,)), (shapes.set_one, ())],
+        "",
+    ),
     ("SB of two words", SB, [(shapes.set_test_alone, (0,)), (shapes.set_alone, (1,))], "arm64"),
     (
         "SB of two bits of a word",
@@ -263,3 +282,16 @@ def test_an_address_that_was_there_orders_nothing() -> None:
     initial = {"cells": (0, Z, 0)}
     assert possible("arm64", MP, *threads, initial=initial)
     assert not possible("x86-tso", MP, *threads, initial=initial)
+
+
+def test_who_is_interrupted_drains_and_catches_up() -> None:
+    """Behind the interrupt both have seen what the other did before it: first both drain, then both
+    catch up, or one of them misses the other's store."""
+    threads = (shapes.interrupt, (X, Y, 0, 1)), (shapes.irqs_off_store_load, (Y, X, 1))
+    for model in ("x86-tso", "arm64"):
+        assert not possible(model, SB, *threads)
+
+
+def test_more_words_than_an_integer_has_bits() -> None:
+    for model in ("x86-tso", "arm64"):
+        assert wide.possible(model)
