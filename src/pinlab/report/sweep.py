@@ -79,7 +79,7 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     parts += [Text(line) for line in _figures(found)]
     if found.stopped:
         parts.append(Text(f"Stopped early: {found.stopped}.", style="bold yellow"))
-    if (first := next(iter(smallest.values()), None)) is not None:
+    if (first := min(smallest.values(), key=lambda it: it.place, default=None)) is not None:
         parts.append(
             Text(
                 f"`pinlab explain {quote(asked)} {first.objective} --scenario "
