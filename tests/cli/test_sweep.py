@@ -31,7 +31,7 @@ def test_a_person_reads_what_breaks_and_how_to_see_it(capsys: Captured) -> None:
     words = " ".join(capsys.readouterr().out.split())
     assert "dax-read@1, unlink@1 dax rw" in words
     assert "Nothing breaks O1 O2 I1" in words
-    assert "pinlab explain bounce O3 --scenario dax-read@1,unlink@1/dax+rw" in words
+    assert "pinlab explain bounce I8 --scenario dax-read@1,unlink@1/dax+rw" in words
 
 
 def test_nothing_is_broken(capsys: Captured) -> None:
