@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from pinlab.lab.explore.memo import per_entry, per_program
 from pinlab.lab.language.program import (
     HALTED,
@@ -12,17 +10,16 @@ from pinlab.lab.language.program import (
     Check,
     Emit,
     Expr,
-    Goto,
     If,
     Local,
-    Next,
     Node,
-    Op,
     Program,
     SetLocal,
     SetShared,
     Switch,
+    flat,
     subexpressions,
+    successors,
 )
 
 
@@ -63,15 +60,6 @@ def _slots_of(node: Node) -> frozenset[int]:
     return frozenset(slots)
 
 
-def flat(ops: Sequence[Op]) -> Iterator[Op]:
-    """The operations, and those inside of their conditions."""
-    for op in ops:
-        yield op
-        if isinstance(op, If):
-            yield from flat(op.then)
-            yield from flat(op.other)
-
-
 @per_entry
 def reachable(program: Program, entry: int) -> frozenset[int]:
     """The nodes behind an entry.
@@ -87,7 +75,7 @@ def reachable(program: Program, entry: int) -> frozenset[int]:
         node = program.nodes[pc]
         if pc not in found and (not functions or not node.function or node.function in functions):
             found.add(pc)
-            todo += _successors(node.next)
+            todo += successors(node.next)
     return frozenset(found - {HALTED})
 
 
@@ -101,15 +89,3 @@ def _called(program: Program, function: str) -> set[str]:
             found.add(name)
             todo += program.calls[name]
     return found
-
-
-def _successors(after: Next) -> Sequence[int]:
-    match after:
-        case Goto(pc):
-            return (pc,)
-        case Branch(_, then, other):
-            return (then, other)
-        case Switch(_, pcs):
-            return pcs
-        case _:
-            return ()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pinlab.lab.explore.memo import per_entry, per_program
 from pinlab.lab.explore.packing import WORD, Field, Layout, Words, layout
-from pinlab.lab.explore.reach import flat, reachable
+from pinlab.lab.explore.reach import reachable
 from pinlab.lab.language.program import (
     IN_IRQ,
     PC,
@@ -24,6 +24,7 @@ from pinlab.lab.language.program import (
     SetLocal,
     SetShared,
     System,
+    flat,
 )
 
 FROM_WORD, FROM_SHIFT, MASK, TO_WORD, TO_SHIFT, RUN_COLUMNS = range(6)

@@ -25,7 +25,7 @@ Values
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pinlab.nearest import nearest
@@ -439,3 +439,16 @@ def flat(ops: Iterable[Op]) -> Iterator[Op]:
         if isinstance(op, If):
             yield from flat(op.then)
             yield from flat(op.other)
+
+
+def successors(after: Next) -> Sequence[int]:
+    """Where a node may go on."""
+    match after:
+        case Goto(pc):
+            return (pc,)
+        case Branch(_, then, other):
+            return (then, other)
+        case Switch(_, pcs):
+            return pcs
+        case _:
+            return ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pinlab.lab.language.program import Branch, Goto, Next, Node, Program, Switch
+from pinlab.lab.language.program import Node, Program, successors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,3 @@ def reached(nodes: Sequence[Node], start: int) -> Iterable[int]:
             found.add(pc)
             todo += successors(nodes[pc].next)
     return found
-
-
-def successors(after: Next) -> Sequence[int]:
-    """Where a node may go on."""
-    match after:
-        case Goto(pc):
-            return (pc,)
-        case Branch(_, then, other):
-            return (then, other)
-        case Switch(_, pcs):
-            return pcs
-        case _:
-            return ()
