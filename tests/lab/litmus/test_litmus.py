@@ -148,6 +148,10 @@ def test_what_is_refused_has_a_line(tmp_path: Path, body: str, line: int, messag
         (SB.replace("0:r0", "7:r0"), ":19: there is no thread 7"),
         (SB.replace("exists (0:r0=0", "exists (q=0"), ":19: there is no location q"),
         (SB.partition("exists")[0], "ends before its exists clause"),
+        (SB.replace("0:r0", "0:r1"), ":19: P0 has no register r1"),
+        (SB.replace("P1(", "P2("), ":12: P2 stands where P1 is expected"),
+        (SB.replace("P1(", "P0("), ":12: P0 stands where P1 is expected"),
+        (SB.replace("{ }", "{ x=4000000000; }"), "with numbers below 1,000,000"),
         (SB + "nonsense", ":20: 'nonsense' is not understood here"),
     ],
 )

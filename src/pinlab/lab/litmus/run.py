@@ -135,7 +135,9 @@ class _Final:
         if thread >= len(self.where.registers):
             raise self.test.refusal(it, f"there is no thread {thread}")
         registers = self.where.registers[thread]
-        return self.at[f"out{thread}"][registers.index(name)] if name in registers else 0
+        if name not in registers:
+            raise self.test.refusal(it, f"P{thread} has no register {name}")
+        return self.at[f"out{thread}"][registers.index(name)]
 
     def _value(self, it: Node) -> int:
         words = [str(part) for part in it.children]

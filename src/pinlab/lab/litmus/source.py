@@ -14,6 +14,7 @@ from lark import Token, Tree
 from pinlab.lab.litmus.syntax import Litmus, Node, Thread, number
 
 MOST_THREADS = 7
+MOST_NUMBER = 1_000_000
 
 LOADS = {"READ_ONCE": "READ_ONCE", "rcu_dereference": "READ_ONCE"}
 """Of an lvalue."""
@@ -94,6 +95,10 @@ def layout(test: Litmus) -> Layout:
     """Lay a test out. Raises UsageError."""
     if len(test.threads) > MOST_THREADS:
         raise test.refusal(test.threads[MOST_THREADS].line, f"more than {MOST_THREADS} threads")
+    for number_, thread in enumerate(test.threads):
+        if thread.name != f"P{number_}":
+            expected = f"{thread.name} stands where P{number_} is expected"
+            raise test.refusal(thread.line, expected)
     locks = {name for t in test.threads for name, is_lock in t.parameters.items() if is_lock}
     names = [name for t in test.threads for name in t.parameters]
     names += [*test.initial, *(it for it in test.initial.values() if isinstance(it, str))]
@@ -108,6 +113,8 @@ def layout(test: Litmus) -> Layout:
             numbers += [int(str(it), 0) for it in tree.scan_values(_is_number)]
             adds += sum(1 for it in tree.scan_values(lambda token: str(token) in ADDS))
     most = max([1, *numbers])
+    if most * (1 + adds) > MOST_NUMBER:
+        raise test.refusal(1, f"{most}: write the test with numbers below {MOST_NUMBER:,}")
     registers = [tuple(dict.fromkeys(_registers(thread))) for thread in test.threads]
     return Layout(locations, tuple(sorted(locks)), registers, most * (1 + adds) + 1)
 
