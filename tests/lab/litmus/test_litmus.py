@@ -72,6 +72,7 @@ def test_what_each_run_does(tmp_path: Path) -> None:
     ("setup", "body", "condition"),
     [
         ("x=1;", "int r0; r0 = READ_ONCE(*x);", "0:r0=1"),
+        ("x=1;", "r0 = READ_ONCE(*x);", "0:r0=1"),
         ("int x=1;", "int r0 = *x;", "0:r0=1"),
         ("[x]=1;", "int r0 = atomic_read(x);", "0:r0=1"),
         ("x=ATOMIC_INIT(3);", "int r0 = atomic_add_return(2, x);", "0:r0=5 /\\ x=5"),
@@ -125,7 +126,7 @@ def test_comments_and_locations(tmp_path: Path) -> None:
         ("while (1) *x = 1;", 7, "without a loop"),
         ("synchronize_rcu();", 7, "synchronize_rcu() is not supported"),
         ("xchg_relaxed(x, 1);", 7, "xchg_relaxed() is not supported"),
-        ("\nr0 = 1;", 8, "r0 is no register of P0"),
+        ("\nx = 1;", 8, "x is no register of P0"),
         ("int r0 = z;", 7, "z is neither a register nor a parameter"),
         ("WRITE_ONCE(x, 1);", 7, "write *x"),
         ("spin_lock(x);", 7, "a lock is a parameter of type spinlock_t"),

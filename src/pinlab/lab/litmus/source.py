@@ -124,8 +124,14 @@ def _is_number(it: object) -> bool:
 
 
 def _registers(thread: Thread) -> Iterator[str]:
-    for tree in thread.body.find_data("local"):
-        yield _name_of(tree)
+    """Those declared, and those that are set without: herd7 takes them as well."""
+    for local in thread.body.find_data("local"):
+        yield _name_of(local)
+    for tree in thread.body.find_data("assignment"):
+        target = tree.children[0]
+        if isinstance(target, Tree) and target.data == "name":
+            if (name := str(target.children[0])) not in thread.parameters:
+                yield name
 
 
 def _name_of(local: Node) -> str:
