@@ -129,9 +129,9 @@ def _registers(thread: Thread) -> Iterator[str]:
         yield _name_of(local)
     for tree in thread.body.find_data("assignment"):
         target = tree.children[0]
-        if isinstance(target, Tree) and target.data == "name":
-            if (name := str(target.children[0])) not in thread.parameters:
-                yield name
+        named = isinstance(target, Tree) and target.data == "name" and str(target.children[0])
+        if named and named not in thread.parameters:
+            yield named
 
 
 def _name_of(local: Node) -> str:
