@@ -18,7 +18,10 @@ def race(design: str, scenario: str, objective: str, model: str) -> str | None:
 @pytest.mark.parametrize(
     ("design", "scenario", "objective", "words"),
     [
-        ("mapcount-v1", "direct-io-fsync", "I13", [False, False, True]),
+        pytest.param(
+            *("mapcount-v1", "direct-io-fsync", "I13", [False, False, True]),
+            marks=pytest.mark.slow,
+        ),
         ("untracked", "put-dirty-reclaim", "I4", [False, True, True]),
     ],
 )

@@ -13,7 +13,7 @@ WEAK = ["x86-tso", "arm64"]
 
 @pytest.mark.parametrize("model", WEAK)
 @given(operations, operations)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_both_engines_agree(model: str, one: Operations, other: Operations) -> None:
     native = explored(model, one, other, engine="native")
     read = explored(model, one, other, engine="interpreter")
@@ -27,7 +27,7 @@ def test_both_engines_agree(model: str, one: Operations, other: Operations) -> N
 
 
 @given(operations, operations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_weaker_model_shows_all_that_a_stronger_one_does(
     one: Operations, other: Operations
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_weaker_model_shows_all_that_a_stronger_one_does(
 
 @pytest.mark.parametrize("model", WEAK)
 @given(operations, operations)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_barrier_takes_away_and_adds_nothing(
     model: str, one: Operations, other: Operations
 ) -> None:
@@ -63,7 +63,7 @@ def test_full_barriers_give_the_order_back(model: str, one: Operations, other: O
 
 
 @given(operations, operations)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_nothing_is_forgotten_that_a_load_might_give(one: Operations, other: Operations) -> None:
     forgetting = outcomes("arm64", one, other)
     assert forgetting == outcomes("arm64", one, other, remembering=True)

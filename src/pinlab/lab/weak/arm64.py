@@ -39,6 +39,7 @@ MODEL = Model(
     bounds=(
         "of each word one value older than the newest may be seen; a load is never done behind a "
         "later store (load buffering); a store is seen by all other CPUs at once; all that is "
-        "behind a release is behind what is before it"
+        "behind a release is behind what is before it; of stores in a buffer four ranks are kept "
+        "apart; a TLB flush is a barrier on the CPUs that it waits for"
     ),
 )

@@ -36,5 +36,5 @@ MODEL = Model(
     device_store=(Effect.DRAIN,),
     device_load=(),
     interrupt=(Effect.INTERRUPT,),
-    bounds="of stores in a buffer the first four are apart from each other",
+    bounds="four stores wait in a buffer, and a fifth lets the oldest leave",
 )
