@@ -32,7 +32,7 @@ from tests.lab.reading.random_sources import (
 from tests.lab.reading.schedules import TooMany
 from tests.lab.wrong_answers.test_dropped import _inline_as_it_was
 
-FAST, FEW, CHUNK = 300, 100, 1_000
+FAST, FEW, CHUNK = 200, 70, 1_000
 """Sources: of the fast tests; of those with a design or a handler; of one slow test."""
 
 SLOW, ALL = 7, 100
