@@ -73,6 +73,7 @@ SHAPES = {
     Order.FULL: {(1, 1)},
     Order.ACQUIRE: {(1, 1)},
     Order.RELEASE: {(1, 1)},
+    Order.ATOMIC_RELEASE: {(1, 1)},
     Order.WALK: {(1, 0)},
     Order.LOAD_ACQUIRE: {(1, 0)},
     Order.STORE_RELEASE: {(0, 1)},

@@ -116,6 +116,14 @@ def locked_store_load(x: u2, value: u2, y: u2, out: u2) -> None:
 
 
 @kernel
+def bit_locked_store_load(x: u2, value: u2, y: u2, out: u2) -> None:
+    mutex_lock(PG_locked)
+    WRITE_ONCE(cells[x], value)
+    mutex_unlock(PG_locked)
+    WRITE_ONCE(seen[out], READ_ONCE(cells[y]))
+
+
+@kernel
 def xchg_load(x: u2, value: u2, y: u2, out: u2) -> None:
     xchg(cells[x], value)
     WRITE_ONCE(seen[out], READ_ONCE(cells[y]))

@@ -64,6 +64,12 @@ SHAPES: list[tuple[str, Condition, list[Thread], str]] = [
         "arm64",
     ),
     (
+        "SB+page unlock",
+        SB,
+        [(shapes.bit_locked_store_load, (X, 1, Y, 0)), (shapes.store_mb_load, (Y, 1, X, 1))],
+        "arm64",
+    ),
+    (
         "SB+unlock",
         SB,
         [(shapes.locked_store_load, (X, 1, Y, 0)), (shapes.store_mb_load, (Y, 1, X, 1))],

@@ -86,9 +86,10 @@ def _second_word(
     for first in behind:
         if first.word is None or first.word == store.word:
             continue
-        for second in before:  # the earliest: what came behind it is ordered by it too
+        for second in before:
             if first.number < second.number and first.conflicts(second):
                 yield first, second
+                break  # at the earliest: what orders the second thread behind it is in the test
 
 
 def _between(seen: Sequence[Access], first: Access, last: Access) -> list[Access]:
@@ -107,7 +108,6 @@ class _Reader:
         self.story = Story(
             system, lambda var, i: element(self.program, var, i), lambda _, v: str(v)
         )
-        self.initial = self.run.shared(self.run.initial())
 
     def accesses(self, moves: Sequence[Move]) -> Iterator[Access]:
         """Each step that accesses a word, or orders."""
@@ -143,7 +143,7 @@ class _Reader:
         ]
         place = next(iter([*(cells if not stored else []), *changed, *cells]), None)
         if place is None:
-            if order in (Order.ACQUIRE, Order.RELEASE, Order.FULL):
+            if order in (Order.ACQUIRE, Order.RELEASE, Order.ATOMIC_RELEASE, Order.FULL):
                 yield Access(number, move.actor, order, None, False, False, False)
             return
         word = self.program.vars[place[0]].of_word, place[1]
@@ -235,7 +235,7 @@ def _order(it: Access, register: str, other: str) -> str:
     """What orders others by an access of its own word, or of none."""
     if it.order in BARRIERS:
         return BARRIERS[it.order]
-    if it.order is Order.RELEASE:
+    if it.order in (Order.RELEASE, Order.ATOMIC_RELEASE):
         return f"smp_store_release({other}, 1);"
     if it.order is Order.ACQUIRE:
         return f"{register} = smp_load_acquire({other});"
@@ -249,7 +249,7 @@ def _access(it: Access, register: str, name: str, value: int) -> str:
     match it.order:
         case Order.STORE:
             return f"WRITE_ONCE(*{name}, {value});"
-        case Order.STORE_RELEASE | Order.RELEASE:
+        case Order.STORE_RELEASE | Order.RELEASE | Order.ATOMIC_RELEASE:
             return f"smp_store_release({name}, {value});"
         case Order.RMW | Order.RELAXED:
             return f"atomic_inc({name});"

@@ -323,11 +323,7 @@ class _Thread:
             case "dereferenced":
                 return f"READ_ONCE({self.pointed(parts[-1])})"
             case "lnot":
-                return (
-                    f"int({self.value(parts[0])} == 0)"
-                    if False
-                    else f"({self.value(parts[0])} == 0)"
-                )
+                return f"({self.value(parts[0])} == 0)"
             case "signed":
                 return f"({parts[0]}{self.value(parts[1])})"
             case "lor" | "land":

@@ -5,9 +5,8 @@ of none. The state of a weak program has, beside the newest value of every word,
 it, whose buffer the newest one is still in, and who may have loaded the word before it was there.
 The model of x86 is in x86_tso.py, that of arm64 in arm64.py; both are data for machine.py.
 
-Source: "Memory Barriers: a Hardware View for Software Hackers" for the hardware;
-tools/memory-model/Documentation/explanation.txt for what the kernel promises; the machine is that
-of Flat ARMv8 (Pulte et al., POPL 2018) as far as two values a word can show it: see `bounds`.
+Source: tools/memory-model/Documentation/explanation.txt for what the kernel promises. The machine
+is our own; it shows of ARMv8 (Pulte et al., POPL 2018) what two values a word can: see `bounds`.
 """
 
 from __future__ import annotations

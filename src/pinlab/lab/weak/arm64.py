@@ -12,6 +12,7 @@ from pinlab.lab.weak.model import Effect, Model
 
 STORE = (Effect.NEWEST, Effect.BUFFER)
 UNORDERED = (*STORE, Effect.ATOMIC)
+RELEASE = (Effect.DRAIN, Effect.NEWEST, Effect.PUBLISH)
 
 MODEL = Model(
     name="arm64",
@@ -28,7 +29,8 @@ MODEL = Model(
         Order.RELAXED: UNORDERED,
         Order.FULL: (Effect.DRAIN, Effect.NEWEST, Effect.PUBLISH, Effect.CATCH_UP),
         Order.ACQUIRE: (Effect.DRAIN_OLDER, Effect.NEWEST, Effect.PUBLISH, Effect.CATCH_UP),
-        Order.RELEASE: (Effect.DRAIN, Effect.NEWEST, Effect.PUBLISH),
+        Order.RELEASE: RELEASE,
+        Order.ATOMIC_RELEASE: RELEASE,
         Order.MB: (Effect.DRAIN, Effect.CATCH_UP),
         Order.RMB: (Effect.CATCH_UP,),
         Order.WMB: (Effect.FENCE,),

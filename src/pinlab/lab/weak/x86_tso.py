@@ -2,7 +2,8 @@
 
 Sewell et al., "x86-TSO: A Rigorous and Usable Programmer's Model", CACM 2010. Each locked
 instruction empties the buffer, and the primitives that are one have the kernel's promise of a full
-barrier from it; an unlock is a plain store (arch/x86/include/asm/qspinlock.h).
+barrier from it; a spinlock is let go by a plain store (arch/x86/include/asm/qspinlock.h), the page
+lock, mutexes and semaphores by a locked instruction.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ MODEL = Model(
         Order.FULL: LOCKED,
         Order.ACQUIRE: LOCKED,
         Order.RELEASE: STORE,
+        Order.ATOMIC_RELEASE: LOCKED,
         Order.MB: (Effect.DRAIN,),
         Order.RMB: (),
         Order.WMB: (),

@@ -37,6 +37,9 @@ class Order(StrEnum):
     WALK = "walk"
     """The load of an MMU that walks a page table. No CPU's load: it is never done early, but for
     what the TLB keeps, which the model has."""
+    ATOMIC_RELEASE = "atomic release"
+    """The same by a read-modify-write, which x86 has no weaker than a full barrier: mutexes,
+    semaphores, the page lock (kernel/locking/, clear_bit_unlock_is_negative_byte())."""
     LOAD_ACQUIRE = "load-acquire"
     STORE_RELEASE = "store-release"
     MB = "mb"
