@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import catalogue, model
+from pinlab.lab import catalogue
 from pinlab.lab.results import TouchedFunction
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.touched import touched
+from pinlab.lab.worlds import LINUX_4_20 as MODEL
 
 
 def test_one_function() -> None:
@@ -34,7 +35,7 @@ def test_pure_functions_are_called_too() -> None:
 
 def test_all_are_there_and_every_one_is_used() -> None:
     every = catalogue.functions()
-    assert {it.name for it in every} == model.functions().keys()
+    assert {it.name for it in every} == MODEL.functions.keys()
     started = {task.function.__name__ for it in OPERATIONS.values() for task in it.tasks}
     unused = (it.name for it in every if not it.callers and not it.scenarios)
     assert set(unused) <= started

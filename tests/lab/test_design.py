@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design, model
+from pinlab.lab import check, design
+from pinlab.lab.worlds import LINUX_4_20 as MODEL
 
 K = "from pinlab.lab.language.kernel import *; from pinlab.lab.language.kernel import Annotated\n"
 HEAD = "from pinlab.lab.language.kernel import *\nfrom pinlab.lab.linux.types import Page\n"
@@ -20,7 +21,7 @@ def test_every_design_of_the_package_loads_and_says_what_it_is() -> None:
     for name in design.names():
         it = design.load(name)
         assert it.summary.startswith(name), f"{name}: the docstring begins with the name"
-        assert set(it.replaced) <= model.functions().keys()
+        assert set(it.replaced) <= MODEL.functions.keys()
 
 
 def test_detectors_come_before_policies() -> None:

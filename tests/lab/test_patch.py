@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import build, check, design, model, patch
+from pinlab.lab import build, check, design, patch
 from pinlab.lab.language.program import Node
+from pinlab.lab.worlds import LINUX_4_20 as MODEL
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, Outcome
 from pinlab.report import schema
 
@@ -19,17 +20,17 @@ HEAD = '"""A patch."""\nfrom __future__ import annotations\n\n'
 
 
 def own(module: ModuleType) -> list[str]:
-    return [name for name, it in model.functions().items() if it.__module__ == module.__name__]
+    return [name for name, it in MODEL.functions.items() if it.__module__ == module.__name__]
 
 
 def copies(names: list[str]) -> str:
     """A file with copies of several functions."""
     texts, needed = [], {}
     for name in names:
-        function = model.functions()[name]
+        function = MODEL.functions[name]
         text, used = patch.text_of(function)
         texts.append(text)
-        (module,) = (m for m in model.modules() if m.__name__ == function.__module__)
+        (module,) = (m for m in MODEL.modules if m.__name__ == function.__module__)
         needed[name] = patch.imports(module, used - set(names))
     return HEAD + "\n".join(needed.values()) + "\n\n\n" + "\n\n\n".join(texts) + "\n"
 
@@ -55,7 +56,7 @@ def same(it: design.Design) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [m for m in model.modules() if own(m)], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [m for m in MODEL.modules if own(m)], ids=lambda m: m.__name__)
 def test_copies_of_a_module_are_the_same_program(tmp_path: Path, module: ModuleType) -> None:
     it = loaded(tmp_path, copies(own(module)))
     assert it.replaced.keys() == set(own(module))
@@ -63,7 +64,7 @@ def test_copies_of_a_module_are_the_same_program(tmp_path: Path, module: ModuleT
 
 
 def test_copies_of_the_whole_model_are_the_same_program(tmp_path: Path) -> None:
-    names = list(model.functions())
+    names = list(MODEL.functions)
     assert len(names) >= 140
     same(loaded(tmp_path, copies(names)))
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from pinlab.lab import check, design
 from pinlab.lab.scenarios import scenario
 from pinlab.objectives.verdict import Outcome
+from tests.lab.beside import beside
 
 UNTRACKED = design.load("untracked")
 
@@ -16,29 +15,19 @@ UNTRACKED = design.load("untracked")
 DAX_TRUNCATE = scenario.load()["dax-truncate"]
 
 
-def with_scenario(monkeypatch: pytest.MonkeyPatch, it: scenario.Scenario) -> None:
-    known = {**scenario.load(), it.name: it}
-    monkeypatch.setattr(scenario, "load", lambda: known)
-
-
-def test_an_objective_that_nothing_can_violate_does_not_hold(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_objective_that_nothing_can_violate_does_not_hold() -> None:
     """No line of this scenario comes to long-term pins; I9 it can violate."""
-    with_scenario(
-        monkeypatch, replace(scenario.load()["munmap-gup-fast"], name="s", judges=("I9", "I11"))
-    )
-    rows = {row.objective: row for row in check.check(UNTRACKED, ("s",)).rows}
+    it = replace(scenario.load()["munmap-gup-fast"], name="s", judges=("I9", "I11"))
+    rows = {row.objective: row for row in check.check(beside(UNTRACKED, it), ("s",)).rows}
     assert rows["I11"].verdict.outcome is Outcome.UNKNOWN
     assert rows["I11"].reason == ("nothing here can violate it: no line leads to pin_longterm_dax")
 
 
-def test_what_must_come_first_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_must_come_first_counts_as_well() -> None:
     """A block is freed and reused by truncate, but O3 is about a page that is pinned."""
     alone = tuple(task for task in DAX_TRUNCATE.tasks if task.name == "truncate")
     it = replace(DAX_TRUNCATE, name="s", tasks=alone, reach=(), unless={}, judges=("O3",))
-    with_scenario(monkeypatch, it)
-    (row,) = check.check(UNTRACKED, ("s",)).rows
+    (row,) = check.check(beside(UNTRACKED, it), ("s",)).rows
     assert row.verdict.outcome is Outcome.UNKNOWN
     assert row.reason.startswith("nothing here can violate it")
 

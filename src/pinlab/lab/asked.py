@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pinlab.errors import UsageError
-from pinlab.lab import build
+from pinlab.lab import build, worlds
 from pinlab.lab.design import Design
 from pinlab.lab.scenarios.operation import combined, name_of, played, refusal
-from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import Scenario, permuted
-from pinlab.lab.scenarios.state import STATES, state
 from pinlab.lab.verdicts import emitted, untouched
+from pinlab.lab.world import World
 from pinlab.objectives import Objective
 from pinlab.objectives.balance import Balance
 from pinlab.objectives.progress import Progress
@@ -41,8 +40,8 @@ def combination(design: Design, name: str) -> Scenario:
     """Operations from a state, by the name of their scenario. It judges all that any line which
     they come to can violate. Raises UsageError."""
     operations, _, words = name.partition(COMBINED)
-    chosen = played(operations, OPERATIONS)
-    it = combined(chosen, state(words), ())
+    chosen = played(operations, design.world.operations)
+    it = combined(chosen, design.world.state(words), ())
     asks = {name for each in chosen for name in each.operation.asks}
     return replace(
         it,
@@ -61,11 +60,13 @@ def _happens(objective: Objective) -> bool:
     return isinstance(objective, Progress) and objective.event is not None
 
 
-def combinations(operations: str, words: str | None) -> tuple[str, ...]:
+def combinations(
+    operations: str, words: str | None, world: World = worlds.DEFAULT
+) -> tuple[str, ...]:
     """The names of the scenarios of some operations, from one state or from all that they can be
     played from. Raises UsageError if there is none."""
-    chosen = played(operations, OPERATIONS)
-    states = [state(words)] if words is not None else [state(each) for each in STATES]
+    chosen = played(operations, world.operations)
+    states = [world.state(each) for each in (world.states if words is None else (words,))]
     refusals = [refusal(chosen, each) for each in states]
     names = [name_of(chosen, at) for at, why in zip(states, refusals, strict=True) if not why]
     if not names:

@@ -6,7 +6,7 @@ them. Only rest is judged: a look at the end of one task would see another half-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,20 +44,6 @@ def books(initial: Values) -> Audit:
     )
     is_dax = bool(initial.get("dax", (0,))[0])
     return lambda values: _wrong(_Books(values, held, cached[0] if is_dax else 0))
-
-
-class Audited:
-    """An audit that knows whether it was ever asked: of a scenario in which nobody ever finishes
-    nothing can be said."""
-
-    def __init__(self, audit: Audit) -> None:
-        self.audit = audit
-        self.was_asked = False
-
-    def __call__(self, values: Values) -> Iterable[str]:
-        """What is wrong in a state at rest."""
-        self.was_asked = True
-        return self.audit(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab.scenarios import scenario as scenarios
-from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.lab.scenarios.scenario import Scenario, clash
+from pinlab.lab.world import World
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
 from pinlab.objectives.automaton import Automaton
@@ -75,14 +75,14 @@ def _reachable(it: Automaton) -> set[str]:
     return found
 
 
-def own_scenarios(module: ModuleType, judges: Collection[str]) -> dict[str, Scenario]:
+def own_scenarios(module: ModuleType, world: World, judges: Collection[str]) -> dict[str, Scenario]:
     """The scenarios that the module defines, by name; `judges` are the names of the objectives
     there are. Raises UsageError."""
-    known = scenarios.load()
+    known = world.scenarios()
     found: dict[str, Scenario] = {}
     for it in _defined(module, Scenario, known.values()):
         _refuse_name(module, "scenario", it.name)
-        fault = scenarios.clash(it, [*known.values(), *found.values()])
+        fault = clash(it, [*known.values(), *found.values()])
         if it.probes:
             fault = "only the package asks probes: leave `probes` out, and name what it judges"
         elif not it.judges and not fault:

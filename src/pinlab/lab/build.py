@@ -10,17 +10,14 @@ from collections.abc import Iterable, Mapping
 
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import model, weak
-from pinlab.lab.books import Audited, books
+from pinlab.lab import weak
+from pinlab.lab.audited import Audited
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import SC, Actor, Program, System
-from pinlab.lab.linux.types import Page
-from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.scenarios.operation import Operation
-from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
@@ -31,8 +28,8 @@ from pinlab.objectives.progress import Progress
 
 
 def known(design: Design) -> dict[str, Scenario]:
-    """The package's scenarios and the design's own, by name."""
-    return {**scenarios.load(), **design.scenarios}
+    """The scenarios of the design's world and its own, by name."""
+    return {**design.world.scenarios(), **design.scenarios}
 
 
 def objectives_of(design: Design) -> dict[str, Objective]:
@@ -60,10 +57,12 @@ _programs: dict[tuple[object, ...], tuple[Design, Program]] = {}
 def program(design: Design) -> Program:
     """The program of a design, for every scenario. Raises LanguageError."""
     brought = (design.replaced, design.scenarios, design.objectives)
-    key = tuple(tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
+    named = (tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
+    key = (design.world, *named)
     if key not in _programs:
-        roots = _roots(known(design).values(), OPERATIONS.values())
-        program = compile_program(roots, design.replaced, automata(design), Page.count)
+        roots = _roots(known(design).values(), design.world.operations.values())
+        count = design.world.judged.count
+        program = compile_program(roots, design.replaced, automata(design), count)
         _programs[key] = design, program
     return _programs[key][1]
 
@@ -136,8 +135,8 @@ def system(
     )
     declared = {var.name for var in code.vars}
     for name in scenario.initial:
-        if name not in declared | model.variables():
-            hint = nearest(name, declared | model.variables())
+        if name not in declared | design.world.variables:
+            hint = nearest(name, declared | design.world.variables)
             raise UsageError(f"scenario {scenario.name}: there is no variable {name!r}: {hint}")
     values = {**scenario.initial, **{name: (value,) for name, value in keys.items()}}
     initial = {name: value for name, value in values.items() if name in declared}
@@ -154,7 +153,8 @@ def system(
 def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audited | None:
     """What judges the states at rest, if an objective that is judged is about them."""
     known = objectives_of(design)
-    if not any(isinstance(known[it], Balance) for it in judged):
+    books = design.world.books
+    if books is None or not any(isinstance(known[it], Balance) for it in judged):
         return None
     return Audited(books(scenario.initial))
 

@@ -10,48 +10,47 @@ from collections.abc import Mapping
 from functools import cache
 
 from pinlab.lab import design as designs
-from pinlab.lab import model
+from pinlab.lab import worlds
 from pinlab.lab.build import called_from
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.results import Function
-from pinlab.lab.scenarios import scenario as scenarios
 from pinlab.lab.trace import short
+from pinlab.lab.world import World
 
-VERSION = "4.20"
 FILE = re.compile(r"\b(?:[a-z0-9_-]+/)+[a-z0-9_-]+\.[ch]\b")
 """A file of the kernel as docstrings of the model name it."""
 NAMED = re.compile(rf"\b(\w+)\(\)(?=, {FILE.pattern}|(?: with \w+\(\))? in line)")
 """A function of the kernel that one of the model stands for, under another name or as a part."""
 
 
-def function(name: str) -> Function:
-    """One function of the model. Raises UsageError if there is none of this name."""
-    it = model.function(name)
+def function(name: str, world: World = worlds.DEFAULT) -> Function:
+    """One function of a model. Raises UsageError if there is none of this name."""
+    it = world.function(name)
     lines, first = inspect.getsourcelines(it.function)
-    after = callees()
+    after = callees(world)
     return Function(
         name=name,
         role=it.role,
         file=short(inspect.getfile(it.function)),
         lines=tuple((first + i, line.rstrip("\n")) for i, line in enumerate(lines)),
         kernel=kernel_files(it),
-        version=VERSION,
+        version=world.name,
         stands_for=tuple(sorted(stands_for(it) - {name})),
         callers=tuple(sorted(caller for caller, called in after.items() if name in called)),
         calls=tuple(sorted(after[name])),
         scenarios=tuple(
             scenario.name
-            for scenario in scenarios.load().values()
+            for scenario in world.scenarios().values()
             if name
             in called_from(after, (task.kernel_function().__name__ for task in scenario.tasks))
         ),
-        designs=tuple(each for each in designs.names() if name in designs.load(each).own),
+        designs=tuple(each for each in designs.names(world) if name in designs.load(each).own),
     )
 
 
-def functions() -> tuple[Function, ...]:
+def functions(world: World = worlds.DEFAULT) -> tuple[Function, ...]:
     """All of them, by kernel file; those of the lab alone come last."""
-    found = [function(name) for name in model.functions()]
+    found = [function(name, world) for name in world.functions]
     return tuple(sorted(found, key=lambda it: (not it.kernel, it.kernel, it.file, it.lines)))
 
 
@@ -68,16 +67,16 @@ def stands_for(function: KernelFunction) -> frozenset[str]:
 
 
 @cache
-def callees() -> Mapping[str, frozenset[str]]:
+def callees(world: World) -> Mapping[str, frozenset[str]]:
     """The functions of the model that each one calls, by what is written in it."""
-    return {name: _called(it) for name, it in model.functions().items()}
+    return {name: _called(world, it) for name, it in world.functions.items()}
 
 
-def _called(function: KernelFunction) -> frozenset[str]:
+def _called(world: World, function: KernelFunction) -> frozenset[str]:
     tree = ast.parse(inspect.getsource(function.function))
     names = {
         node.func.id
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    return frozenset(names & model.functions().keys())
+    return frozenset(names & world.functions.keys())

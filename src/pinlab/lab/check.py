@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import asked, build, model
+from pinlab.lab import asked, build, worlds
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
@@ -54,13 +54,11 @@ from pinlab.lab.results import (
     Wanted,
     Way,
 )
-from pinlab.lab.scenarios import scenario as scenarios_
-from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
-from pinlab.lab.scenarios.state import STATES, WORDS
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
+from pinlab.lab.world import World
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
 from pinlab.objectives.balance import Balance
@@ -68,17 +66,17 @@ from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
 
-def designs() -> tuple[Info, ...]:
-    """Every design of the package: detectors, then policies."""
+def designs(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
+    """Every design of a world: detectors, then policies."""
     return tuple(
         Info(d.name, d.summary.removeprefix(f"{d.name}: "), d.kind, short(d.path))
-        for d in map(designs_.load, designs_.names())
+        for d in map(designs_.load, designs_.names(world))
     )
 
 
 def scenarios(design: Design | None = None) -> tuple[Info, ...]:
-    """Every scenario of the package, and those that the design brings."""
-    known = scenarios_.load() if design is None else asked.scenarios(design)
+    """Every scenario of the default world, or of the design's and those that it brings."""
+    known = worlds.DEFAULT.scenarios() if design is None else asked.scenarios(design)
     return tuple(
         Info(
             s.name,
@@ -89,22 +87,23 @@ def scenarios(design: Design | None = None) -> tuple[Info, ...]:
     )
 
 
-def operations() -> tuple[Info, ...]:
-    """Every operation, with what may stand behind its name."""
+def operations(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
+    """Every operation of a world, with what may stand behind its name."""
     return tuple(
         Info(
             " ".join(f"{it.name}@{place}" for place in it.places) or it.name,
             f"{it.summary}; in a sweep only if named: {it.misuse}" if it.misuse else it.summary,
             "operation",
         )
-        for it in OPERATIONS.values()
+        for it in world.operations.values()
     )
 
 
-def states() -> tuple[Info, ...]:
+def states(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
     """The words that states are said in, and the states that operations are played from."""
-    words = [Info(word, meaning, "word") for word, meaning in WORDS.items()]
-    return (*words, *(Info(each, "operations are played from it", "state") for each in STATES))
+    words = [Info(word, meaning, "word") for word, meaning in world.words.items()]
+    played = (Info(each, "operations are played from it", "state") for each in world.states)
+    return (*words, *played)
 
 
 combinations = asked.combinations
@@ -157,7 +156,7 @@ def _compiled(design: Design) -> Design:
 
 def _refuse_goals(design: Design, scenario: Scenario) -> None:
     """A misspelt function is never reached, and why would not be plain to see."""
-    functions = build.program(design).calls.keys() | model.functions().keys()
+    functions = build.program(design).calls.keys() | design.world.functions.keys()
     for goal in scenario.reach:
         if isinstance(goal, ReachFunction) and goal.function not in functions:
             hint = nearest(goal.function, functions)
@@ -424,13 +423,12 @@ def probe(design: Design, limits: Limits | None = None, engine: str = "auto") ->
         return _probed[id(program)]
     keys: dict[str, int | None] = {}
     stopped = None
-    for scenario in scenarios_.load().values():
-        if scenario.probes:
-            it = build.system(design, scenario, {scenario.probes: 1})
-            found = choose.explore(it, limits, engine=engine)
-            keys[scenario.probes] = _answer(scenario, it, found)
-            if keys[scenario.probes] is None:
-                stopped = stopped or found.stopped
+    for key, scenario in _probes(design.world).items():
+        it = build.system(design, scenario, {key: 1})
+        found = choose.explore(it, limits, engine=engine)
+        keys[key] = _answer(scenario, it, found)
+        if keys[key] is None:
+            stopped = stopped or found.stopped
     probed = Probed(keys, stopped)
     if stopped is None:
         _probed[id(program)] = probed
@@ -464,6 +462,7 @@ def trace(
         scenario=scenario,
         objective=objective,
         claim=objectives(design)[objective].claim,
+        show=design.world.show,
         progress=build.progress(design, where, judged),
         audit=build.audit(design, where, judged),
     )
@@ -491,11 +490,23 @@ def uncovered(
 
 def cost(design: Design, limits: Limits | None = None) -> Cost:
     """What a design costs, counted from its program; a pin that may not run in GUP-fast, as far
-    as is known within `limits`, is counted as one that does not."""
-    probes = {s.probes: s for s in scenarios_.load().values() if s.probes}
+    as is known within `limits`, is counted as one that does not. Raises UsageError if its world
+    has no probe to count along."""
+    if not is_counted(design.world):
+        raise UsageError(f"the world {design.world.name} has no probe to count a pin along")
+    probes = _probes(design.world)
     keys = probe(design, limits).keys
-    pinning = "gup_fast_works" if keys["gup_fast_works"] else "slow_pin_works"
+    pinning = "gup_fast_works" if keys.get("gup_fast_works") else "slow_pin_works"
     return costs.cost(design, probes[pinning], probes["slow_pin_works"], keys)
+
+
+def is_counted(world: World) -> bool:
+    """Whether costs of its designs can be counted."""
+    return "slow_pin_works" in _probes(world)
+
+
+def _probes(world: World) -> dict[str, Scenario]:
+    return {it.probes: it for it in world.scenarios().values() if it.probes}
 
 
 def base(design: Design) -> Design | None:
@@ -581,7 +592,7 @@ def compare(
     memory_model: str = SC,
     on_progress: OnActivity | None = None,
 ) -> Comparison:
-    """Check many designs (None: all of the package), one process per processor.
+    """Check many designs (None: all of the default world), one process per processor.
 
     Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done. The
     processes share the memory that the machine has to spare.
@@ -592,12 +603,12 @@ def compare(
         raise UsageError(f"two designs are called {twice[0]}: leave one out, or rename its file")
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
     limits = room.bounded(limits, workers)
-    results: dict[str, tuple[tuple[Row, ...], Cost]] = {}
+    results: dict[str, tuple[tuple[Row, ...], Cost | None]] = {}
     stopped = None
     if on_progress is not None:
         on_progress(Activity(chosen[0], "", 0, len(chosen)))
     with ProcessPoolExecutor(workers, get_context("fork")) as pool:
-        pending: dict[Future[tuple[tuple[Row, ...], Cost]], str] = {}
+        pending: dict[Future[tuple[tuple[Row, ...], Cost | None]], str] = {}
         try:
             with ctrl_c_is_ours():
                 pending |= {pool.submit(_one, name, limits, memory_model): name for name in chosen}
@@ -617,12 +628,14 @@ def compare(
     done = [results[name] for name in chosen if name in results]
     return Comparison(
         rows=tuple(row for rows, _ in done for row in rows),
-        costs=tuple(cost for _, cost in done),
+        costs=tuple(cost for _, cost in done if cost is not None),
         stopped=stopped,
     )
 
 
-def _one(name: str, limits: Limits | None, memory_model: str) -> tuple[tuple[Row, ...], Cost]:
+def _one(
+    name: str, limits: Limits | None, memory_model: str
+) -> tuple[tuple[Row, ...], Cost | None]:
     design = load_design(name)
     found = check(design, limits=limits, memory_model=memory_model)
-    return found.rows, cost(design, limits)
+    return found.rows, cost(design, limits) if is_counted(design.world) else None

@@ -44,8 +44,9 @@ def cost(
 
 def _struct_page_bytes(design: Design) -> int:
     """What the design's fields of struct page add to it; it may have some of others."""
+    struct = design.world.judged.__name__
     used = {var.name for var in build.program(design).vars}
-    return sum(bytes for name, bytes in design.fields.items() if f"Page.{name}" in used)
+    return sum(bytes for name, bytes in design.fields.items() if f"{struct}.{name}" in used)
 
 
 def _as_bool(value: int | None) -> bool | None:
@@ -85,7 +86,7 @@ def _count(design: Design, nodes: list[Node]) -> dict[str, int]:
             counts[KINDS[kind]] += 1
         loads = (op.value for op in node.ops if isinstance(op, SetLocal))
         if any(
-            isinstance(e, Shared) and program.vars[e.var].name == "Vma.pte"
+            isinstance(e, Shared) and program.vars[e.var].name in design.world.walks
             for load in loads
             for e in subexpressions(load)
         ):

@@ -15,7 +15,7 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -23,22 +23,16 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import NoReturn, TypeVar
 
-import pinlab.lab.designs
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import model
+from pinlab.lab import worlds
 from pinlab.lab.brought import own_objectives, own_scenarios, started
 from pinlab.lab.language import functions, kernel
 from pinlab.lab.language.kernel import BadDeclaration, Cells, KernelFunction, Struct
 from pinlab.lab.scenarios.scenario import Scenario
+from pinlab.lab.world import World
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
-
-EMPTY = "untracked"
-"""The design that replaces nothing: the model as it is."""
-
-PINNING = frozenset({"grab_page", "grab_page_fast", "release_page", "put_page"})
-"""A design that replaces one of these counts pins in a way of its own: it is a detector."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Design:
     """What its files bring beside the package's."""
     objectives: Mapping[str, Objective]
     """Likewise."""
+    world: World
+    """Whose functions it replaces."""
 
     base: str | None = None
     """What it builds on, as `load` takes it, if it is a patch: if it replaces a function that is
@@ -72,15 +68,17 @@ class Design:
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """The package's designs: detectors first, then policies, each by name."""
-    return tuple(sorted(_names(), key=lambda name: (load(name).kind == "policy", name)))
+def names(world: World = worlds.DEFAULT) -> tuple[str, ...]:
+    """The designs of a world: detectors first, then policies, each by name."""
+    return tuple(sorted(_names(world), key=lambda name: (load(name).kind == "policy", name)))
 
 
-def _names() -> list[str]:
+def _names(world: World) -> list[str]:
+    if world.designs is None:
+        return []
     return [
         info.name.replace("_", "-")
-        for info in pkgutil.iter_modules(pinlab.lab.designs.__path__)
+        for info in pkgutil.iter_modules(world.designs.__path__)
         if not info.name.startswith("_")
     ]
 
@@ -94,67 +92,92 @@ def load(name_or_path: str) -> Design:
         return _combined(name_or_path, {part: load(part) for part in name_or_path.split("+")})
     if _is_file_name(name_or_path):
         return _from_module(_import_file(Path(name_or_path)), Path(name_or_path).stem)
-    module = name_or_path.replace("-", "_")
-    if (
-        not module.isidentifier()
-        or module.startswith("_")
-        or (importlib.util.find_spec(f"{pinlab.lab.designs.__name__}.{module}") is None)
-    ):
-        raise UsageError(f"there is no design {name_or_path!r}: {nearest(name_or_path, _names())}")
-    return _from_module(importlib.import_module(f"{pinlab.lab.designs.__name__}.{module}"), module)
+    stem = name_or_path.replace("-", "_")
+    for world in worlds.WORLDS.values():
+        if world.designs is not None and stem.replace("_", "-") in _names(world):
+            return _from_module(importlib.import_module(f"{world.designs.__name__}.{stem}"), stem)
+    known = [name for world in worlds.WORLDS.values() for name in _names(world)]
+    raise UsageError(f"there is no design {name_or_path!r}: {nearest(name_or_path, known)}")
 
 
 def _is_file_name(name: str) -> bool:
     return name.endswith(".py") or "/" in name
 
 
+def _world_of(module: ModuleType) -> World:
+    """The world whose model a module imports from; the default one if none. Raises UsageError if
+    it imports from two."""
+    used = {module.__name__, *_imported(module)}
+    found = [it for it in worlds.WORLDS.values() if any(it.has(each) for each in used)]
+    if len(found) > 1:
+        names = " and ".join(world.name for world in found)
+        raise UsageError(
+            f"{module.__file__} imports from the models of {names}: a design is of one world"
+        )
+    return found[0] if found else worlds.DEFAULT
+
+
+def _imported(module: ModuleType) -> Iterator[str]:
+    """The names of the modules that one imports, or imports from."""
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def _from_module(module: ModuleType, stem: str) -> Design:
+    world = _world_of(module)
     own = {
         name: value
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction)
         and value.__module__ == module.__name__
-        and name in model.functions()
+        and name in world.functions
     }
     brought = own_objectives(module)
-    played = own_scenarios(module, objectives.load().keys() | brought.keys())
-    _refuse_unmarked(module)
-    _refuse_strays(module, started(played))
+    played = own_scenarios(module, world, objectives.load().keys() | brought.keys())
+    _refuse_unmarked(module, world)
+    _refuse_strays(module, world, started(played))
     base = getattr(module, "BASE", None)
-    packaged = module.__name__.startswith(pinlab.lab.designs.__name__)
+    packaged = world.designs is not None and module.__name__.startswith(world.designs.__name__)
     if not (own or brought or played or packaged) and base is None:
         raise UsageError(
             f"{module.__file__} replaces no function of the model, and brings no scenario or "
             "objective: define a function under its name; `pinlab show` names them"
         )
     below: Mapping[str, KernelFunction] = {}
-    builds_on = EMPTY
+    builds_on = world.empty
     lineage = frozenset([stem.replace("_", "-") if packaged else str(module.__file__)])
     if base is not None:
         builds_on = _base_name(module, base)
         detector = _load_below(module, builds_on)
+        if detector.world is not world:
+            raise UsageError(
+                f"{module.__file__} is of the world {world.name}, and {builds_on} of "
+                f"{detector.world.name}: a design builds on one of its own world"
+            )
         below = detector.replaced
         played = _joined(str(module.__file__), detector.scenarios, played)
         brought = _joined(str(module.__file__), detector.objectives, brought)
         lineage |= detector.lineage
-    _refuse_imported(module, below)
-    if "grab_page_fast" in own and "undo_grab" not in {**below, **own}:
-        raise UsageError(
-            f"{module.__file__}: grab_page_fast is replaced and undo_grab is not: define what "
-            "GUP-fast drops when its second look at the entry fails, all that was taken"
-        )
+    _refuse_imported(module, world, below)
+    for name, (other, why) in world.together.items():
+        if name in own and other not in {**below, **own}:
+            raise UsageError(f"{module.__file__}: {name} is replaced and {other} is not: {why}")
     doc = (module.__doc__ or "").strip().splitlines()
     return _design(
         stem.replace("_", "-"),
         doc[0] if doc else "(no description)",
-        "policy" if base is not None and not own.keys() & PINNING else "detector",
+        "policy" if base is not None and not own.keys() & world.pinning else "detector",
         str(module.__file__),
         {**below, **own},
         own,
         lineage,
         played,
         brought,
-        builds_on if any(_reaches_round(name) for name in own) else None,
+        world,
+        builds_on if any(_reaches_round(world, name) for name in own) else None,
     )
 
 
@@ -175,9 +198,9 @@ def _load_below(module: ModuleType, base: str) -> Design:
         _above.pop()
 
 
-def _reaches_round(name: str) -> bool:
+def _reaches_round(world: World, name: str) -> bool:
     """Whether to replace this function is a patch to the model: no design is expected to do so."""
-    return model.functions()[name].role != "hook"
+    return world.functions[name].role != "hook"
 
 
 def _base_name(module: ModuleType, base: object) -> str:
@@ -195,10 +218,10 @@ def _base_name(module: ModuleType, base: object) -> str:
     return base
 
 
-def _refuse_unmarked(module: ModuleType) -> None:
+def _refuse_unmarked(module: ModuleType, world: World) -> None:
     """Without @kernel the model's own function would be judged, and nobody would notice."""
     for name, value in vars(module).items():
-        replaces = name in model.functions()
+        replaces = name in world.functions
         if replaces and not isinstance(value, KernelFunction | FunctionType):
             raise UsageError(
                 f"{module.__file__}: {name} is no @kernel function: @kernel stands alone above it"
@@ -218,7 +241,7 @@ def _refuse_unmarked(module: ModuleType) -> None:
             )
         if not replaces or not isinstance(value, KernelFunction):
             continue
-        if value.__module__ == module.__name__ and value.role != (role := _role(name)):
+        if value.__module__ == module.__name__ and value.role != (role := _role(world, name)):
             line = value.function.__code__.co_firstlineno
             raise UsageError(
                 f"{module.__file__}:{line}: {name} replaces a function of the model: mark it "
@@ -226,16 +249,16 @@ def _refuse_unmarked(module: ModuleType) -> None:
             )
 
 
-def _role(name: str) -> str:
+def _role(world: World, name: str) -> str:
     """How a function that replaces one of the model's is marked."""
-    return "pure" if model.functions()[name].role == "pure" else "kernel"
+    return "pure" if world.functions[name].role == "pure" else "kernel"
 
 
-def _refuse_imported(module: ModuleType, below: Mapping[str, KernelFunction]) -> None:
+def _refuse_imported(module: ModuleType, world: World, below: Mapping[str, KernelFunction]) -> None:
     """Of an imported function it is not clear whether it is to be called or to replace one."""
-    for name in model.functions().keys() & vars(module).keys():
+    for name in world.functions.keys() & vars(module).keys():
         value = vars(module)[name]
-        known = (model.functions()[name], below.get(name))
+        known = (world.functions[name], below.get(name))
         if getattr(value, "__module__", None) != module.__name__ and value not in known:
             raise UsageError(
                 f"{module.__file__}: {name} is imported from elsewhere under the name of a "
@@ -243,14 +266,14 @@ def _refuse_imported(module: ModuleType, below: Mapping[str, KernelFunction]) ->
             )
 
 
-def _refuse_strays(module: ModuleType, started: frozenset[str]) -> None:
+def _refuse_strays(module: ModuleType, world: World, started: frozenset[str]) -> None:
     """A misspelt name must not be passed over in silence. In `started` tasks start."""
     functions = {
         name: value.function
         for name, value in vars(module).items()
         if isinstance(value, KernelFunction) and value.__module__ == module.__name__
     }
-    used = functions.keys() & (model.functions().keys() | started)
+    used = functions.keys() & (world.functions.keys() | started)
     todo = list(used)
     while todo:
         called = functions.keys() & set(functions[todo.pop()].__code__.co_names)
@@ -260,7 +283,7 @@ def _refuse_strays(module: ModuleType, started: frozenset[str]) -> None:
         line = functions[name].__code__.co_firstlineno
         raise UsageError(
             f"{module.__file__}:{line}: {name} is no function of the model, and nothing calls it; "
-            f"{nearest(name, model.functions())}"
+            f"{nearest(name, world.functions)}"
         )
 
 
@@ -285,6 +308,13 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     acting = [design for design in parts.values() if not design.only_asks]
     acting.sort(key=lambda it: it.base is not None)  # a patch goes on top of a design
     first, *others = acting or parts.values()
+    world = first.world
+    for word, it in parts.items():
+        if it.world is not world:
+            raise UsageError(
+                f"{name}: {word} is of the world {it.world.name}, and {first.name} of "
+                f"{world.name}: combine what is of one"
+            )
     _refuse_both(parts)
     below = _below(name, acting)
     replaced = dict(first.replaced if below is None else {**load(below).replaced, **first.own})
@@ -294,7 +324,7 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     lineage = frozenset([name]).union(*(part.lineage for part in parts.values()))
     designs = [part for part, it in parts.items() if it.base is None and part not in asking]
     patched = any(it.base is not None for it in acting)
-    base = "+".join([*(designs or [below or EMPTY]), *asking]) if patched else None
+    base = "+".join([*(designs or [below or world.empty]), *asking]) if patched else None
     last = (first, *others)[-1]
     played: dict[str, Scenario] = {}
     brought: dict[str, Objective] = {}
@@ -302,7 +332,17 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
         played = _joined(name, played, part.scenarios)
         brought = _joined(name, brought, part.objectives)
     return _design(
-        name, summary, last.kind, last.path, replaced, replaced, lineage, played, brought, base
+        name,
+        summary,
+        last.kind,
+        last.path,
+        replaced,
+        replaced,
+        lineage,
+        played,
+        brought,
+        world,
+        base,
     )
 
 
@@ -311,12 +351,13 @@ def _below(name: str, acting: list[Design]) -> str | None:
     UsageError if they build on different ones."""
     if not acting or acting[0].base is None:
         return None
-    bases = sorted({it.base for it in acting if it.base is not None} - {EMPTY})
+    empty = acting[0].world.empty
+    bases = sorted({it.base for it in acting if it.base is not None} - {empty})
     if len(bases) > 1:
         raise UsageError(
             f"{name}: its files build on {' and '.join(bases)}: say which, as in {bases[0]}+{name}"
         )
-    return bases[0] if bases else EMPTY
+    return bases[0] if bases else empty
 
 
 def _refuse_both(parts: Mapping[str, Design]) -> None:
@@ -356,12 +397,24 @@ def _design(
     lineage: frozenset[str],
     scenarios: Mapping[str, Scenario],
     objectives: Mapping[str, Objective],
+    world: World,
     base: str | None,
 ) -> Design:
     tasks = [task.kernel_function() for each in scenarios.values() for task in each.tasks]
     fields = _fields([*replaced.values(), *tasks])
     return Design(
-        name, summary, kind, path, replaced, own, fields, lineage, scenarios, objectives, base
+        name,
+        summary,
+        kind,
+        path,
+        replaced,
+        own,
+        fields,
+        lineage,
+        scenarios,
+        objectives,
+        world,
+        base,
     )
 
 
@@ -376,10 +429,11 @@ def _fields(functions: Iterable[KernelFunction]) -> dict[str, int]:
 
 
 def _model() -> dict[tuple[str, str], int]:
-    """The names of the model's modules and structures, and which object each of them is."""
+    """The names of the models' modules and structures, and which object each of them is."""
     found: dict[tuple[str, str], int] = {}
     for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").startswith("pinlab.lab.linux."):
+        named = getattr(module, "__name__", "")
+        if any(world.models(named) for world in worlds.WORLDS.values()):
             for name, value in vars(module).items():
                 found[module.__name__, name] = id(value)
                 if isinstance(value, type) and issubclass(value, Struct):

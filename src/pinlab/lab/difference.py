@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from pinlab.lab import build, model
+from pinlab.lab import build
 from pinlab.lab.design import Design
 from pinlab.lab.results import Change, CheckResult, Difference, NewFailure, Row
 from pinlab.lab.scenarios.scenario import unordered
@@ -56,7 +56,7 @@ def unsaid(patch: Design, base: Design) -> Iterator[tuple[str, str]]:
     """Each function that the patch replaces and the events that it no longer says: objectives
     judge by events alone, so to leave one out may hide what it is to show."""
     for name, function in patch.replaced.items():
-        if base.replaced.get(name, model.functions()[name]) is not function:
+        if base.replaced.get(name, base.world.functions[name]) is not function:
             for event in sorted(said(base, name) - said(patch, name)):
                 yield name, event
 
@@ -66,9 +66,9 @@ def said(design: Design, function: str) -> frozenset[str]:
     program, so not what can never run."""
     program = build.program(design)
     own = {
-        name: called - model.functions().keys()
+        name: called - design.world.functions.keys()
         for name, called in program.calls.items()
-        if name == function or name not in model.functions()
+        if name == function or name not in design.world.functions
     }
     if function not in own:  # it is a part of an expression, or nobody calls it
         return frozenset()

@@ -20,8 +20,6 @@ from pinlab.lab.scenarios.scenario import Scenario, permuted
 ASKING = frozenset({"smp_processor_id", "current", "irqs_enabled"})
 """The primitives that give or take a number which the order of the tasks decides."""
 
-MODEL = "pinlab.lab.linux"
-
 MOST = 24
 """Orders of one scenario: four tasks that ask."""
 
@@ -70,7 +68,7 @@ def _asking(design: Design) -> frozenset[str]:
     todo = list(design.replaced.values())
     while todo:
         function = todo.pop()
-        if id(function) in seen or function.__module__.startswith(MODEL):
+        if id(function) in seen or design.world.models(function.__module__):
             continue
         seen.add(id(function))
         names = set(function.function.__code__.co_names)

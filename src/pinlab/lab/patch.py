@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from types import ModuleType
 
-from pinlab.lab import model
+from pinlab.lab import worlds
 from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.world import World
 
 WIDTH = 100
 HEAD = '''"""{name}: say in one line what is changed.
@@ -23,10 +24,10 @@ from __future__ import annotations
 '''
 
 
-def patch(name: str) -> str:
+def patch(name: str, world: World = worlds.DEFAULT) -> str:
     """A file that replaces the model's function `name` by itself. Raises UsageError if there is
     none."""
-    function = model.function(name)
+    function = world.function(name)
     module = sys.modules[function.__module__]
     head = HEAD.format(name=name, module=module.__name__)
     text, needed = text_of(function)

@@ -20,7 +20,7 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import build, model
+from pinlab.lab import build
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
@@ -28,10 +28,10 @@ from pinlab.lab.orders import orders
 from pinlab.lab.processes import ctrl_c_is_ours, end_workers
 from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Operation, Played, combined, played, refusal
-from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
-from pinlab.lab.scenarios.state import STATES, State, state
+from pinlab.lab.scenarios.state import State
 from pinlab.lab.verdicts import FAILURE, FINAL
+from pinlab.lab.world import World
 from pinlab.nearest import nearest
 from pinlab.objectives.balance import Balance
 from pinlab.objectives.failures import FAILURES
@@ -69,10 +69,11 @@ def ask(design: Design, wanted: Wanted) -> Asked:
     size = wanted.size
     if not 1 <= size <= MOST:
         raise UsageError(f"--size {size}: give 1 to {MOST} operations at a time")
-    named, left_out = _named(wanted.having), _named(wanted.without)
+    world = design.world
+    named, left_out = _named(world, wanted.having), _named(world, wanted.without)
     every = [
         each
-        for operation in OPERATIONS.values()
+        for operation in world.operations.values()
         for each in places(operation)
         if each.name not in left_out
         if each.name in named or not (operation.misuse or (operation.is_variant and size > 2))
@@ -84,17 +85,17 @@ def ask(design: Design, wanted: Wanted) -> Asked:
         must.append({each.name for each in every if functions & _comes_to(design, each)})
         if not must[-1]:
             raise UsageError(f"no operation comes to {' or '.join(sorted(functions))}")
-    states = {it.name: it for it in map(state, wanted.states or STATES)}
+    states = {it.name: it for it in map(world.state, wanted.states or world.states)}
     return Asked(size, tuple(every), tuple(map(frozenset, must)), tuple(states.values()))
 
 
-def _named(words: str) -> frozenset[str]:
+def _named(world: World, words: str) -> frozenset[str]:
     """The operations that words name, as they are played: at all their mappings, if no @ says at
     which. Raises UsageError."""
     return frozenset(
         each.name
         for word in words.replace(",", " ").split()
-        for given in played(word, OPERATIONS)
+        for given in played(word, world.operations)
         for each in ([given] if "@" in word else places(given.operation))
     )
 
@@ -111,7 +112,7 @@ def _seen(design: Design, name: str) -> frozenset[str]:
     calls = build.program(design).calls
     if name in calls:
         return frozenset({name})
-    known = model.functions()
+    known = design.world.functions
     if name not in known:
         raise UsageError(f"the model has no function {name!r}: {nearest(name, {*calls, *known})}")
     users = (it for it, made in known.items() if name in made.function.__code__.co_names)

@@ -13,7 +13,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk, PatchedFile, PatchSet
 
 from pinlab.errors import UsageError
-from pinlab.lab import catalogue, model
+from pinlab.lab import catalogue, worlds
 from pinlab.lab.results import Touched, TouchedFunction
 
 DEFINITION = re.compile(r"^(?:[A-Za-z_][\w\s*]*?\b)?([A-Za-z_]\w*)\s*\((?!.*;\s*$)")
@@ -111,7 +111,7 @@ def begun(line: str) -> str:
 
 def models_of(function: str) -> tuple[str, ...]:
     """The functions of the model that stand for one of the kernel."""
-    every = model.functions().items()
+    every = worlds.DEFAULT.functions.items()
     return tuple(name for name, it in every if function in catalogue.stands_for(it))
 
 
@@ -120,6 +120,6 @@ def named_in(function: str) -> tuple[str, ...]:
     word = re.compile(rf"\b{re.escape(function)}(?:\(\)|\b)")
     return tuple(
         name
-        for name, it in model.functions().items()
+        for name, it in worlds.DEFAULT.functions.items()
         if name.startswith(f"{function}_") or word.search(inspect.getsource(it.function))
     )

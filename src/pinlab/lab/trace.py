@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +12,14 @@ from pinlab.lab.explore.interpreter import Interpreter, State, Step
 from pinlab.lab.explore.result import AlwaysPossible, Audit, Move
 from pinlab.lab.explore.result import Path as Moves
 from pinlab.lab.language.primitives import WRITER
-from pinlab.lab.language.program import Node, Program, System, Var
-from pinlab.lab.linux.types import show
+from pinlab.lab.language.program import Node, Program, System
 from pinlab.lab.results import Trace, TraceStep
 from pinlab.lab.weak.story import Story, is_hidden
 from pinlab.objectives.failures import FAILURES
 from pinlab.objectives.verdict import Outcome
+
+Show = Callable[[str, int], str]
+"""The value of a variable, by its name, as a person reads it."""
 
 REPLAY_STATES = 200_000
 """How far a replay looks for a way out of the last state of a progress counterexample."""
@@ -31,6 +33,7 @@ def replay(
     scenario: str,
     objective: str,
     claim: str,
+    show: Show = lambda _, value: str(value),
     progress: tuple[AlwaysPossible, ...] = (),
     audit: Audit | None = None,
 ) -> Trace:
@@ -39,7 +42,8 @@ def replay(
     Raises UsageError if a move does not exist (any more).
     """
     run = Interpreter(it)
-    story = Story(it, partial(element, it.program), partial(_of_var, it))
+    value_of = partial(_of_var, it, show)
+    story = Story(it, partial(element, it.program), value_of)
     state = run.initial()
     steps: list[TraceStep] = []
     last: Step | None = None
@@ -50,7 +54,7 @@ def replay(
                 f"design has changed; run `pinlab explain {design} {objective}` for a new one"
             )
         last = run.step(state, move)
-        steps.append(_step(run, story, state, move, last, number))
+        steps.append(_step(run, story, value_of, state, move, last, number))
         if last.state is None:
             break
         state = last.state
@@ -73,16 +77,34 @@ def replay(
     )
 
 
-def _of_var(it: System, var: int, value: int) -> str:
-    return _shown(it, it.program.vars[var], value)
+ValueOf = Callable[[int, int], str]
+"""The value of a variable, by its number."""
+
+
+def _of_var(it: System, show: Show, var: int, value: int) -> str:
+    """A value as a person reads it: who holds a lock, what a page table entry says."""
+    kind = it.program.vars[var].kind
+    if kind in ("spinlock", "mutex"):
+        return "free" if value == 0 else f"held by {it.actors[value - 1].name}"
+    if kind == "rwsem" and value >= WRITER:
+        return f"held by {it.actors[value - WRITER].name}"
+    if kind == "rwsem":
+        return {0: "free", 1: "1 reader"}.get(value, f"{value} readers")
+    return show(it.program.vars[var].name, value)
 
 
 def _step(
-    run: Interpreter, story: Story, before: State, move: Move, step: Step, number: int
+    run: Interpreter,
+    story: Story,
+    value_of: ValueOf,
+    before: State,
+    move: Move,
+    step: Step,
+    number: int,
 ) -> TraceStep:
     nodes = [run.program.nodes[pc] for pc in step.nodes]
     shown = _primitive(nodes)
-    changes = _changes(run, before, step.state) if step.state is not None else ()
+    changes = _changes(run, value_of, before, step.state) if step.state is not None else ()
     looked_at = run.read(before, move)
     old = story.old_reads(nodes[0], move.choice, looked_at)
     states = run.shared(before), run.shared(step.state or before)
@@ -95,7 +117,7 @@ def _step(
         source=linecache.getline(shown.file, shown.line).strip(),
         changes=changes,
         events=step.events,
-        reads=_reads(run, looked_at | old, {name for name, _, _ in changes}),
+        reads=_reads(run, value_of, looked_at | old, {name for name, _, _ in changes}),
         notes=tuple(story.notes(move.actor, nodes[0], move.choice, old, states)),
     )
 
@@ -106,18 +128,23 @@ def _primitive(nodes: list[Node]) -> Node:
 
 
 def _reads(
-    run: Interpreter, looked_at: Mapping[tuple[int, int], int], changed: set[str]
+    run: Interpreter,
+    value_of: ValueOf,
+    looked_at: Mapping[tuple[int, int], int],
+    changed: set[str],
 ) -> tuple[tuple[str, str], ...]:
     """What the step read; what it changed as well is seen there."""
     found = [
-        (element(run.program, var, i), _of_var(run.system, var, value))
+        (element(run.program, var, i), value_of(var, value))
         for (var, i), value in looked_at.items()
         if not is_hidden(run.program.vars[var].name)
     ]
     return tuple((name, value) for name, value in found if name not in changed)
 
 
-def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, str, str], ...]:
+def _changes(
+    run: Interpreter, value_of: ValueOf, before: State, after: State
+) -> tuple[tuple[str, str, str], ...]:
     found = []
     for number, var in enumerate(run.program.vars):
         if number in run.program.automaton_vars or is_hidden(var.name):
@@ -125,20 +152,9 @@ def _changes(run: Interpreter, before: State, after: State) -> tuple[tuple[str, 
         for i in range(var.length):
             at = run.places.vars[number] + i
             if before[at] != after[at]:
-                old, new = (_shown(run.system, var, s[at]) for s in (before, after))
+                old, new = (value_of(number, s[at]) for s in (before, after))
                 found.append((element(run.program, number, i), old, new))
     return tuple(found)
-
-
-def _shown(it: System, var: Var, value: int) -> str:
-    """A value as a person reads it: who holds a lock, what a page table entry says."""
-    if var.kind in ("spinlock", "mutex"):
-        return "free" if value == 0 else f"held by {it.actors[value - 1].name}"
-    if var.kind == "rwsem" and value >= WRITER:
-        return f"held by {it.actors[value - WRITER].name}"
-    if var.kind == "rwsem":
-        return {0: "free", 1: "1 reader"}.get(value, f"{value} readers")
-    return show(var.name, value)
 
 
 def element(program: Program, var: int, index: int) -> str:

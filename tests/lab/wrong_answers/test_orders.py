@@ -12,6 +12,7 @@ from pinlab.lab import asked, check, design
 from pinlab.lab.orders import _places, orders
 from pinlab.lab.scenarios import scenario
 from pinlab.objectives.verdict import Outcome
+from tests.lab.beside import beside
 
 DIRECT_IO_FSYNC = scenario.load()["direct-io-fsync"]
 STORE_FSYNC = scenario.load()["store-fsync"]
@@ -80,15 +81,13 @@ def test_18_a_design_that_does_not_ask_has_one_order() -> None:
 
 
 def test_18_the_verdict_does_not_depend_on_the_order_of_the_list(
-    per_cpu: design.Design, monkeypatch: pytest.MonkeyPatch
+    per_cpu: design.Design,
 ) -> None:
     there = DIRECT_IO_FSYNC
-    back = replace(there, name="back", tasks=tuple(reversed(there.tasks)))
-    known = {**scenario.load(), "back": back}
-    monkeypatch.setattr(scenario, "load", lambda: known)
+    both = beside(per_cpu, replace(there, name="back", tasks=tuple(reversed(there.tasks))))
 
     def outcomes(name: str) -> set[Outcome]:
-        rows = check.check(per_cpu, (name,), ("O1", "I13")).rows
+        rows = check.check(both, (name,), ("O1", "I13")).rows
         return {row.verdict.outcome for row in rows}
 
     assert outcomes("back") == outcomes("direct-io-fsync")

@@ -27,9 +27,10 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.language.program import Actor, System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.scenarios import scenario as scenarios
-from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
+from pinlab.lab.scenarios.scenario import ReachEvents, Task
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome
+from tests.lab.beside import beside
 from tests.lab.language.files import module_of
 from tests.lab.language.solo import system
 
@@ -200,12 +201,6 @@ def test_22_a_task_must_start_in_a_kernel_function() -> None:
         replace(SCENARIO, tasks=(Task("a", print),))
 
 
-def including(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
-    """As if `scenario` were one of the package's: nothing but its first state is new."""
-    known = {**scenarios.load(), scenario.name: scenario}
-    monkeypatch.setattr(scenarios, "load", lambda: known)
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -215,17 +210,16 @@ def including(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
     ],
 )
 def test_22_a_scenario_that_does_not_fit_the_model_breaks_its_own_use_only(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], says: str
+    changes: dict[str, object], says: str
 ) -> None:
-    bad = replace(SCENARIO, name="bad", **changes)  # type: ignore[arg-type]
-    including(monkeypatch, bad)
+    design = beside(UNTRACKED, replace(SCENARIO, name="bad", **changes))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=f"scenario bad: .*{says}"):
-        check.check(UNTRACKED, ("bad",))
-    rows = check.check(UNTRACKED, objectives=("I9",)).rows
+        check.check(design, ("bad",))
+    rows = check.check(design, objectives=("I9",)).rows
     assert {row.scenario for row in rows} == {"munmap-gup-fast"}
-    unknown = [row for row in check.check(UNTRACKED, None, ("I13",)).rows if row.scenario == "bad"]
+    unknown = [row for row in check.check(design, None, ("I13",)).rows if row.scenario == "bad"]
     assert [row.verdict.outcome for row in unknown] == [Outcome.UNKNOWN]
-    assert any(info.name == "bad" for info in check.scenarios())
+    assert any(info.name == "bad" for info in check.scenarios(design))
 
 
 def test_22_a_scenario_file_that_cannot_be_loaded_is_listed_with_the_reason(
@@ -237,9 +231,8 @@ def test_22_a_scenario_file_that_cannot_be_loaded_is_listed_with_the_reason(
     found = scenarios.load.__wrapped__()
     assert "No module named 'no_such_module'" in found["half-done"].fault
     assert found["direct-io-fsync"].tasks == SCENARIO.tasks
-    including(monkeypatch, found["half-done"])
     with pytest.raises(UsageError, match=r"half_done.py cannot be loaded"):
-        check.check(UNTRACKED, ("half-done",))
+        check.check(beside(UNTRACKED, found["half-done"]), ("half-done",))
 
 
 def test_19_a_variant_of_a_design_excludes_what_its_base_excludes(tmp_path: Path) -> None:

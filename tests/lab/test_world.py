@@ -1,0 +1,112 @@
+"""A world is a value: one that has nothing of Linux goes through the whole lab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import build, catalogue, check, design, worlds
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.objectives.verdict import Outcome
+from tests.lab.toy.world import TOY
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The toy is one of the worlds."""
+    monkeypatch.setitem(worlds.WORLDS, TOY.name, TOY)
+    yield
+    design.load.cache_clear()
+
+
+def test_its_designs_are_found_by_name() -> None:
+    assert [(it.name, it.kind) for it in check.designs(TOY)] == [
+        ("counted", "detector"),
+        ("polite", "detector"),
+    ]
+    assert design.load("polite").world is TOY
+    assert design.load("untracked").world is worlds.DEFAULT
+    assert "polite" not in design.names()
+
+
+def test_check_and_explain() -> None:
+    assert [it.verdict.outcome for it in check.check(design.load("counted")).rows] == [
+        Outcome.HOLDS
+    ]
+    found = check.check(design.load("polite"))
+    assert {it.objective: it.verdict.outcome for it in found.rows}["I1"] is Outcome.VIOLATED
+    trace = found.traces["I1", "party"]()
+    assert trace.outcome is Outcome.VIOLATED
+    assert [step.actor for step in trace.steps if "page_free" in dict(step.events)]
+    assert {step.function for step in trace.steps} <= {"drink", "leave", "put", "take"}
+
+
+def test_values_are_shown_as_the_world_says() -> None:
+    found = check.check(design.load("polite"))
+    trace = found.traces["I1", "party"]()
+    seen = {pair for step in trace.steps for pair in step.reads}
+    seen |= {(name, old) for step in trace.steps for name, old, _ in step.changes}
+    assert ("Cup.level", "a sip") in seen
+
+
+def test_coverage_is_of_its_lines() -> None:
+    lines = check.check(design.load("counted"), coverage=True).uncovered
+    assert lines is not None
+    assert all(line.file == "model.py" for line in lines)
+
+
+def test_compare_and_cost() -> None:
+    found = check.compare(("counted", "polite"), jobs=1)
+    asked = [row for row in found.rows if row.objective == "I1"]
+    assert [(row.design, row.verdict.outcome) for row in asked] == [
+        ("counted", Outcome.HOLDS),
+        ("polite", Outcome.VIOLATED),
+    ]
+    assert [(it.design, it.pin["atomic_rmw"], it.struct_page_bytes) for it in found.costs] == [
+        ("counted", 1, 0),
+        ("polite", 0, 0),
+    ]
+
+
+def test_its_functions_are_catalogued() -> None:
+    assert [it.name for it in catalogue.functions(TOY)] == ["put", "take", "drink", "leave"]
+    assert catalogue.function("put", TOY).callers == ("drink", "leave")
+    assert isinstance(TOY.function("put"), KernelFunction)
+    assert TOY.variables == {"Cup.users", "Cup.level"}
+
+
+def test_it_has_no_operations() -> None:
+    with pytest.raises(UsageError, match="there is no operation 'fsync'"):
+        check.check(design.load("counted"), ("fsync/dirty+buffers",))
+    assert check.operations(TOY) == check.states(TOY) == ()
+
+
+def test_worlds_are_not_mixed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"polite is of the world toy, and untracked of 4\.20"):
+        design.load("untracked+polite")
+    mixed = tmp_path / "mixed.py"
+    mixed.write_text(
+        "from pinlab.lab.linux.types import Page\nfrom tests.lab.toy.model import Cup\n"
+    )
+    with pytest.raises(UsageError, match=r"imports from the models of 4\.20 and toy"):
+        design.load(str(mixed))
+    other = tmp_path / "other.py"
+    other.write_text('BASE = "polite"\nfrom pinlab.lab.linux.types import Page\n')
+    with pytest.raises(UsageError, match=r"of the world 4\.20, and polite of toy"):
+        design.load(str(other))
+
+
+def test_a_file_is_of_the_world_that_it_imports_from(tmp_path: Path) -> None:
+    file = tmp_path / "washed.py"
+    file.write_text(
+        '"""washed: the host never washes up."""\n'
+        "from pinlab.lab.language.kernel import kernel\n"
+        "from tests.lab.toy.model import Cup\n\n\n"
+        '@kernel\ndef leave(cup: Cup) -> None:\n    """Goes."""\n'
+    )
+    it = design.load(str(file))
+    assert (it.world, it.base, set(it.own)) == (TOY, "counted", {"leave"})
+    assert build.program(it).calls["leave"] == frozenset()

@@ -1,0 +1,1 @@
+"""counted: each user counts."""
