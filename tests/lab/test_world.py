@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import build, catalogue, check, design, worlds
 from pinlab.lab.language.kernel import KernelFunction
+from pinlab.objectives.balance import Balance
 from pinlab.objectives.verdict import Outcome
 from tests.lab.toy.world import TOY
 
@@ -52,10 +55,30 @@ def test_values_are_shown_as_the_world_says() -> None:
     assert ("Cup.level", "a sip") in seen
 
 
-def test_coverage_is_of_its_lines() -> None:
-    lines = check.check(design.load("counted"), coverage=True).uncovered
+def test_coverage_is_of_its_lines(tmp_path: Path) -> None:
+    assert check.check(design.load("counted"), coverage=True).uncovered == ()
+    file = tmp_path / "shy.py"
+    file.write_text(
+        '"""shy: nobody takes what is not full."""\n'
+        "from pinlab.lab.language.kernel import READ_ONCE, kernel\n"
+        "from tests.lab.toy.model import Cup\n\n\n"
+        '@kernel\ndef take(cup: Cup) -> bool:\n    """."""\n    return READ_ONCE(cup.level) == 3\n'
+    )
+    lines = check.check(design.load(str(file)), coverage=True).uncovered
     assert lines is not None
-    assert all(line.file == "model.py" for line in lines)
+    assert {(line.file, line.function) for line in lines} == {("model.py", "drink")}
+
+
+def test_what_it_keeps_no_books_of_does_not_hold() -> None:
+    """Nobody judges its states at rest."""
+    (balance,) = (it.name for it in objectives.load().values() if isinstance(it, Balance))
+    counted = design.load("counted")
+    own = {**counted.scenarios, "rest": replace(TOY.scenarios()["party"], name="rest")}
+    own["rest"] = replace(own["rest"], judges=(balance,))
+    asked = replace(counted, scenarios=own)
+    rows = {row.objective: row for row in check.check(asked, objectives=(balance,)).rows}
+    assert rows[balance].verdict.outcome is Outcome.UNKNOWN
+    assert rows[balance].reason == f"the world toy keeps no books: {balance} is not asked"
 
 
 def test_compare_and_cost() -> None:

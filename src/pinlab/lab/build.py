@@ -151,12 +151,15 @@ def system(
 
 
 def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audited | None:
-    """What judges the states at rest, if an objective that is judged is about them."""
+    """What judges the states at rest, if an objective that is judged is about them. Raises
+    UsageError if the design's world has nothing to judge them by."""
     known = objectives_of(design)
-    books = design.world.books
-    if books is None or not any(isinstance(known[it], Balance) for it in judged):
+    asking = [name for name in judged if isinstance(known[name], Balance)]
+    if not asking:
         return None
-    return Audited(books(scenario.initial))
+    if design.world.books is None:
+        raise UsageError(f"the world {design.world.name} keeps no books: {asking[0]} is not asked")
+    return Audited(design.world.books(scenario.initial))
 
 
 def progress(

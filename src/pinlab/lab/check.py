@@ -205,6 +205,7 @@ def check(
             report = _reporter(on_progress, design, scenario, done, len(chosen))
             try:
                 it = build.system(design, scenario, probed.known, judged, memory_model)
+                audit = build.audit(design, scenario, judged)
             except UsageError as error:
                 if scenarios is not None:
                     raise
@@ -212,7 +213,6 @@ def check(
                 done += 1
                 continue
             goals = build.progress(design, scenario, judged)
-            audit = build.audit(design, scenario, judged)
             found = choose.explore(
                 it, limits, goals, report, engine=engine, everywhere=ways, audit=audit
             )

@@ -317,7 +317,7 @@ class _Asker:
                 name
                 for name, it in self.known.items()
                 if not (isinstance(it, Progress) and it.event is not None and name not in asks)
-                if not (isinstance(it, Balance) and goes_on)
+                if not (isinstance(it, Balance) and (goes_on or self.design.world.books is None))
             ),
         )
 
