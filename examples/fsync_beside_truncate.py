@@ -9,7 +9,7 @@ from pinlab.lab.linux.tasks import fsync_only
 from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 
 FSYNC_BESIDE_TRUNCATE = Scenario(
     name="fsync-beside-truncate",

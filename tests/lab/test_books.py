@@ -10,7 +10,7 @@ import pytest
 from pinlab.lab import check, design
 from pinlab.lab.books import books
 from pinlab.lab.linux.types import CPU_DATA, PTE_WRITE
-from pinlab.lab.scenarios.state import STATES, state
+from pinlab.lab.scenarios.words import STATES, state
 from pinlab.objectives.verdict import Outcome
 
 

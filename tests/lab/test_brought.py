@@ -22,7 +22,7 @@ from pinlab.lab.linux.gup import get_user_pages_fast
 from pinlab.lab.linux.swap import put_user_page
 from pinlab.lab.linux.truncate import ext4_setattr
 from pinlab.lab.linux.types import FILE, SHARED, AddressSpace, Mm, Vma
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction, Scenario, Task
 from pinlab.objectives.build import while_pinned
 from pinlab.objectives.events import Event

@@ -8,7 +8,7 @@ from pinlab.lab.books import books
 from pinlab.lab.linux.types import Page, show
 from pinlab.lab.scenarios import scenario
 from pinlab.lab.scenarios.operations import OPERATIONS
-from pinlab.lab.scenarios.state import STATES, WORDS, state
+from pinlab.lab.scenarios.words import STATES, WORDS, state
 from pinlab.lab.world import World
 
 LINUX_4_20 = World(

@@ -13,7 +13,8 @@ from pinlab.lab.linux.truncate import ext4_setattr, iomap_dio_rw
 from pinlab.lab.linux.types import FILE, AddressSpace, Page
 from pinlab.lab.linux.vmscan import shrink_page_list
 from pinlab.lab.scenarios.scenario import Task
-from pinlab.lab.scenarios.state import Initial, state
+from pinlab.lab.scenarios.state import Initial
+from pinlab.lab.scenarios.words import state
 from tests.lab.linux.world import every_order
 
 DIRTY = state("dirty+buffers rw").values

@@ -26,7 +26,7 @@ from pinlab.lab.linux.types import (
 from pinlab.lab.scenarios.operation import played, tasks
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import Task
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 from tests.lab.linux.world import every_order, run
 
 DIRTY = state("dirty+buffers rw").values

@@ -11,7 +11,7 @@ from pinlab.lab import asked, check, design
 from pinlab.lab.linux.types import CHILD, PRIVATE, SHARED2
 from pinlab.lab.scenarios.operation import combined, played, refusal
 from pinlab.lab.scenarios.operations import OPERATIONS
-from pinlab.lab.scenarios.state import STATES, state
+from pinlab.lab.scenarios.words import STATES, state
 from pinlab.objectives.verdict import Outcome
 
 

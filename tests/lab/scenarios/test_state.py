@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pinlab.errors import UsageError
 from pinlab.lab.linux.types import CPU_DATA, FILE_PAGES, PAGES, PTE_DIRTY, PTE_PFN, PTE_WRITE
-from pinlab.lab.scenarios.state import WORDS, State, state
+from pinlab.lab.scenarios.state import State
+from pinlab.lab.scenarios.words import WORDS, state
 
 
 def test_a_dirty_page_mapped_by_two() -> None:

@@ -21,8 +21,6 @@ from pinlab.lab.linux.types import CPUS
 
 tlb = array(CPUS, 0, 31, order="strong")
 mm_cpumask = array(CPUS, 0, 1, order="strong")
-PER_CPU = ("tlb", "mm_cpumask")
-"""The variables of which each CPU has an element."""
 
 
 @kernel

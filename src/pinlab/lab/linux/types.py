@@ -3,13 +3,8 @@
 Layout, the same for every scenario (who uses which is said by the scenario's initial values):
 
 * frames 1, 2: pages 0 and 1 of the file; frames 3, 4: anonymous, or free.
-* mappings: SHARED and SHARED2 map the file MAP_SHARED in the first and second process; PRIVATE
-  maps the file or anonymous memory MAP_PRIVATE in the first one, CHILD is what fork makes of it.
+* mappings and contents are those of every world (layout.py).
 * blocks 1 .. 3 of the disk; block 0 is a hole. With DAX, block n is frame n.
-
-Contents are small version numbers: OLD is on the disk, CPU_DATA was stored by a CPU before the
-scenario starts and is owed to whoever calls fsync, DEVICE_DATA is what a pin holder stores. TORN is
-a block whose image changed while the disk read it: its checksum is wrong.
 """
 
 from __future__ import annotations
@@ -33,18 +28,19 @@ from pinlab.lab.language.kernel import (
     u3,
     u5,
 )
+from pinlab.lab.layout import CHILD as CHILD
+from pinlab.lab.layout import CPU_DATA as CPU_DATA
+from pinlab.lab.layout import CPUS as CPUS
+from pinlab.lab.layout import DEVICE_DATA as DEVICE_DATA
+from pinlab.lab.layout import FILE as FILE
+from pinlab.lab.layout import OLD as OLD
+from pinlab.lab.layout import PRIVATE as PRIVATE
+from pinlab.lab.layout import SHARED as SHARED
+from pinlab.lab.layout import SHARED2 as SHARED2
+from pinlab.lab.layout import TORN as TORN
 
 PAGES = 4
 FILE_PAGES = 2
-CPUS = 7
-
-FILE = 1
-"""The number of the only AddressSpace."""
-
-SHARED, SHARED2, PRIVATE, CHILD = 1, 2, 3, 4
-"""The numbers of the mappings."""
-
-OLD, CPU_DATA, DEVICE_DATA, TORN = 0, 1, 2, 3
 
 
 class Page(Struct, count=PAGES):

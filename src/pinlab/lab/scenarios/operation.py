@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pinlab.errors import UsageError
-from pinlab.lab.linux.types import CHILD, CPUS, PRIVATE, SHARED, SHARED2
+from pinlab.lab.layout import CHILD, CPUS, PRIVATE, PROCESS, SHARED, SHARED2
 from pinlab.lab.scenarios.scenario import Reach, Scenario, Task
 from pinlab.lab.scenarios.state import State, mappings
 from pinlab.nearest import nearest
@@ -25,9 +25,6 @@ PLACES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """What may stand behind @: the mapping of the file by the first or the second process, the first
 one's private mapping, or what fork makes of that."""
-
-PROCESS: Final[Mapping[int, int]] = MappingProxyType({SHARED: 1, SHARED2: 2, PRIVATE: 1, CHILD: 2})
-"""The process of each mapping."""
 
 
 class At(IntEnum):

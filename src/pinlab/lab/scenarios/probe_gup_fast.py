@@ -5,7 +5,7 @@ from __future__ import annotations
 from pinlab.lab.linux.tasks import atomic_gup
 from pinlab.lab.linux.types import SHARED
 from pinlab.lab.scenarios.scenario import ReachEvents, Scenario, Task
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 from pinlab.objectives.events import Event
 
 SCENARIO = Scenario(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pinlab.lab.linux.tasks import pin_then_unpin
 from pinlab.lab.linux.types import SHARED
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario, Task
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 
 SCENARIO = Scenario(
     name="probe-pin-unpin",

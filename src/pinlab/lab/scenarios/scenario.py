@@ -12,7 +12,7 @@ from typing import Any
 
 from pinlab import objectives
 from pinlab.lab.language.kernel import KernelFunction, model_function
-from pinlab.lab.linux.tlb import PER_CPU
+from pinlab.lab.layout import PER_CPU
 from pinlab.nearest import nearest
 from pinlab.objectives.events import Event
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pinlab.lab.scenarios.operation import combined, played
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.scenario import Reach, ReachEvents, ReachFunction, Scenario
-from pinlab.lab.scenarios.state import state
+from pinlab.lab.scenarios.words import state
 from pinlab.objectives.events import Event
 
 PINNED_UNDER_WRITEBACK = ReachEvents(

@@ -1,92 +1,28 @@
-"""Initial states said in words, as `dirty+buffers rw+rw2`; the books give the counts.
-
-A word says what is so, never what follows from it: references are those of the cache, of page
-table entries and of holders; a mapcount is the number of entries less one; the cache has a page
-if and only if page->mapping says so. Frames that no word speaks of belong to somebody else (1, 2)
-or are free (3, 4).
-"""
+"""An initial state: what words say of it, and the values that follow."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from types import MappingProxyType
-from typing import Final
 
 from pinlab.errors import UsageError
-from pinlab.lab.linux.types import (
-    CHILD,
-    CPU_DATA,
-    FILE_PAGES,
-    PAGES,
-    PRIVATE,
-    PTE_DIRTY,
-    PTE_WRITE,
-    SHARED,
-    SHARED2,
-)
+from pinlab.lab.layout import CHILD, MAPPINGS, PRIVATE, SHARED, SHARED2
 from pinlab.nearest import nearest
 
 Initial = dict[str, tuple[int, ...]]
 
-READ_ONLY: Final = 0
-WRITABLE: Final = PTE_WRITE | PTE_DIRTY
-
-MAPPINGS: Final = (SHARED, SHARED2, PRIVATE, CHILD)
-
-WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "clean": "what a CPU stored into page 0 of the file is on the disk",
-        "dirty": "it is not, and the page is dirty",
-        "buffers": "the page has buffers",
-        "two": "page 1 of the file is there as well, and like page 0",
-        "ro": "the first process has the page mapped, read-only",
-        "rw": "the first process has it mapped and has stored through the entry",
-        "ro2": "the second process has it mapped, read-only",
-        "rw2": "the second process has it mapped and has stored through the entry",
-        "private": "the first process has it in a private mapping, read-only",
-        "dax": "the file is on DAX: the page is its block, in no cache",
-        "anon": "an anonymous page of the first process instead, mapped writable",
-        "forked": "that page, shared read-only with a child",
-    }
-)
-
-STATES: Final = (
-    *("dirty+buffers rw", "dirty+buffers rw+rw2", "dirty+buffers rw+private", "dirty+buffers ro"),
-    *("dirty+buffers", "clean+buffers", "clean+buffers ro", "clean", "clean ro"),
-    *("dirty+buffers+two rw", "dax rw", "dax rw+rw2", "anon", "anon+forked"),
-)
-"""The states that operations are played from if none is named."""
-
-_ENTRIES: Final = {
-    "ro": (SHARED, READ_ONLY),
-    "rw": (SHARED, WRITABLE),
-    "ro2": (SHARED2, READ_ONLY),
-    "rw2": (SHARED2, WRITABLE),
-    "private": (PRIVATE, READ_ONLY),
-}
-_APART: Final = (
-    ("clean", "dirty", "anon", "dax"),
-    ("ro", "rw"),
-    ("ro2", "rw2"),
-    *(("anon", word) for word in ("buffers", "two", *_ENTRIES)),
-    *(("dax", word) for word in ("buffers", "two", "private")),
-)
-"""Words of which at most one can be so."""
-
-KEYS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
-    {"gup_fast_works": (1,), "irq_unpin_works": (1,)}
-)
-"""A design is believed to pin in GUP-fast and to unpin in interrupts until a probe says no."""
-
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An initial state: its words, in the order of `WORDS`, and the variables' values."""
+    """An initial state: its words, in the order in which its world has them, and the variables'
+    values."""
 
     words: tuple[str, ...]
+    """What is said of the page."""
+    entries: tuple[str, ...]
+    """What is said of entries that map it."""
     values: Initial
     mapped: frozenset[int]
     """The mappings that have an entry."""
@@ -94,9 +30,7 @@ class State:
     @property
     def name(self) -> str:
         """The words, as they are written."""
-        of_page = [word for word in self.words if word not in _ENTRIES]
-        entries = [word for word in self.words if word in _ENTRIES]
-        return " ".join("+".join(each) for each in (of_page, entries) if each)
+        return " ".join("+".join(each) for each in (self.words, self.entries) if each)
 
     @property
     def kind(self) -> str:
@@ -105,113 +39,25 @@ class State:
 
     def has(self, word: str) -> bool:
         """Whether it was said."""
-        return word in self.words
+        return word in self.words or word in self.entries
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A page frame that somebody has."""
-
-    number: int
-    index: int | None = None
-    flags: tuple[str, ...] = ()
-    data: int = 0
-    entries: Mapping[int, int] = field(default_factory=dict)
-    holders: int = 0
-    is_counted: bool = True
-    """Whether entries take references (those of DAX do not)."""
-
-
-def state(words: str) -> State:
-    """The state that words say. Raises UsageError for words that are none, or contradict."""
-    said = [word for word in re.split(r"[\s+,]+", words) if word]
-    if not said:
+def said(words: str, known: Mapping[str, str], apart: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The words in the order of `known`. Of each of `apart` at most one can be so. Raises
+    UsageError for words that are none, or contradict."""
+    found = [word for word in re.split(r"[\s+,]+", words) if word]
+    if not found:
         raise UsageError("a state is said in words; `pinlab list states` explains them")
-    for word in said:
-        if word not in WORDS:
+    for word in found:
+        if word not in known:
             raise UsageError(
-                f"a state has no word {word!r}: {nearest(word, WORDS)}; "
+                f"a state has no word {word!r}: {nearest(word, known)}; "
                 "`pinlab list states` explains them"
             )
-    _refuse(said)
-    chosen = tuple(word for word in WORDS if word in said)
-    frames = _frames(chosen)
-    mapped = frozenset(mapping for each in frames for mapping in each.entries)
-    return State(chosen, _values(chosen, frames), mapped)
-
-
-def _refuse(said: list[str]) -> None:
-    for one, other in (pair for words in _APART for pair in combinations(words, 2)):
-        if one in said and other in said:
+    for one, other in (pair for group in apart for pair in combinations(group, 2)):
+        if one in found and other in found:
             raise UsageError(f"no state is {one} and {other}; leave one of them out")
-    if "forked" in said and "anon" not in said:
-        raise UsageError("forked is said of an anonymous page; say anon as well")
-    if {"rw", "rw2"} & set(said) and not {"dirty", "dax"} & set(said):
-        raise UsageError("a page that was stored into is dirty (rw); say dirty, or ro")
-    if "dirty" in said and "buffers" not in said:
-        raise UsageError("a dirty page has buffers on this file system; say dirty+buffers")
-
-
-def _frames(words: tuple[str, ...]) -> tuple[_Frame, ...]:
-    others = (_Frame(1, holders=1), _Frame(2, holders=1))
-    if "anon" in words:
-        shared = {PRIVATE: READ_ONLY, CHILD: READ_ONLY}
-        entries = shared if "forked" in words else {PRIVATE: WRITABLE}
-        return (*others, _Frame(3, None, ("PG_anon", "PG_dirty"), entries=entries))
-    entries = {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in words}
-    if "dax" in words:
-        return (_Frame(1, 0, ("dax",), CPU_DATA, entries, is_counted=False), others[1])
-    said = {"dirty": "PG_dirty", "buffers": "PagePrivate"}
-    flags = tuple(flag for word, flag in said.items() if word in words)
-    first = _Frame(1, 0, flags, CPU_DATA, entries)
-    if "two" not in words:
-        return (first, others[1])
-    return (first, _Frame(2, 1, flags, CPU_DATA, entries))
-
-
-_FLAGS: Final = ("PG_anon", "PG_dirty", "PagePrivate")
-
-
-def _values(words: tuple[str, ...], frames: tuple[_Frame, ...]) -> Initial:
-    """Every variable that is not as the model has it without a word."""
-    flags = {name: [0] * PAGES for name in (*_FLAGS, "mapping", "index", "data", "PageBuddy")}
-    refs, maps, lru = [0] * PAGES, [-1] * PAGES, [1] * PAGES
-    cache, block, disk = [0] * FILE_PAGES, [0] * FILE_PAGES, [0] * 4
-    pte = [0] * (len(MAPPINGS) * FILE_PAGES)
-    for each in frames:
-        at, index = each.number - 1, each.index or 0
-        for name in _FLAGS:
-            flags[name][at] = int(name in each.flags)
-        flags["data"][at] = each.data
-        if each.index is not None:
-            flags["mapping"][at], flags["index"][at] = 1, index
-            cache[index] = block[index] = each.number
-            if "PG_dirty" not in each.flags and "dax" not in words:
-                disk[each.number] = each.data
-        for mapping, bits in each.entries.items():
-            pte[(mapping - 1) * FILE_PAGES + index] = each.number | bits
-        counted = len(each.entries) if each.is_counted else 0
-        refs[at] = int(each.index is not None) + counted + each.holders
-        maps[at] = counted - 1
-    taken = {each.number for each in frames}
-    flags["PageBuddy"] = [int(number not in taken) for number in range(1, PAGES + 1)]
-    if "dax" in words:
-        lru = [0] * PAGES
-    mapped = {mapping for each in frames for mapping in each.entries}
-    return {
-        **KEYS,
-        **{key: (1,) for key in ("dax", "truncates") if "dax" in words},
-        "two_pages": (int("two" in words),),
-        "Page._refcount": tuple(refs),
-        "Page._mapcount": tuple(maps),
-        "Page.PG_lru": tuple(lru),
-        **{f"Page.{name}": tuple(values) for name, values in flags.items()},
-        "AddressSpace.i_pages": tuple(cache),
-        "AddressSpace.block": tuple(block),
-        "disk": tuple(disk),
-        "Vma.pte": tuple(pte),
-        **mappings(mapped, is_file="anon" not in words),
-    }
+    return tuple(word for word in known if word in found)
 
 
 def mappings(used: set[int], *, is_file: bool) -> Initial:
@@ -222,6 +68,6 @@ def mappings(used: set[int], *, is_file: bool) -> Initial:
         "Vma.present": tuple(int(each in there) for each in MAPPINGS),
         "Vma.VM_FILE": tuple(int(each in there and is_file) for each in MAPPINGS),
         "Vma.VM_SHARED": tuple(
-            int(each in there and each in (SHARED, SHARED2)) for each in MAPPINGS
+            int(each in there and is_file and each in (SHARED, SHARED2)) for each in MAPPINGS
         ),
     }
