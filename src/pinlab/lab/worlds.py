@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pinlab.lab.designs
 import pinlab.lab.linux
+import pinlab.lab.today.designs
+import pinlab.lab.today.linux
 from pinlab.lab.books import books
 from pinlab.lab.linux.types import Page, show
 from pinlab.lab.scenarios import scenario
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.words import STATES, WORDS, state
+from pinlab.lab.today import operations, words
+from pinlab.lab.today.linux import types
 from pinlab.lab.world import World
 
 LINUX_4_20 = World(
@@ -35,7 +41,22 @@ LINUX_4_20 = World(
     show=show,
 )
 
-WORLDS: dict[str, World] = {LINUX_4_20.name: LINUX_4_20}
+LINUX_7_2 = World(
+    "7.2",
+    pinlab.lab.today.linux,
+    types.Folio,
+    lambda: MappingProxyType({}),
+    designs=pinlab.lab.today.designs,
+    empty="mainline",
+    operations=operations.OPERATIONS,
+    words=words.WORDS,
+    states=words.STATES,
+    state=words.state,
+    walks=frozenset({"Vma.pte"}),
+    show=types.show,
+)
+
+WORLDS: dict[str, World] = {it.name: it for it in (LINUX_4_20, LINUX_7_2)}
 
 DEFAULT = LINUX_4_20
 """The world that is meant where none is named."""

@@ -1,0 +1,1 @@
+"""Linux 7.2: its model, operations, states and designs."""

@@ -1,0 +1,1 @@
+"""Designs of 7.2: what could be replaced in it."""

@@ -1,0 +1,1 @@
+"""Linux 7.2 as it is: nothing is replaced."""

@@ -1,0 +1,212 @@
+"""Page faults and what takes entries away. mm/memory.c, mm/madvise.c, 7.2.
+
+The mmap lock or the lock of the mapping is held for reading by who faults.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
+    WRITE_ONCE,
+    down_read,
+    kernel,
+    mutex_unlock,
+    ptep_get_and_clear,
+    spin_lock,
+    spin_unlock,
+    static_branch,
+    u1,
+    u2,
+    u5,
+    up_read,
+)
+from pinlab.lab.layout import FILE
+from pinlab.lab.today.linux.ext4 import ext4_page_mkwrite
+from pinlab.lab.today.linux.filemap import filemap_fault
+from pinlab.lab.today.linux.mm import folio_get, folio_put
+from pinlab.lab.today.linux.page_writeback import folio_mark_dirty
+from pinlab.lab.today.linux.rmap import folio_add_file_rmap_pte, folio_remove_rmap_pte
+from pinlab.lab.today.linux.tlb import flush_tlb_page
+from pinlab.lab.today.linux.types import (
+    AddressSpace,
+    Folio,
+    Mm,
+    Vma,
+    folio_page,
+    mk_pte,
+    page_folio,
+    pte_dirty,
+    pte_none,
+    pte_page,
+    pte_pfn,
+    pte_write,
+)
+
+FAULT_FLAG_WRITE, FAULT_FLAG_UNSHARE = 1, 2
+
+VM_FAULT_NOPAGE, VM_FAULT_SIGBUS = 0, 1
+"""VM_FAULT_NOPAGE: look again; also that the fault is done, as who faulted looks again then."""
+
+
+@kernel
+def finish_fault(vma: Vma, folio: Folio, write: u1) -> bool:
+    """mm/memory.c finish_fault(), set_pte_range(): maps a folio of the file where nothing is.
+    False: something is there by now. Left out: more than one page at once; userfaultfd."""
+    spin_lock(vma.ptl)
+    changed = not pte_none(READ_ONCE(vma.pte))
+    if not changed:
+        folio_add_file_rmap_pte(folio)
+        WRITE_ONCE(vma.pte, mk_pte(folio_page(folio), write))
+    spin_unlock(vma.ptl)
+    return not changed
+
+
+@kernel
+def fault_dirty_shared_page(folio: Folio) -> None:
+    """mm/memory.c fault_dirty_shared_page(); the folio is locked, and is not afterwards. Left out:
+    balance_dirty_pages()."""
+    folio_mark_dirty(folio)
+    mutex_unlock(folio.PG_locked)
+
+
+@kernel
+def do_shared_fault(vma: Vma) -> u1:
+    """mm/memory.c do_shared_fault(): a store where a shared mapping has nothing."""
+    mapping = cast(AddressSpace, FILE)
+    folio = filemap_fault(mapping)
+    if folio == NULL:
+        return VM_FAULT_SIGBUS
+    mutex_unlock(folio.PG_locked)
+    if not ext4_page_mkwrite(mapping, folio):
+        folio_put(folio)
+        return VM_FAULT_NOPAGE
+    if finish_fault(vma, folio, 1):
+        fault_dirty_shared_page(folio)
+    else:
+        mutex_unlock(folio.PG_locked)
+        folio_put(folio)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def do_read_fault(vma: Vma) -> u1:
+    """mm/memory.c do_read_fault(). Left out: fault-around, which maps what is in the cache without
+    waiting: it is this without the waits."""
+    folio = filemap_fault(cast(AddressSpace, FILE))
+    if folio == NULL:
+        return VM_FAULT_SIGBUS
+    mapped = finish_fault(vma, folio, 0)
+    mutex_unlock(folio.PG_locked)
+    if not mapped:
+        folio_put(folio)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def finish_mkwrite_fault(vma: Vma, pte: u5) -> bool:
+    """mm/memory.c finish_mkwrite_fault(), wp_page_reuse(). False: the entry has changed."""
+    spin_lock(vma.ptl)
+    same = READ_ONCE(vma.pte) == pte
+    if same:
+        WRITE_ONCE(vma.pte, mk_pte(pte_page(pte), 1))
+    spin_unlock(vma.ptl)
+    return bool(same)
+
+
+@kernel
+def wp_page_shared(vma: Vma, pte: u5) -> u1:
+    """mm/memory.c wp_page_shared(): a store through a read-only entry of a shared mapping. The page
+    table lock is held, and is not afterwards."""
+    folio = page_folio(pte_page(pte))
+    folio_get(folio)
+    spin_unlock(vma.ptl)
+    if ext4_page_mkwrite(cast(AddressSpace, FILE), folio):
+        if finish_mkwrite_fault(vma, pte):
+            fault_dirty_shared_page(folio)
+        else:
+            mutex_unlock(folio.PG_locked)
+    folio_put(folio)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def do_pte_missing(vma: Vma, flags: u2) -> u1:
+    """mm/memory.c do_pte_missing(), do_fault()."""
+    if flags & FAULT_FLAG_WRITE:
+        return do_shared_fault(vma)
+    return do_read_fault(vma)
+
+
+@kernel
+def handle_mm_fault(vma: Vma, flags: u2) -> u1:
+    """mm/memory.c handle_pte_fault(): one look at the entry without a lock, then one with it. Left
+    out: NUMA hints; the accessed bit."""
+    pte = READ_ONCE(vma.pte)
+    if pte_none(pte):
+        return do_pte_missing(vma, flags)
+    spin_lock(vma.ptl)
+    if READ_ONCE(vma.pte) == pte and flags != 0 and not pte_write(pte):
+        return wp_page_shared(vma, pte)
+    spin_unlock(vma.ptl)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def zap_present_folio_ptes(vma: Vma, pte: u5) -> None:
+    """mm/memory.c zap_present_folio_ptes(), tlb_finish_mmu(): one entry of the file. The page table
+    lock is held, and is not afterwards.
+
+    A dirty entry's mapping is counted down only when no TLB has it any more (delay_rmap), within
+    the lock; otherwise the flush comes after it. References go last. Left out: the accessed bit,
+    userfaultfd.
+    """
+    folio = page_folio(pte_page(pte))
+    ptep_get_and_clear(vma.pte)
+    if pte_dirty(pte):
+        folio_mark_dirty(folio)
+        flush_tlb_page()
+        folio_remove_rmap_pte(folio)
+        spin_unlock(vma.ptl)
+    else:
+        folio_remove_rmap_pte(folio)
+        spin_unlock(vma.ptl)
+        flush_tlb_page()
+    folio_put(folio)
+
+
+@kernel
+def zap_pte_range(vma: Vma) -> None:
+    """mm/memory.c zap_pte_range(). Left out: page tables that become empty and are freed."""
+    spin_lock(vma.ptl)
+    pte = READ_ONCE(vma.pte)
+    if pte_none(pte):
+        spin_unlock(vma.ptl)
+    else:
+        zap_present_folio_ptes(vma, pte)
+
+
+@kernel
+def madvise_dontneed(mm: Mm, vma: Vma) -> None:
+    """mm/madvise.c madvise_dontneed_single_vma()."""
+    down_read(mm.mmap_lock)
+    zap_pte_range(vma)
+    up_read(mm.mmap_lock)
+
+
+@kernel
+def unmap_mapping_folio(mapping: AddressSpace, folio: Folio) -> None:
+    """mm/memory.c unmap_mapping_folio(): every entry of this folio (skip_cows, single_folio). Folio
+    locked."""
+    down_read(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_FILE):
+            spin_lock(vma.ptl)
+            pte = READ_ONCE(vma.pte)
+            if pte_pfn(pte) == cast(int, folio):
+                zap_present_folio_ptes(vma, pte)
+            else:
+                spin_unlock(vma.ptl)
+    up_read(mapping.i_mmap_rwsem)

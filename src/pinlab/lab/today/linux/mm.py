@@ -1,0 +1,65 @@
+"""References and what they say. include/linux/mm.h, mm/swap.c, 7.2."""
+
+from __future__ import annotations
+
+from pinlab.lab.language.kernel import (
+    atomic_dec_and_test,
+    atomic_inc,
+    atomic_inc_not_zero,
+    atomic_read,
+    atomic_sub_and_test,
+    clear_bit,
+    kernel,
+    u5,
+)
+from pinlab.lab.today.linux.page_alloc import free_frozen_pages
+from pinlab.lab.today.linux.types import GUP_PIN_COUNTING_BIAS, Folio
+
+
+@kernel
+def __folio_put(folio: Folio) -> None:
+    """mm/swap.c __folio_put(): the last reference is gone. page_cache_release() takes it off the
+    LRU. Left out: memcg, hugetlb, device folios."""
+    clear_bit(folio.PG_lru)
+    free_frozen_pages(folio)
+
+
+@kernel
+def folio_put(folio: Folio) -> None:
+    """include/linux/mm.h folio_put()."""
+    if atomic_dec_and_test(folio._refcount):
+        __folio_put(folio)
+
+
+@kernel
+def folio_put_refs(folio: Folio, refs: u5) -> None:
+    """include/linux/mm.h folio_put_refs()."""
+    if atomic_sub_and_test(refs, folio._refcount):
+        __folio_put(folio)
+
+
+@kernel
+def folio_get(folio: Folio) -> None:
+    """include/linux/mm.h folio_get(). Its VM_BUG_ON: somebody has a reference already."""
+    assert atomic_read(folio._refcount) > 0
+    atomic_inc(folio._refcount)
+
+
+@kernel
+def folio_try_get(folio: Folio) -> bool:
+    """include/linux/page_ref.h folio_try_get(), folio_ref_add_unless()."""
+    return atomic_inc_not_zero(folio._refcount)
+
+
+@kernel
+def folio_maybe_dma_pinned(folio: Folio) -> bool:
+    """include/linux/mm.h folio_maybe_dma_pinned(), order 0: a count of the bias or more. Left out:
+    a count that has overflowed and is negative, as the model's cannot; _pincount, as only large
+    folios have it."""
+    return atomic_read(folio._refcount) >= GUP_PIN_COUNTING_BIAS
+
+
+@kernel
+def folio_mapped(folio: Folio) -> bool:
+    """include/linux/mm.h folio_mapped()."""
+    return atomic_read(folio._mapcount) >= 0

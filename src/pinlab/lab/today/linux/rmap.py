@@ -1,0 +1,85 @@
+"""Reverse mappings. mm/rmap.c, include/linux/rmap.h, 7.2."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
+    WRITE_ONCE,
+    atomic_dec_return,
+    atomic_inc_return,
+    down_read,
+    kernel,
+    ptep_get_and_clear,
+    spin_lock,
+    spin_unlock,
+    static_branch,
+    trace,
+    up_read,
+)
+from pinlab.lab.today.linux.mm import folio_mapped
+from pinlab.lab.today.linux.tlb import flush_tlb_page
+from pinlab.lab.today.linux.types import (
+    AddressSpace,
+    Folio,
+    Vma,
+    pte_dirty,
+    pte_mkclean,
+    pte_pfn,
+    pte_write,
+    pte_wrprotect,
+)
+from pinlab.objectives.events import Event
+
+
+@kernel
+def folio_add_file_rmap_pte(folio: Folio) -> None:
+    """mm/rmap.c folio_add_file_rmap_ptes(), order 0: atomic_inc_and_test(), which returns a
+    value and so is a full barrier. Left out: statistics."""
+    atomic_inc_return(folio._mapcount)
+
+
+@kernel
+def folio_remove_rmap_pte(folio: Folio) -> None:
+    """mm/rmap.c folio_remove_rmap_ptes(), order 0: atomic_add_negative(), which returns a value and
+    so is a full barrier. Left out: statistics, the deferred split list."""
+    atomic_dec_return(folio._mapcount)
+
+
+@kernel
+def page_vma_mkclean_one(vma: Vma, folio: Folio) -> bool:
+    """mm/rmap.c page_vma_mkclean_one(): one entry, under its lock. Left out: leaves of the pmd."""
+    cleaned = False
+    spin_lock(vma.ptl)
+    pte = READ_ONCE(vma.pte)
+    if pte_pfn(pte) == cast(int, folio):
+        if pte_dirty(pte) or pte_write(pte):
+            ptep_get_and_clear(vma.pte)
+            flush_tlb_page()
+            WRITE_ONCE(vma.pte, pte_mkclean(pte_wrprotect(pte)))
+            cleaned = True
+    spin_unlock(vma.ptl)
+    return cleaned
+
+
+@kernel
+def folio_mkclean(folio: Folio) -> bool:
+    """mm/rmap.c folio_mkclean(): write-protects every entry of a shared mapping; whether one was
+    writable or dirty. Folio locked."""
+    if not folio_mapped(folio):
+        trace(Event.MKCLEAN, folio)
+        return False
+    mapping: AddressSpace = READ_ONCE(folio.mapping)
+    if mapping == NULL:
+        return False
+    cleaned = False
+    down_read(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_SHARED):
+            if page_vma_mkclean_one(vma, folio):
+                cleaned = True
+    up_read(mapping.i_mmap_rwsem)
+    trace(Event.MKCLEAN, folio)
+    return cleaned

@@ -1,0 +1,142 @@
+"""The threads that operations start: user programs and kernel threads, each calling the model."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
+    WRITE_ONCE,
+    down_read,
+    kernel,
+    local_irq_disable,
+    local_irq_enable,
+    page_walk,
+    smp_processor_id,
+    trace,
+    u2,
+    u4,
+    up_read,
+)
+from pinlab.lab.layout import CPU_DATA, DEVICE_DATA
+from pinlab.lab.today.linux.bio import iomap_dio_rw
+from pinlab.lab.today.linux.ext4 import ext4_writepages
+from pinlab.lab.today.linux.gup import gup_fast_fallback, unpin_user_pages_dirty_lock
+from pinlab.lab.today.linux.memory import FAULT_FLAG_WRITE, VM_FAULT_SIGBUS, handle_mm_fault
+from pinlab.lab.today.linux.tlb import tlb
+from pinlab.lab.today.linux.types import (
+    AddressSpace,
+    Folio,
+    Mm,
+    Vma,
+    disk,
+    pte_none,
+    pte_page,
+    pte_write,
+)
+from pinlab.objectives.events import Event
+
+
+@kernel
+def read_back(mapping: AddressSpace) -> None:
+    """Who reads the file after a crash: gets what the last fsync put on the disk, if the file still
+    has the page.
+
+    The events are of folio 1, whatever folio the data was lost from.
+    """
+    if READ_ONCE(mapping.i_size) == 1:
+        if READ_ONCE(disk[1]) == DEVICE_DATA:
+            trace(Event.READ_FRESH, cast(Folio, 1))
+        else:
+            trace(Event.READ_STALE, cast(Folio, 1))
+
+
+@kernel
+def aio_read(mm: Mm, vma: Vma) -> None:
+    """A program reads by O_DIRECT into a page and is content."""
+    iomap_dio_rw(mm, vma)
+
+
+@kernel
+def aio_read_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma) -> None:
+    """A program reads by O_DIRECT into its mapping of a file, calls fsync, and looks at the disk:
+    the DMA's data must be there."""
+    if iomap_dio_rw(mm, vma):
+        ext4_writepages(mapping, True)
+        read_back(mapping)
+
+
+@kernel
+def pin_unpin(mm: Mm, vma: Vma, flags: u4) -> None:
+    """A driver pins a page for writing, dirties it and lets go."""
+    page = gup_fast_fallback(mm, vma, flags)
+    if page != NULL:
+        unpin_user_pages_dirty_lock(page)
+
+
+@kernel
+def fsync(mapping: AddressSpace) -> None:
+    """fsync(2)."""
+    ext4_writepages(mapping, True)
+
+
+@kernel
+def wb_workfn(mapping: AddressSpace) -> None:
+    """fs/fs-writeback.c wb_workfn(): one round of background writeback."""
+    ext4_writepages(mapping, False)
+
+
+@kernel
+def fault(mm: Mm, vma: Vma, flags: u2) -> None:
+    """A thread of another program touches its mapping."""
+    down_read(mm.mmap_lock)
+    handle_mm_fault(vma, flags)
+    up_read(mm.mmap_lock)
+
+
+@kernel
+def try_store(vma: Vma, data: u2) -> bool:
+    """One store instruction, with the walk that fills the TLB: no interrupt gets between, so a
+    flush that interrupts this CPU finds it before or after."""
+    cpu = smp_processor_id()
+    local_irq_disable()
+    entry = READ_ONCE(tlb[cpu])
+    if pte_none(entry):
+        entry = page_walk(vma.pte)
+        WRITE_ONCE(tlb[cpu], entry)
+    stored = False
+    if pte_write(entry):
+        page = pte_page(entry)
+        WRITE_ONCE(page.data, data)
+        stored = True
+    else:
+        WRITE_ONCE(tlb[cpu], 0)
+    local_irq_enable()
+    return stored
+
+
+@kernel
+def user_store(mm: Mm, vma: Vma, data: u2) -> bool:
+    """A store of user code, faulting until it may. False: SIGBUS, nothing was stored."""
+    while not try_store(vma, data):
+        down_read(mm.mmap_lock)
+        failed = handle_mm_fault(vma, FAULT_FLAG_WRITE) == VM_FAULT_SIGBUS
+        up_read(mm.mmap_lock)
+        if failed:
+            return False
+    return True
+
+
+@kernel
+def store(mm: Mm, vma: Vma) -> None:
+    """A thread of user code stores once."""
+    user_store(mm, vma, CPU_DATA)
+
+
+@kernel
+def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma) -> None:
+    """A thread stores what read_back() looks for, calls fsync, and looks at the disk."""
+    if user_store(mm, vma, DEVICE_DATA):
+        ext4_writepages(mapping, True)
+        read_back(mapping)

@@ -1,0 +1,162 @@
+"""The structures of 7.2 and the arithmetic of page table entries.
+
+A page and its folio are two types, as the kernel has had it since it took one for the other once
+too often: what belongs to a page is its content and what a page table entry names; references, the
+mapcount and the flags are its folio's. At order 0 they have the same number. Mappings and contents
+are those of every world (layout.py). The file has one page, and one block for it.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    Pointer,
+    Struct,
+    array,
+    atomic,
+    bounded,
+    flag,
+    mutex,
+    pointer,
+    pure,
+    refcount,
+    rwsem,
+    spinlock,
+    u1,
+    u3,
+    u5,
+)
+from pinlab.lab.layout import DEVICE_DATA, OLD, TORN
+
+PAGES = 4
+
+GUP_PIN_COUNTING_BIAS = 16
+"""1024 in the kernel. Here 16 plain references look like a pin; the model never has as many."""
+
+
+class Page(Struct, count=PAGES):
+    """struct page."""
+
+    data = bounded(OLD, DEVICE_DATA)
+
+
+class Folio(Struct, count=PAGES):
+    """struct folio."""
+
+    _refcount = refcount(63)
+    _mapcount = atomic(-1, 6)
+    PG_locked = mutex(word="flags")
+    PG_dirty = flag(word="flags")
+    PG_writeback = flag(word="flags")
+    PG_lru = flag(word="flags")
+    PG_private = flag(word="flags")  # buffers are attached, and hold a reference
+    BH_Dirty = flag()  # they are dirty
+    PageBuddy = flag()  # free: with the allocator, nobody's
+    mapping: Pointer[AddressSpace] = pointer("AddressSpace")
+
+
+class AddressSpace(Struct, count=1):
+    """struct address_space and the inode behind it, on ext4."""
+
+    i_rwsem = rwsem()
+    invalidate_lock = rwsem()
+    i_mmap_rwsem = rwsem()
+    i_private_lock = spinlock()
+    i_pages = bounded(0, PAGES)  # the page cache at index 0; its xa_lock below
+    xa_lock = spinlock()
+    i_size = flag()  # in pages
+
+
+class Mm(Struct, count=2):
+    """struct mm_struct."""
+
+    mmap_lock = rwsem()
+
+
+class Vma(Struct, count=4):
+    """struct vm_area_struct with the page table behind it: a lock and one entry."""
+
+    VM_SHARED = flag()  # never changes: read with static_branch, as the next two
+    VM_FILE = flag()  # vma->vm_file
+    present = flag()  # the scenario has this mapping at all
+    ptl = spinlock()
+    pte = bounded(0, 31)
+
+
+disk = array(2, OLD, TORN, order="strong")
+"""What is on the disk: block 1 is the file's."""
+
+PTE_PFN = 7
+PTE_WRITE = 8
+PTE_DIRTY = 16
+
+
+@pure
+def pte_none(pte: u5) -> bool:
+    """No entry."""
+    return pte == 0
+
+
+@pure
+def pte_pfn(pte: u5) -> u3:
+    """The page frame an entry points to: 0 for none."""
+    return pte & PTE_PFN
+
+
+@pure
+def pte_page(pte: u5) -> Page:
+    """The page an entry points to; only of an entry that is there."""
+    return cast(Page, pte & PTE_PFN)
+
+
+@pure
+def pte_write(pte: u5) -> bool:
+    """Whether a store through this entry is allowed."""
+    return pte & PTE_WRITE != 0
+
+
+@pure
+def pte_dirty(pte: u5) -> bool:
+    """Whether a store has gone through this entry."""
+    return pte & PTE_DIRTY != 0
+
+
+@pure
+def pte_wrprotect(pte: u5) -> u5:
+    """The entry, read-only."""
+    return pte & (PTE_PFN | PTE_DIRTY)
+
+
+@pure
+def pte_mkclean(pte: u5) -> u5:
+    """The entry, clean."""
+    return pte & (PTE_PFN | PTE_WRITE)
+
+
+@pure
+def mk_pte(page: Page, write: u1) -> u5:
+    """A fresh entry for `page`; a writable one is dirty, as maybe_mkwrite(pte_mkdirty()) has it."""
+    return cast(int, page) | (PTE_WRITE | PTE_DIRTY) * write
+
+
+@pure
+def page_folio(page: Page) -> Folio:
+    """include/linux/page-flags.h. Left out: compound_head(), as no folio has a tail."""
+    return cast(Folio, cast(int, page))
+
+
+@pure
+def folio_page(folio: Folio) -> Page:
+    """include/linux/page-flags.h: the only page of the folio."""
+    return cast(Page, cast(int, folio))
+
+
+def show(name: str, value: int) -> str:
+    """A shared value as a person reads it: page table and TLB entries as frame and permissions."""
+    if name not in ("Vma.pte", "tlb"):
+        return str(value)
+    if value == 0:
+        return "none"
+    bits = [word for bit, word in ((PTE_WRITE, "write"), (PTE_DIRTY, "dirty")) if value & bit]
+    return " ".join([f"page {value & PTE_PFN}", *(bits or ["read-only"])])

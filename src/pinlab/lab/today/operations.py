@@ -1,0 +1,129 @@
+"""What may be played in 7.2, and what each of it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from pinlab.lab.layout import FILE
+from pinlab.lab.scenarios.operation import At, Operation
+from pinlab.lab.scenarios.scenario import ReachFunction, Task
+from pinlab.lab.today.linux import bio, device, gup, memory
+from pinlab.lab.today.linux import tasks as threads
+
+MM, VMA = At.MM, At.VMA
+HERE: Final = (MM, VMA)
+
+SHARED: Final = {"1": ("file",), "2": ("file",)}
+FIRST: Final = {"1": ("file",)}
+
+DMA: Final = "device"
+CHECKED: Final = "page whose data is looked for on the disk"
+
+
+def direct_io_tasks(program: Callable[..., Any], args: tuple[int, ...]) -> tuple[Task, ...]:
+    """A program that reads by O_DIRECT, and all that works for it."""
+    return (
+        Task("read", program, args),
+        Task("device", device.one_shot_device, daemon=True),
+        Task("irq", bio.bio_check_pages_dirty, irq_of="read", daemon=True),
+        Task("worker", bio.bio_dirty_fn, daemon=True),
+    )
+
+
+def _goal(function: str) -> ReachFunction:
+    return ReachFunction(f"{function}() is come to", function)
+
+
+def _one(name: str, function: Callable[..., Any], *args: int) -> tuple[Task, ...]:
+    return (Task(name, function, args),)
+
+
+_ALL: Final = (
+    Operation(
+        "dio-read",
+        "an O_DIRECT read into the page, completed in an interrupt",
+        direct_io_tasks(threads.aio_read, HERE),
+        _goal("start_dma"),
+        SHARED,
+        alone=(DMA,),
+        runs_user_code=True,
+    ),
+    Operation(
+        "dio-read-verify",
+        "the same, then fsync, and a look at the disk",
+        direct_io_tasks(threads.aio_read_and_verify, (FILE, *HERE)),
+        _goal("start_dma"),
+        FIRST,
+        alone=(DMA, CHECKED),
+        apart=("store", "store-verify"),
+        runs_user_code=True,
+        is_variant=True,
+    ),
+    Operation(
+        "pin",
+        "pin_user_pages_fast() for writing, and unpin_user_pages_dirty_lock()",
+        _one("pin", threads.pin_unpin, *HERE, gup.FOLL_WRITE | gup.FOLL_PIN),
+        _goal("unpin_user_page"),
+        SHARED,
+    ),
+    Operation(
+        "fsync",
+        "fsync(2): writes the page if it is dirty, and waits",
+        _one("fsync", threads.fsync, FILE),
+        _goal("ext4_writepages"),
+    ),
+    Operation(
+        "writeback",
+        "one round of background writeback",
+        _one("flusher", threads.wb_workfn, FILE),
+        _goal("ext4_writepages"),
+    ),
+    Operation(
+        "zap",
+        "madvise(MADV_DONTNEED)",
+        _one("zap", memory.madvise_dontneed, *HERE),
+        _goal("zap_pte_range"),
+        SHARED,
+    ),
+    Operation(
+        "fault",
+        "a write fault",
+        _one("fault", threads.fault, *HERE, memory.FAULT_FLAG_WRITE),
+        _goal("handle_mm_fault"),
+        SHARED,
+    ),
+    Operation(
+        "fault-read",
+        "a read fault",
+        _one("fault", threads.fault, *HERE, 0),
+        _goal("handle_mm_fault"),
+        SHARED,
+        is_variant=True,
+    ),
+    Operation(
+        "store",
+        "a store of user code, through a TLB",
+        _one("store", threads.store, *HERE),
+        _goal("try_store"),
+        SHARED,
+        apart=("dio-read-verify", "store-verify"),
+        runs_user_code=True,
+        stores=True,
+    ),
+    Operation(
+        "store-verify",
+        "the same, then fsync, and a look at the disk",
+        _one("store", threads.store_and_verify, FILE, *HERE),
+        _goal("try_store"),
+        FIRST,
+        alone=(CHECKED,),
+        apart=("dio-read-verify", "store"),
+        runs_user_code=True,
+        stores=True,
+        is_variant=True,
+    ),
+)
+
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType({it.name: it for it in _ALL})

@@ -1,0 +1,94 @@
+"""Initial states of 7.2 said in words, as `dirty rw+rw2`; the counts follow.
+
+A word says what is so, never what follows from it: references are those of the cache, of buffers,
+of page table entries; a mapcount is the number of entries less one. Frames that no word speaks of
+are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pinlab.errors import UsageError
+from pinlab.lab.layout import CPU_DATA, MAPPINGS, SHARED, SHARED2
+from pinlab.lab.scenarios.state import Initial, State, mappings, said
+from pinlab.lab.today.linux.types import PAGES, PTE_DIRTY, PTE_WRITE
+
+READ_ONLY: Final = 0
+WRITABLE: Final = PTE_WRITE | PTE_DIRTY
+
+WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "clean": "what a CPU stored into the page of the file is on the disk; it has buffers",
+        "dirty": "it is not, and the folio and its buffers are dirty",
+        "absent": "the page is not in the page cache",
+        "ro": "the first process has the page mapped, read-only",
+        "rw": "the first process has it mapped and has stored through the entry",
+        "ro2": "the second process has it mapped, read-only",
+        "rw2": "the second process has it mapped and has stored through the entry",
+    }
+)
+
+STATES: Final = (*("dirty rw", "dirty rw+rw2", "dirty ro", "dirty", "clean", "clean ro", "absent"),)
+"""The states that operations are played from if none is named."""
+
+_ENTRIES: Final = {
+    "ro": (SHARED, READ_ONLY),
+    "rw": (SHARED, WRITABLE),
+    "ro2": (SHARED2, READ_ONLY),
+    "rw2": (SHARED2, WRITABLE),
+}
+_APART: Final = (
+    ("clean", "dirty", "absent"),
+    ("ro", "rw"),
+    ("ro2", "rw2"),
+    *(("absent", word) for word in _ENTRIES),
+)
+
+FRAME: Final = 1
+"""The frame that the page of a state is in."""
+
+
+def state(words: str) -> State:
+    """The state that words say. Raises UsageError for words that are none, or contradict."""
+    chosen = said(words, WORDS, _APART)
+    entries = {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in chosen}
+    if not {"clean", "dirty", "absent"} & set(chosen):
+        raise UsageError("a state says whether the page is clean, dirty or absent; say which")
+    if WRITABLE in entries.values() and "dirty" not in chosen:
+        raise UsageError("a page that was stored into is dirty (rw); say dirty, or ro")
+    return State(
+        tuple(word for word in chosen if word not in _ENTRIES),
+        tuple(word for word in chosen if word in _ENTRIES),
+        _values(chosen, entries),
+        frozenset(entries),
+    )
+
+
+def _first(value: int, others: int = 0) -> tuple[int, ...]:
+    """The values of the frames of which only the first is somebody's."""
+    return (value, *(others for _ in range(PAGES - 1)))
+
+
+def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
+    """Every variable that is not as the model has it without a word."""
+    there, dirty = int("absent" not in words), int("dirty" in words)
+    cache, buffers = there, there
+    return {
+        "Folio._refcount": _first(cache + buffers + len(entries)),
+        "Folio._mapcount": _first(len(entries) - 1, -1),
+        "Folio.PG_dirty": _first(dirty),
+        "Folio.PG_lru": _first(there),
+        "Folio.PG_private": _first(buffers),
+        "Folio.BH_Dirty": _first(dirty),
+        "Folio.PageBuddy": _first(1 - there, 1),
+        "Folio.mapping": _first(there),
+        "Page.data": _first(CPU_DATA * there),
+        "AddressSpace.i_pages": (FRAME * there,),
+        "AddressSpace.i_size": (1,),
+        "disk": (0, CPU_DATA * (1 - dirty)),
+        "Vma.pte": tuple(FRAME | entries[it] if it in entries else 0 for it in MAPPINGS),
+        **mappings(set(entries), is_file=True),
+    }
