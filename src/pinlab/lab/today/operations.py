@@ -9,8 +9,9 @@ from typing import Any, Final
 from pinlab.lab.layout import FILE
 from pinlab.lab.scenarios.operation import At, Operation
 from pinlab.lab.scenarios.scenario import ReachFunction, Task
-from pinlab.lab.today.linux import bio, device, gup, memory
+from pinlab.lab.today.linux import bio, device, gup, memory, truncate, vmscan
 from pinlab.lab.today.linux import tasks as threads
+from pinlab.lab.today.words import FRAME
 
 MM, VMA = At.MM, At.VMA
 HERE: Final = (MM, VMA)
@@ -79,6 +80,47 @@ _ALL: Final = (
         "one round of background writeback",
         _one("flusher", threads.wb_workfn, FILE),
         _goal("ext4_writepages"),
+    ),
+    Operation(
+        "reclaim",
+        "kswapd tries to free the page",
+        _one("kswapd", vmscan.shrink_folio_list, FRAME),
+        _goal("isolate_lru_folio"),
+        never=("absent",),
+    ),
+    Operation(
+        "flush-reclaim",
+        "writeback, then reclaim",
+        _one("kswapd", threads.flusher_then_kswapd, FILE, FRAME),
+        _goal("isolate_lru_folio"),
+        never=("absent",),
+        is_variant=True,
+    ),
+    Operation(
+        "flush-active",
+        "writeback, then a scan of the active list that takes buffers (buffer_heads_over_limit)",
+        _one("kswapd", threads.flusher_then_active_list, FILE, FRAME),
+        _goal("isolate_lru_folio"),
+        never=("absent",),
+        is_variant=True,
+    ),
+    Operation(
+        "evict",
+        "posix_fadvise(POSIX_FADV_DONTNEED), drop_caches",
+        _one("evict", truncate.invalidate_mapping_pages, FILE),
+        _goal("invalidate_mapping_pages"),
+    ),
+    Operation(
+        "truncate",
+        "truncate(2) of the file to nothing",
+        _one("truncate", truncate.ext4_setattr, FILE),
+        _goal("ext4_setattr"),
+    ),
+    Operation(
+        "dio-write",
+        "an O_DIRECT write to another part of the same page of the file",
+        _one("write", truncate.direct_write, FILE),
+        _goal("direct_write"),
     ),
     Operation(
         "zap",

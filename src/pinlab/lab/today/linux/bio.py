@@ -20,6 +20,7 @@ from pinlab.lab.language.kernel import (
     u4,
     wait_event,
 )
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.device import (
     DEFERRED,
     DONE,
@@ -29,7 +30,6 @@ from pinlab.lab.today.linux.device import (
     start_dma,
 )
 from pinlab.lab.today.linux.gup import FOLL_PIN, FOLL_WRITE, gup_fast_fallback, unpin_user_page
-from pinlab.lab.today.linux.page_writeback import folio_mark_dirty
 from pinlab.lab.today.linux.types import Mm, Page, Vma, page_folio
 
 

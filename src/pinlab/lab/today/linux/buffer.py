@@ -1,8 +1,10 @@
-"""Buffers: the private data that ext4 keeps for a folio. fs/buffer.c, 7.2."""
+"""Buffers: the private data that ext4 keeps for a folio. fs/buffer.c, mm/page-writeback.c, 7.2."""
 
 from __future__ import annotations
 
 from pinlab.lab.language.kernel import (
+    NULL,
+    READ_ONCE,
     clear_bit,
     kernel,
     set_bit,
@@ -31,6 +33,18 @@ def block_dirty_folio(mapping: AddressSpace, folio: Folio) -> None:
     if not test_and_set_bit(folio.PG_dirty):
         trace(Event.DIRTY, folio)
     spin_unlock(mapping.i_private_lock)
+
+
+@kernel
+def folio_mark_dirty(folio: Folio) -> None:
+    """mm/page-writeback.c folio_mark_dirty(). Without a mapping (anonymous, or truncated) the flag
+    is all: noop_dirty_folio(), and what was stored goes nowhere. Left out: PG_reclaim."""
+    mapping: AddressSpace = READ_ONCE(folio.mapping)
+    if mapping == NULL:
+        if not test_bit(folio.PG_dirty):
+            set_bit(folio.PG_dirty)
+    else:
+        block_dirty_folio(mapping, folio)
 
 
 @kernel

@@ -21,13 +21,12 @@ from pinlab.lab.language.kernel import (
     up_read,
 )
 from pinlab.lab.layout import TORN
-from pinlab.lab.today.linux.buffer import create_empty_buffers
+from pinlab.lab.today.linux.buffer import create_empty_buffers, folio_mark_dirty
 from pinlab.lab.today.linux.filemap import filemap_get_folio
 from pinlab.lab.today.linux.mm import folio_put
 from pinlab.lab.today.linux.page_writeback import (
     folio_clear_dirty_for_io,
     folio_end_writeback,
-    folio_mark_dirty,
     folio_start_writeback,
     folio_wait_writeback,
 )

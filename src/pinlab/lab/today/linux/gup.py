@@ -28,9 +28,9 @@ from pinlab.lab.language.kernel import (
     u4,
     up_read,
 )
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.memory import FAULT_FLAG_WRITE, VM_FAULT_SIGBUS, handle_mm_fault
 from pinlab.lab.today.linux.mm import folio_get, folio_put, folio_put_refs, folio_try_get
-from pinlab.lab.today.linux.page_writeback import folio_mark_dirty
 from pinlab.lab.today.linux.types import (
     GUP_PIN_COUNTING_BIAS,
     Folio,

@@ -24,10 +24,10 @@ from pinlab.lab.language.kernel import (
     up_read,
 )
 from pinlab.lab.layout import FILE
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.ext4 import ext4_page_mkwrite
 from pinlab.lab.today.linux.filemap import filemap_fault
 from pinlab.lab.today.linux.mm import folio_get, folio_put
-from pinlab.lab.today.linux.page_writeback import folio_mark_dirty
 from pinlab.lab.today.linux.rmap import folio_add_file_rmap_pte, folio_remove_rmap_pte
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
@@ -194,6 +194,17 @@ def madvise_dontneed(mm: Mm, vma: Vma) -> None:
     down_read(mm.mmap_lock)
     zap_pte_range(vma)
     up_read(mm.mmap_lock)
+
+
+@kernel
+def unmap_mapping_pages(mapping: AddressSpace) -> None:
+    """mm/memory.c unmap_mapping_pages(): every entry of the file's page, whatever its folio; no
+    folio lock. Left out: an early end of the walk when nothing is mapped."""
+    down_read(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_FILE):
+            zap_pte_range(vma)
+    up_read(mapping.i_mmap_rwsem)
 
 
 @kernel

@@ -7,29 +7,16 @@ from pinlab.lab.language.kernel import (
     READ_ONCE,
     clear_bit,
     kernel,
-    set_bit,
     test_and_clear_bit,
     test_and_set_bit,
     test_bit,
     trace,
     wait_event,
 )
-from pinlab.lab.today.linux.buffer import block_dirty_folio
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.rmap import folio_mkclean
-from pinlab.lab.today.linux.types import AddressSpace, Folio
+from pinlab.lab.today.linux.types import Folio
 from pinlab.objectives.events import Event
-
-
-@kernel
-def folio_mark_dirty(folio: Folio) -> None:
-    """mm/page-writeback.c folio_mark_dirty(). Without a mapping (anonymous, or truncated) the flag
-    is all: noop_dirty_folio(), and what was stored goes nowhere. Left out: PG_reclaim."""
-    mapping: AddressSpace = READ_ONCE(folio.mapping)
-    if mapping == NULL:
-        if not test_bit(folio.PG_dirty):
-            set_bit(folio.PG_dirty)
-    else:
-        block_dirty_folio(mapping, folio)
 
 
 @kernel

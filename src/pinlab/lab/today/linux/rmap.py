@@ -19,7 +19,8 @@ from pinlab.lab.language.kernel import (
     trace,
     up_read,
 )
-from pinlab.lab.today.linux.mm import folio_mapped
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
+from pinlab.lab.today.linux.mm import folio_mapped, folio_put
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
     AddressSpace,
@@ -46,6 +47,37 @@ def folio_remove_rmap_pte(folio: Folio) -> None:
     """mm/rmap.c folio_remove_rmap_ptes(), order 0: atomic_add_negative(), which returns a value and
     so is a full barrier. Left out: statistics, the deferred split list."""
     atomic_dec_return(folio._mapcount)
+
+
+@kernel
+def try_to_unmap_one(vma: Vma, folio: Folio) -> None:
+    """mm/rmap.c try_to_unmap_one(): one entry, under its lock. Left out: TTU_BATCH_FLUSH, by which
+    a flush may come later, but before the folio is written or freed; batches of entries;
+    a walk that passes by an entry which somebody has just cleared, as the folio stays mapped then
+    and is kept."""
+    spin_lock(vma.ptl)
+    pte = READ_ONCE(vma.pte)
+    if pte_pfn(pte) == cast(int, folio):
+        ptep_get_and_clear(vma.pte)
+        flush_tlb_page()
+        if pte_dirty(pte):
+            folio_mark_dirty(folio)
+        folio_remove_rmap_pte(folio)
+        folio_put(folio)
+    spin_unlock(vma.ptl)
+
+
+@kernel
+def try_to_unmap(folio: Folio) -> None:
+    """mm/rmap.c try_to_unmap(): the entries of a folio of the file. Folio locked."""
+    mapping: AddressSpace = READ_ONCE(folio.mapping)
+    if mapping == NULL:
+        return
+    down_read(mapping.i_mmap_rwsem)
+    for vma in Vma.all():
+        if static_branch(vma.present) and static_branch(vma.VM_FILE):
+            try_to_unmap_one(vma, folio)
+    up_read(mapping.i_mmap_rwsem)
 
 
 @kernel

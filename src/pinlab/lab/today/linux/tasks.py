@@ -35,6 +35,7 @@ from pinlab.lab.today.linux.types import (
     pte_page,
     pte_write,
 )
+from pinlab.lab.today.linux.vmscan import shrink_active_list, shrink_folio_list
 from pinlab.objectives.events import Event
 
 
@@ -85,6 +86,21 @@ def fsync(mapping: AddressSpace) -> None:
 def wb_workfn(mapping: AddressSpace) -> None:
     """fs/fs-writeback.c wb_workfn(): one round of background writeback."""
     ext4_writepages(mapping, False)
+
+
+@kernel
+def flusher_then_kswapd(mapping: AddressSpace, folio: Folio) -> None:
+    """Memory pressure: the flusher cleans the folio, kswapd tries to free it. One thread for the
+    two, as reclaim gets further the later it comes."""
+    ext4_writepages(mapping, False)
+    shrink_folio_list(folio)
+
+
+@kernel
+def flusher_then_active_list(mapping: AddressSpace, folio: Folio) -> None:
+    """The flusher cleans the folio, then the active list is scanned, as above."""
+    ext4_writepages(mapping, False)
+    shrink_active_list(folio)
 
 
 @kernel
