@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pinlab.lab.layout import FILE
+from pinlab.lab.layout import CHILD, FILE, PRIVATE
 from pinlab.lab.scenarios.operation import At, Operation
 from pinlab.lab.scenarios.scenario import ReachFunction, Task
-from pinlab.lab.today.linux import bio, device, gup, memory, truncate, vmscan
+from pinlab.lab.today.linux import bio, device, fork, gup, memory, truncate, vmscan
 from pinlab.lab.today.linux import tasks as threads
 from pinlab.lab.today.words import FRAME
 
@@ -17,6 +17,11 @@ MM, VMA = At.MM, At.VMA
 HERE: Final = (MM, VMA)
 
 SHARED: Final = {"1": ("file",), "2": ("file",)}
+USED: Final = {**SHARED, "private": ("file", "anon")}
+"""Where a program may store; a private mapping of the file copies on write."""
+OWN: Final = {"private": ("file", "anon")}
+ANON: Final = {"private": ("anon",)}
+CHILDS: Final = {"child": ("anon",)}
 FIRST: Final = {"1": ("file",)}
 
 DMA: Final = "device"
@@ -27,7 +32,7 @@ def direct_io_tasks(program: Callable[..., Any], args: tuple[int, ...]) -> tuple
     """A program that reads by O_DIRECT, and all that works for it."""
     return (
         Task("read", program, args),
-        Task("device", device.one_shot_device, daemon=True),
+        Task("device", device.one_shot_device, HERE, daemon=True),
         Task("irq", bio.bio_check_pages_dirty, irq_of="read", daemon=True),
         Task("worker", bio.bio_dirty_fn, daemon=True),
     )
@@ -47,7 +52,7 @@ _ALL: Final = (
         "an O_DIRECT read into the page, completed in an interrupt",
         direct_io_tasks(threads.aio_read, HERE),
         _goal("start_dma"),
-        SHARED,
+        USED,
         alone=(DMA,),
         runs_user_code=True,
     ),
@@ -67,7 +72,74 @@ _ALL: Final = (
         "pin_user_pages_fast() for writing, and unpin_user_pages_dirty_lock()",
         _one("pin", threads.pin_unpin, *HERE, gup.FOLL_WRITE | gup.FOLL_PIN),
         _goal("unpin_user_page"),
-        SHARED,
+        USED,
+    ),
+    Operation(
+        "pin-read",
+        "pin_user_pages_fast() for reading, and unpin_user_page()",
+        _one("pin", threads.pin_unpin, *HERE, gup.FOLL_PIN),
+        _goal("unpin_user_page"),
+        ANON,
+        is_variant=True,
+    ),
+    Operation(
+        "pin-longterm",
+        "the same with FOLL_LONGTERM",
+        _one("pin", threads.pin_unpin, *HERE, gup.FOLL_PIN | gup.FOLL_LONGTERM),
+        _goal("unpin_user_page"),
+        OWN,
+        is_variant=True,
+    ),
+    Operation(
+        "fork",
+        "fork(2)",
+        _one("fork", fork.dup_mmap, 1, 2, PRIVATE, CHILD),
+        _goal("dup_mmap"),
+        never=("forked",),
+        pages=("anon",),
+        alone=("child",),
+    ),
+    Operation(
+        "load-store",
+        "user code that reads, then stores, through a TLB",
+        _one("store", threads.load_then_store, *HERE),
+        _goal("try_store"),
+        ANON,
+        runs_user_code=True,
+        stores=True,
+        is_variant=True,
+    ),
+    Operation(
+        "child-fault",
+        "a write fault of the child",
+        _one("fault", threads.fault, *HERE, memory.FAULT_FLAG_WRITE),
+        _goal("handle_mm_fault"),
+        CHILDS,
+        needs=("forked",),
+    ),
+    Operation(
+        "child-zap",
+        "madvise(MADV_DONTNEED) of the child",
+        _one("zap", memory.madvise_dontneed, *HERE),
+        _goal("zap_pte_range"),
+        CHILDS,
+        needs=("forked",),
+    ),
+    Operation(
+        "child-pin",
+        "the child's pin_user_pages_fast() for reading, and unpin_user_page()",
+        _one("pin", threads.pin_unpin, *HERE, gup.FOLL_PIN),
+        _goal("unpin_user_page"),
+        CHILDS,
+        needs=("forked",),
+    ),
+    Operation(
+        "vmsplice",
+        "the child's vmsplice(2), munmap, and a look into the pipe",
+        _one("vmsplice", threads.vmsplice, *HERE),
+        _goal("madvise_dontneed"),
+        CHILDS,
+        needs=("forked",),
     ),
     Operation(
         "fsync",
@@ -127,21 +199,21 @@ _ALL: Final = (
         "madvise(MADV_DONTNEED)",
         _one("zap", memory.madvise_dontneed, *HERE),
         _goal("zap_pte_range"),
-        SHARED,
+        USED,
     ),
     Operation(
         "fault",
         "a write fault",
         _one("fault", threads.fault, *HERE, memory.FAULT_FLAG_WRITE),
         _goal("handle_mm_fault"),
-        SHARED,
+        USED,
     ),
     Operation(
         "fault-read",
         "a read fault",
         _one("fault", threads.fault, *HERE, 0),
         _goal("handle_mm_fault"),
-        SHARED,
+        USED,
         is_variant=True,
     ),
     Operation(
@@ -149,7 +221,7 @@ _ALL: Final = (
         "a store of user code, through a TLB",
         _one("store", threads.store, *HERE),
         _goal("try_store"),
-        SHARED,
+        USED,
         apart=("dio-read-verify", "store-verify"),
         runs_user_code=True,
         stores=True,

@@ -1,7 +1,8 @@
 """Initial states of 7.2 said in words, as `dirty rw+rw2`; the counts follow.
 
 A word says what is so, never what follows from it: references are those of the cache, of buffers,
-of page table entries; a mapcount is the number of entries less one. Frames that no word speaks of
+of page table entries; a mapcount is the number of entries less one; an anonymous page that one
+process maps is its own alone. Frames that no word speaks of
 are free.
 """
 
@@ -12,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pinlab.errors import UsageError
-from pinlab.lab.layout import CPU_DATA, MAPPINGS, SHARED, SHARED2
+from pinlab.lab.layout import CHILD, CPU_DATA, MAPPINGS, PRIVATE, SHARED, SHARED2
 from pinlab.lab.scenarios.state import Initial, State, mappings, said
 from pinlab.lab.today.linux.types import PAGES, PTE_DIRTY, PTE_WRITE
 
@@ -28,10 +29,17 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "rw": "the first process has it mapped and has stored through the entry",
         "ro2": "the second process has it mapped, read-only",
         "rw2": "the second process has it mapped and has stored through the entry",
+        "private": "the first process has it in a private mapping, read-only",
+        "anon": "an anonymous page of the first process instead, exclusive, mapped writable",
+        "readonly": "that page, exclusive, mapped read-only",
+        "forked": "that page, shared read-only with a child",
     }
 )
 
-STATES: Final = (*("dirty rw", "dirty rw+rw2", "dirty ro", "dirty", "clean", "clean ro", "absent"),)
+STATES: Final = (
+    *("dirty rw", "dirty rw+rw2", "dirty ro", "dirty", "clean", "clean ro", "clean private"),
+    *("absent", "anon", "anon+readonly", "anon+forked"),
+)
 """The states that operations are played from if none is named."""
 
 _ENTRIES: Final = {
@@ -39,12 +47,14 @@ _ENTRIES: Final = {
     "rw": (SHARED, WRITABLE),
     "ro2": (SHARED2, READ_ONLY),
     "rw2": (SHARED2, WRITABLE),
+    "private": (PRIVATE, READ_ONLY),
 }
 _APART: Final = (
-    ("clean", "dirty", "absent"),
+    ("clean", "dirty", "absent", "anon"),
     ("ro", "rw"),
     ("ro2", "rw2"),
-    *(("absent", word) for word in _ENTRIES),
+    ("readonly", "forked"),
+    *((word, entry) for word in ("absent", "anon") for entry in _ENTRIES),
 )
 
 FRAME: Final = 1
@@ -54,10 +64,13 @@ FRAME: Final = 1
 def state(words: str) -> State:
     """The state that words say. Raises UsageError for words that are none, or contradict."""
     chosen = said(words, WORDS, _APART)
-    entries = {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in chosen}
-    if not {"clean", "dirty", "absent"} & set(chosen):
-        raise UsageError("a state says whether the page is clean, dirty or absent; say which")
-    if WRITABLE in entries.values() and "dirty" not in chosen:
+    entries = _entries(chosen)
+    if not {"clean", "dirty", "absent", "anon"} & set(chosen):
+        raise UsageError("a state says whether the page is clean, dirty, absent or anon; say which")
+    for word in ("readonly", "forked"):
+        if word in chosen and "anon" not in chosen:
+            raise UsageError(f"{word} is said of an anonymous page; say anon as well")
+    if {"rw", "rw2"} & set(chosen) and "dirty" not in chosen:
         raise UsageError("a page that was stored into is dirty (rw); say dirty, or ro")
     return State(
         tuple(word for word in chosen if word not in _ENTRIES),
@@ -67,6 +80,15 @@ def state(words: str) -> State:
     )
 
 
+def _entries(words: tuple[str, ...]) -> dict[int, int]:
+    """The entries that map the page, by mapping."""
+    if "forked" in words:
+        return {PRIVATE: READ_ONLY, CHILD: READ_ONLY}
+    if "anon" in words:
+        return {PRIVATE: READ_ONLY if "readonly" in words else WRITABLE}
+    return {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in words}
+
+
 def _first(value: int, others: int = 0) -> tuple[int, ...]:
     """The values of the frames of which only the first is somebody's."""
     return (value, *(others for _ in range(PAGES - 1)))
@@ -74,21 +96,24 @@ def _first(value: int, others: int = 0) -> tuple[int, ...]:
 
 def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
     """Every variable that is not as the model has it without a word."""
-    there, dirty = int("absent" not in words), int("dirty" in words)
-    cache, buffers = there, there
+    there, dirty, anon = (int(word in words) for word in ("absent", "dirty", "anon"))
+    there = 1 - there
+    cached = there - anon
     return {
-        "Folio._refcount": _first(cache + buffers + len(entries)),
+        "Folio._refcount": _first(2 * cached + len(entries)),  # of the cache and of buffers
         "Folio._mapcount": _first(len(entries) - 1, -1),
         "Folio.PG_dirty": _first(dirty),
         "Folio.PG_lru": _first(there),
-        "Folio.PG_private": _first(buffers),
+        "Folio.PG_private": _first(cached),
+        "Folio.PG_anon": _first(anon),
+        "Page.PageAnonExclusive": _first(anon - int("forked" in words)),
         "Folio.BH_Dirty": _first(dirty),
         "Folio.PageBuddy": _first(1 - there, 1),
-        "Folio.mapping": _first(there),
+        "Folio.mapping": _first(cached),
         "Page.data": _first(CPU_DATA * there),
-        "AddressSpace.i_pages": (FRAME * there,),
+        "AddressSpace.i_pages": (FRAME * cached,),
         "AddressSpace.i_size": (1,),
         "disk": (0, CPU_DATA * (1 - dirty)),
         "Vma.pte": tuple(FRAME | entries[it] if it in entries else 0 for it in MAPPINGS),
-        **mappings(set(entries), is_file=True),
+        **mappings(set(entries), is_file=not anon),
     }

@@ -13,7 +13,8 @@ from pinlab.lab.language.kernel import (
     wait_event,
 )
 from pinlab.lab.layout import DEVICE_DATA
-from pinlab.lab.today.linux.types import PAGES, Page, page_folio
+from pinlab.lab.today.linux.ghost import look_at_owner
+from pinlab.lab.today.linux.types import PAGES, Mm, Page, Vma, page_folio
 from pinlab.objectives.events import Event
 
 IDLE, IN_FLIGHT, DONE, DEFERRED, RELEASED = 0, 1, 2, 3, 4
@@ -37,8 +38,11 @@ def device_store(page: Page) -> None:
 
 
 @kernel
-def one_shot_device() -> None:
-    """Stores once, some time between submission and completion, then completes."""
+def one_shot_device(mm: Mm, vma: Vma) -> None:
+    """Stores once, some time between submission and completion, then completes: what it stored must
+    be where the program that asked for it looks."""
     wait_event(READ_ONCE(dma_state) == IN_FLIGHT)
-    device_store(cast(Page, READ_ONCE(dma_page)))
+    page = cast(Page, READ_ONCE(dma_page))
+    device_store(page)
+    look_at_owner(mm, vma, page)
     WRITE_ONCE(dma_state, DONE)

@@ -19,17 +19,27 @@ from pinlab.lab.language.kernel import (
     local_irq_enable,
     mutex_lock,
     mutex_unlock,
+    set_bit,
+    smp_load_acquire,
     smp_mb__after_atomic,
+    smp_rmb,
     spin_lock,
     spin_unlock,
     static_branch,
     test_bit,
     trace,
+    u2,
+    u3,
     u4,
     up_read,
 )
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
-from pinlab.lab.today.linux.memory import FAULT_FLAG_WRITE, VM_FAULT_SIGBUS, handle_mm_fault
+from pinlab.lab.today.linux.memory import (
+    FAULT_FLAG_UNSHARE,
+    FAULT_FLAG_WRITE,
+    VM_FAULT_SIGBUS,
+    handle_mm_fault,
+)
 from pinlab.lab.today.linux.mm import folio_get, folio_put, folio_put_refs, folio_try_get
 from pinlab.lab.today.linux.types import (
     GUP_PIN_COUNTING_BIAS,
@@ -46,6 +56,9 @@ from pinlab.lab.today.linux.types import (
 from pinlab.objectives.events import Event
 
 FOLL_WRITE, FOLL_GET, FOLL_PIN, FOLL_LONGTERM = 1, 2, 4, 8
+
+EMLINK = 7
+"""Of no page: there are four."""
 
 
 @kernel
@@ -87,8 +100,25 @@ def gup_put_folio(folio: Folio, flags: u4) -> None:
 @kernel
 def gup_fast_folio_allowed(folio: Folio, flags: u4) -> bool:
     """mm/gup.c gup_fast_folio_allowed(): long-term pins for writing of file folios go the slow way.
-    Left out: secret memory; shmem, which is allowed."""
-    return not (flags & FOLL_PIN and flags & FOLL_LONGTERM and flags & FOLL_WRITE)
+    Left out: secret memory, and so the look at any other folio; shmem, which is allowed."""
+    if not (flags & FOLL_PIN and flags & FOLL_LONGTERM and flags & FOLL_WRITE):
+        return True
+    return test_bit(folio.PG_anon)
+
+
+@kernel
+def gup_must_unshare(is_cow_mapping: bool, flags: u4, page: Page) -> bool:
+    """mm/internal.h gup_must_unshare(): a pin for reading must not be of a page that a store of the
+    owner would leave behind. GUP-fast does not know the mapping: it may be private."""
+    if flags & FOLL_WRITE or not flags & FOLL_PIN:
+        return False
+    folio = page_folio(page)
+    if not test_bit(folio.PG_anon):
+        if not flags & FOLL_LONGTERM:
+            return False
+        return is_cow_mapping
+    smp_rmb()
+    return not test_bit(page.PageAnonExclusive)
 
 
 @kernel
@@ -108,21 +138,36 @@ def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
     if not gup_fast_folio_allowed(folio, flags):
         gup_put_folio(folio, flags)
         return cast(Page, NULL)
+    if not pte_write(pte) and gup_must_unshare(True, flags, page):
+        gup_put_folio(folio, flags)
+        return cast(Page, NULL)
     return page
 
 
 @kernel
 def gup_fast(mm: Mm, vma: Vma, flags: u4) -> Page:
-    """mm/gup.c gup_fast(): interrupts off around the walk, so that page tables stay."""
+    """mm/gup.c gup_fast(): interrupts off around the walk, so that page tables stay; a pin stands
+    only if no fork has write-protected meanwhile (write_protect_seq)."""
+    seq: u2 = 0
+    if flags & FOLL_PIN:
+        seq = smp_load_acquire(mm.write_protect_seq)
+        if seq & 1:
+            return cast(Page, NULL)
     local_irq_disable()
     page = gup_fast_pte_range(vma, flags)
     local_irq_enable()
+    if page != NULL and flags & FOLL_PIN:
+        smp_rmb()
+        if READ_ONCE(mm.write_protect_seq) != seq:
+            gup_put_folio(page_folio(page), flags)
+            return cast(Page, NULL)
     return page
 
 
 @kernel
-def follow_page_pte(vma: Vma, flags: u4) -> Page:
-    """mm/gup.c follow_page_pte() with FOLL_TOUCH: page table lock. NULL: a fault is needed.
+def follow_page_pte(vma: Vma, flags: u4) -> int:
+    """mm/gup.c follow_page_pte() with FOLL_TOUCH: page table lock. The number of the page; 0: a
+    fault is needed; EMLINK: unsharing is.
 
     FOLL_TOUCH marks a folio dirty without its lock. Left out: folio_mark_accessed().
     """
@@ -130,15 +175,21 @@ def follow_page_pte(vma: Vma, flags: u4) -> Page:
     pte = READ_ONCE(vma.pte)
     if pte_none(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
         spin_unlock(vma.ptl)
-        return cast(Page, NULL)
+        return 0
     page = pte_page(pte)
     folio = page_folio(page)
+    if not pte_write(pte):
+        if gup_must_unshare(not static_branch(vma.VM_SHARED), flags, page):
+            spin_unlock(vma.ptl)
+            return EMLINK
+    if flags & FOLL_PIN and test_bit(folio.PG_anon):
+        assert test_bit(page.PageAnonExclusive)
     try_grab_folio(folio, flags)
     if flags & FOLL_WRITE and not pte_dirty(pte):
         if not test_bit(folio.PG_dirty):
             folio_mark_dirty(folio)
     spin_unlock(vma.ptl)
-    return page
+    return cast(int, page)
 
 
 @kernel
@@ -158,20 +209,25 @@ def __get_user_pages(mm: Mm, vma: Vma, flags: u4) -> Page:
         if not writable_file_mapping_allowed(vma, flags):
             return cast(Page, NULL)
     down_read(mm.mmap_lock)
-    page = follow_page_pte(vma, flags)
+    found: u3 = 0
     failed = False
-    while page == NULL and not failed:
-        failed = handle_mm_fault(vma, flags & FAULT_FLAG_WRITE) == VM_FAULT_SIGBUS
-        if not failed:
-            page = follow_page_pte(vma, flags)
+    while found == 0 and not failed:
+        found = follow_page_pte(vma, flags)
+        if found == EMLINK:
+            failed = handle_mm_fault(vma, FAULT_FLAG_UNSHARE) == VM_FAULT_SIGBUS
+            found = 0
+        elif found == 0:
+            failed = handle_mm_fault(vma, flags & FAULT_FLAG_WRITE) == VM_FAULT_SIGBUS
     up_read(mm.mmap_lock)
-    return page
+    return cast(Page, found)
 
 
 @kernel
 def gup_fast_fallback(mm: Mm, vma: Vma, flags: u4) -> Page:
     """mm/gup.c gup_fast_fallback(), behind pin_user_pages_fast() and get_user_pages_fast(). NULL:
     -EFAULT. Left out: the long-term placement (__gup_longterm_locked()), as there are no zones."""
+    if flags & FOLL_PIN and not test_bit(mm.MMF_HAS_PINNED):  # mm_set_has_pinned_flag()
+        set_bit(mm.MMF_HAS_PINNED)
     page = gup_fast(mm, vma, flags)
     if page == NULL:
         page = __get_user_pages(mm, vma, flags)

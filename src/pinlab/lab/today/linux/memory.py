@@ -11,29 +11,39 @@ from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
     WRITE_ONCE,
+    atomic_read,
     down_read,
     kernel,
+    mutex_trylock,
     mutex_unlock,
     ptep_get_and_clear,
+    set_bit,
     spin_lock,
     spin_unlock,
     static_branch,
+    test_bit,
     u1,
     u2,
     u5,
     up_read,
 )
-from pinlab.lab.layout import FILE
+from pinlab.lab.layout import CHILD, FILE
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.ext4 import ext4_page_mkwrite
 from pinlab.lab.today.linux.filemap import filemap_fault
 from pinlab.lab.today.linux.mm import folio_get, folio_put
-from pinlab.lab.today.linux.rmap import folio_add_file_rmap_pte, folio_remove_rmap_pte
+from pinlab.lab.today.linux.page_alloc import folio_alloc
+from pinlab.lab.today.linux.rmap import (
+    folio_add_file_rmap_pte,
+    folio_add_new_anon_rmap,
+    folio_remove_rmap_pte,
+)
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
     AddressSpace,
     Folio,
     Mm,
+    Page,
     Vma,
     folio_page,
     mk_pte,
@@ -49,6 +59,12 @@ FAULT_FLAG_WRITE, FAULT_FLAG_UNSHARE = 1, 2
 
 VM_FAULT_NOPAGE, VM_FAULT_SIGBUS = 0, 1
 """VM_FAULT_NOPAGE: look again; also that the fault is done, as who faulted looks again then."""
+
+
+@kernel
+def copy_user_page(to: Page, page: Page) -> None:
+    """include/linux/highmem.h copy_mc_user_highpage()."""
+    WRITE_ONCE(to.data, READ_ONCE(page.data))
 
 
 @kernel
@@ -133,11 +149,124 @@ def wp_page_shared(vma: Vma, pte: u5) -> u1:
 
 
 @kernel
+def map_anon_page(vma: Vma, folio: Folio) -> bool:
+    """mm/memory.c map_anon_folio_pte_pf(), set_pte_range(): a fresh folio, exclusive, where nothing
+    is. False: something is there by now."""
+    spin_lock(vma.ptl)
+    changed = not pte_none(READ_ONCE(vma.pte))
+    if not changed:
+        folio_add_new_anon_rmap(folio)
+        WRITE_ONCE(vma.pte, mk_pte(folio_page(folio), 1))
+    spin_unlock(vma.ptl)
+    return not changed
+
+
+@kernel
+def do_cow_fault(vma: Vma) -> u1:
+    """mm/memory.c do_cow_fault(): a store where a private mapping of a file has nothing."""
+    copy = folio_alloc()
+    if copy == NULL:
+        return VM_FAULT_SIGBUS
+    folio = filemap_fault(cast(AddressSpace, FILE))
+    if folio == NULL:
+        folio_put(copy)
+        return VM_FAULT_SIGBUS
+    copy_user_page(folio_page(copy), folio_page(folio))
+    mapped = map_anon_page(vma, copy)
+    mutex_unlock(folio.PG_locked)
+    folio_put(folio)
+    if not mapped:
+        folio_put(copy)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def do_anonymous_page(vma: Vma, flags: u2) -> u1:
+    """mm/memory.c do_anonymous_page(). Left out: the zero page: who reads where nothing was ever
+    stored ends here, as a pin of it counts nothing and holds nothing."""
+    if not flags & FAULT_FLAG_WRITE:
+        return VM_FAULT_SIGBUS
+    folio = folio_alloc()
+    if folio == NULL:
+        return VM_FAULT_SIGBUS
+    if not map_anon_page(vma, folio):
+        folio_put(folio)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def wp_can_reuse_anon_folio(folio: Folio) -> bool:
+    """mm/memory.c wp_can_reuse_anon_folio(): nobody else has a reference. Left out: KSM; the LRU's
+    batches, which hold references and are drained."""
+    if atomic_read(folio._refcount) > 3:
+        return False
+    if atomic_read(folio._refcount) > 1:
+        return False
+    if not mutex_trylock(folio.PG_locked):
+        return False
+    alone = atomic_read(folio._refcount) == 1
+    mutex_unlock(folio.PG_locked)
+    return alone
+
+
+@kernel
+def wp_page_copy(vma: Vma, pte: u5, folio: Folio, flags: u2) -> u1:
+    """mm/memory.c wp_page_copy(): another page with the same content, exclusive; read-only if it is
+    only unshared. A reference to the old folio is passed. Left out: mmu notifiers."""
+    copy = folio_alloc()
+    if copy == NULL:
+        folio_put(folio)
+        return VM_FAULT_SIGBUS
+    copy_user_page(folio_page(copy), folio_page(folio))
+    spin_lock(vma.ptl)
+    if READ_ONCE(vma.pte) == pte:
+        ptep_get_and_clear(vma.pte)
+        flush_tlb_page()
+        folio_add_new_anon_rmap(copy)
+        WRITE_ONCE(vma.pte, mk_pte(folio_page(copy), flags & FAULT_FLAG_WRITE))
+        folio_remove_rmap_pte(folio)
+        spin_unlock(vma.ptl)
+        folio_put(folio)
+    else:
+        spin_unlock(vma.ptl)
+        folio_put(copy)
+    folio_put(folio)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
+def do_wp_page(vma: Vma, pte: u5, flags: u2) -> u1:
+    """mm/memory.c do_wp_page(), for private mappings: an exclusive page is reused, whatever counts
+    say. The page table lock is held, and is not afterwards. Left out: userfaultfd's
+    write-protection."""
+    page = pte_page(pte)
+    folio = page_folio(page)
+    if test_bit(folio.PG_anon):
+        reuse = test_bit(page.PageAnonExclusive)
+        if not reuse:
+            reuse = wp_can_reuse_anon_folio(folio)
+            if reuse:
+                set_bit(page.PageAnonExclusive)
+        if reuse:
+            if flags & FAULT_FLAG_WRITE:
+                WRITE_ONCE(vma.pte, mk_pte(page, 1))
+            spin_unlock(vma.ptl)
+            return VM_FAULT_NOPAGE
+    folio_get(folio)
+    spin_unlock(vma.ptl)
+    return wp_page_copy(vma, pte, folio, flags)
+
+
+@kernel
 def do_pte_missing(vma: Vma, flags: u2) -> u1:
     """mm/memory.c do_pte_missing(), do_fault()."""
-    if flags & FAULT_FLAG_WRITE:
+    if not static_branch(vma.VM_FILE):
+        return do_anonymous_page(vma, flags)
+    if not flags & FAULT_FLAG_WRITE:
+        return do_read_fault(vma)
+    if static_branch(vma.VM_SHARED):
         return do_shared_fault(vma)
-    return do_read_fault(vma)
+    return do_cow_fault(vma)
 
 
 @kernel
@@ -149,23 +278,38 @@ def handle_mm_fault(vma: Vma, flags: u2) -> u1:
         return do_pte_missing(vma, flags)
     spin_lock(vma.ptl)
     if READ_ONCE(vma.pte) == pte and flags != 0 and not pte_write(pte):
-        return wp_page_shared(vma, pte)
+        if static_branch(vma.VM_SHARED):
+            return wp_page_shared(vma, pte)
+        return do_wp_page(vma, pte, flags)
     spin_unlock(vma.ptl)
     return VM_FAULT_NOPAGE
 
 
 @kernel
+def give_up(vma: Vma, page: Page) -> None:
+    """Ghost: the owner of a private mapping says that the page is not its own any more, before it
+    is not: a pin that names another page then is no fault of the kernel's."""
+    if not static_branch(vma.VM_SHARED):
+        if cast(int, vma) == CHILD:
+            set_bit(page.child_gave_up)
+        else:
+            set_bit(page.gave_up)
+
+
+@kernel
 def zap_present_folio_ptes(vma: Vma, pte: u5) -> None:
-    """mm/memory.c zap_present_folio_ptes(), tlb_finish_mmu(): one entry of the file. The page table
-    lock is held, and is not afterwards.
+    """mm/memory.c zap_present_folio_ptes(), tlb_finish_mmu(): one entry. The page table lock is
+    held, and is not afterwards.
 
     A dirty entry's mapping is counted down only when no TLB has it any more (delay_rmap), within
     the lock; otherwise the flush comes after it. References go last. Left out: the accessed bit,
     userfaultfd.
     """
-    folio = page_folio(pte_page(pte))
+    page = pte_page(pte)
+    folio = page_folio(page)
+    give_up(vma, page)
     ptep_get_and_clear(vma.pte)
-    if pte_dirty(pte):
+    if pte_dirty(pte) and not test_bit(folio.PG_anon):
         folio_mark_dirty(folio)
         flush_tlb_page()
         folio_remove_rmap_pte(folio)
@@ -178,32 +322,38 @@ def zap_present_folio_ptes(vma: Vma, pte: u5) -> None:
 
 
 @kernel
-def zap_pte_range(vma: Vma) -> None:
-    """mm/memory.c zap_pte_range(). Left out: page tables that become empty and are freed."""
+def zap_pte_range(vma: Vma, even_cows: bool) -> None:
+    """mm/memory.c zap_pte_range(); without `even_cows` private copies stay (should_zap_folio()).
+    Left out: page tables that become empty and are freed."""
     spin_lock(vma.ptl)
     pte = READ_ONCE(vma.pte)
-    if pte_none(pte):
-        spin_unlock(vma.ptl)
-    else:
+    zap = not pte_none(pte)
+    if zap and not even_cows:
+        folio = page_folio(pte_page(pte))
+        zap = not test_bit(folio.PG_anon)
+    if zap:
         zap_present_folio_ptes(vma, pte)
+    else:
+        spin_unlock(vma.ptl)
 
 
 @kernel
 def madvise_dontneed(mm: Mm, vma: Vma) -> None:
     """mm/madvise.c madvise_dontneed_single_vma()."""
     down_read(mm.mmap_lock)
-    zap_pte_range(vma)
+    zap_pte_range(vma, True)
     up_read(mm.mmap_lock)
 
 
 @kernel
-def unmap_mapping_pages(mapping: AddressSpace) -> None:
+def unmap_mapping_pages(mapping: AddressSpace, even_cows: bool) -> None:
     """mm/memory.c unmap_mapping_pages(): every entry of the file's page, whatever its folio; no
-    folio lock. Left out: an early end of the walk when nothing is mapped."""
+    folio lock. With `even_cows` private copies of it as well. Left out: that the walk
+    may end early."""
     down_read(mapping.i_mmap_rwsem)
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
-            zap_pte_range(vma)
+            zap_pte_range(vma, even_cows)
     up_read(mapping.i_mmap_rwsem)
 
 

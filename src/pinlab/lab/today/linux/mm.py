@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pinlab.lab.language.kernel import (
+    READ_ONCE,
     atomic_dec_and_test,
     atomic_inc,
     atomic_inc_not_zero,
@@ -10,10 +11,11 @@ from pinlab.lab.language.kernel import (
     atomic_sub_and_test,
     clear_bit,
     kernel,
+    test_bit,
     u5,
 )
 from pinlab.lab.today.linux.page_alloc import free_frozen_pages
-from pinlab.lab.today.linux.types import GUP_PIN_COUNTING_BIAS, Folio
+from pinlab.lab.today.linux.types import GUP_PIN_COUNTING_BIAS, Folio, Mm
 
 
 @kernel
@@ -57,6 +59,16 @@ def folio_maybe_dma_pinned(folio: Folio) -> bool:
     a count that has overflowed and is negative, as the model's cannot; _pincount, as only large
     folios have it."""
     return atomic_read(folio._refcount) >= GUP_PIN_COUNTING_BIAS
+
+
+@kernel
+def folio_needs_cow_for_dma(mm: Mm, folio: Folio) -> bool:
+    """include/linux/mm.h folio_needs_cow_for_dma(): fork asks whether the parent may have pinned
+    it; only while the sequence count keeps GUP-fast out."""
+    assert READ_ONCE(mm.write_protect_seq) % 2 == 1
+    if not test_bit(mm.MMF_HAS_PINNED):
+        return False
+    return folio_maybe_dma_pinned(folio)
 
 
 @kernel

@@ -38,6 +38,11 @@ def free_frozen_pages(folio: Folio) -> None:
     assert atomic_read(folio._mapcount) == -1
     assert not test_bit(folio.PG_private)
     clear_bit(folio.PG_dirty)
+    clear_bit(folio.PG_anon)
+    page = folio_page(folio)
+    clear_bit(page.PageAnonExclusive)
+    clear_bit(page.gave_up)
+    clear_bit(page.child_gave_up)
     set_bit(folio.PageBuddy)
 
 

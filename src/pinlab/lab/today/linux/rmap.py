@@ -9,23 +9,30 @@ from pinlab.lab.language.kernel import (
     READ_ONCE,
     WRITE_ONCE,
     atomic_dec_return,
+    atomic_inc,
     atomic_inc_return,
+    atomic_set,
+    clear_bit,
     down_read,
     kernel,
     ptep_get_and_clear,
+    set_bit,
     spin_lock,
     spin_unlock,
     static_branch,
+    test_bit,
     trace,
     up_read,
 )
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
-from pinlab.lab.today.linux.mm import folio_mapped, folio_put
+from pinlab.lab.today.linux.mm import folio_mapped, folio_needs_cow_for_dma, folio_put
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
     AddressSpace,
     Folio,
+    Mm,
     Vma,
+    folio_page,
     pte_dirty,
     pte_mkclean,
     pte_pfn,
@@ -40,6 +47,31 @@ def folio_add_file_rmap_pte(folio: Folio) -> None:
     """mm/rmap.c folio_add_file_rmap_ptes(), order 0: atomic_inc_and_test(), which returns a
     value and so is a full barrier. Left out: statistics."""
     atomic_inc_return(folio._mapcount)
+
+
+@kernel
+def folio_add_new_anon_rmap(folio: Folio) -> None:
+    """mm/rmap.c folio_add_new_anon_rmap(RMAP_EXCLUSIVE), folio_add_lru_vma(): nobody else knows the
+    folio. Left out: the LRU's per-CPU batches, as above; statistics."""
+    set_bit(folio.PG_anon)
+    atomic_set(folio._mapcount, 0)
+    page = folio_page(folio)
+    set_bit(page.PageAnonExclusive)
+    set_bit(folio.PG_lru)
+
+
+@kernel
+def folio_try_dup_anon_rmap_pte(mm: Mm, folio: Folio) -> bool:
+    """include/linux/rmap.h __folio_try_dup_anon_rmap(), fork: a page that is exclusive and may be
+    pinned is not shared. False: -EBUSY."""
+    page = folio_page(folio)
+    if folio_needs_cow_for_dma(mm, folio):
+        if test_bit(page.PageAnonExclusive):
+            return False
+    if test_bit(page.PageAnonExclusive):
+        clear_bit(page.PageAnonExclusive)
+    atomic_inc(folio._mapcount)
+    return True
 
 
 @kernel

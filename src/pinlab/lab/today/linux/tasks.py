@@ -14,6 +14,7 @@ from pinlab.lab.language.kernel import (
     local_irq_enable,
     page_walk,
     smp_processor_id,
+    test_bit,
     trace,
     u2,
     u4,
@@ -22,8 +23,22 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.layout import CPU_DATA, DEVICE_DATA
 from pinlab.lab.today.linux.bio import iomap_dio_rw
 from pinlab.lab.today.linux.ext4 import ext4_writepages
-from pinlab.lab.today.linux.gup import gup_fast_fallback, unpin_user_pages_dirty_lock
-from pinlab.lab.today.linux.memory import FAULT_FLAG_WRITE, VM_FAULT_SIGBUS, handle_mm_fault
+from pinlab.lab.today.linux.ghost import look_at_owner
+from pinlab.lab.today.linux.gup import (
+    FOLL_GET,
+    FOLL_LONGTERM,
+    FOLL_WRITE,
+    gup_fast_fallback,
+    gup_put_folio,
+    unpin_user_page,
+    unpin_user_pages_dirty_lock,
+)
+from pinlab.lab.today.linux.memory import (
+    FAULT_FLAG_WRITE,
+    VM_FAULT_SIGBUS,
+    handle_mm_fault,
+    madvise_dontneed,
+)
 from pinlab.lab.today.linux.tlb import tlb
 from pinlab.lab.today.linux.types import (
     AddressSpace,
@@ -31,6 +46,7 @@ from pinlab.lab.today.linux.types import (
     Mm,
     Vma,
     disk,
+    page_folio,
     pte_none,
     pte_page,
     pte_write,
@@ -70,10 +86,41 @@ def aio_read_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma) -> None:
 
 @kernel
 def pin_unpin(mm: Mm, vma: Vma, flags: u4) -> None:
-    """A driver pins a page for writing, dirties it and lets go."""
+    """A driver pins a page and lets go; if it was for writing it dirties it. Of a pin for reading
+    of a file's page, not long-term, nobody is promised that a store of the owner reaches it."""
     page = gup_fast_fallback(mm, vma, flags)
-    if page != NULL:
+    if page == NULL:
+        return
+    folio = page_folio(page)
+    if test_bit(folio.PG_anon) or flags & FOLL_LONGTERM:
+        look_at_owner(mm, vma, page)
+    if flags & FOLL_WRITE:
         unpin_user_pages_dirty_lock(page)
+    else:
+        unpin_user_page(page)
+
+
+@kernel
+def vmsplice(mm: Mm, vma: Vma) -> None:
+    """fs/splice.c vmsplice_to_pipe(): a plain reference to a page that is read; the program unmaps
+    it and looks into the pipe, where nothing may change that others store."""
+    page = gup_fast_fallback(mm, vma, FOLL_GET)
+    if page == NULL:
+        return
+    folio = page_folio(page)
+    before = READ_ONCE(page.data)
+    madvise_dontneed(mm, vma)
+    if READ_ONCE(page.data) != before:
+        trace(Event.COW_LEAK, folio)
+    trace(Event.UNPIN, folio)
+    gup_put_folio(folio, FOLL_GET)
+
+
+@kernel
+def load_then_store(mm: Mm, vma: Vma) -> None:
+    """A thread of user code reads, then stores."""
+    fault(mm, vma, 0)
+    store(mm, vma)
 
 
 @kernel

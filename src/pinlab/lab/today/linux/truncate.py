@@ -112,9 +112,9 @@ def ext4_setattr(mapping: AddressSpace) -> None:
     down_write(mapping.i_rwsem)
     down_write(mapping.invalidate_lock)
     WRITE_ONCE(mapping.i_size, 0)
-    unmap_mapping_pages(mapping)
+    unmap_mapping_pages(mapping, True)
     truncate_inode_pages(mapping)
-    unmap_mapping_pages(mapping)
+    unmap_mapping_pages(mapping, True)
     up_write(mapping.invalidate_lock)
     up_write(mapping.i_rwsem)
 
@@ -149,7 +149,7 @@ def invalidate_inode_pages2(mapping: AddressSpace) -> bool:
     if folio == NULL:
         return True
     if folio_mapped(folio):
-        unmap_mapping_pages(mapping)
+        unmap_mapping_pages(mapping, False)
     done = True
     mutex_lock(folio.PG_locked)
     if READ_ONCE(folio.mapping) == mapping:

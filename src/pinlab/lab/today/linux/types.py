@@ -39,6 +39,9 @@ class Page(Struct, count=PAGES):
     """struct page."""
 
     data = bounded(OLD, DEVICE_DATA)
+    PageAnonExclusive = flag()  # anonymous, and of one process alone
+    gave_up = flag()  # ghost: the first process has given the page away itself
+    child_gave_up = flag()  # ghost: so has the child
 
 
 class Folio(Struct, count=PAGES):
@@ -52,6 +55,7 @@ class Folio(Struct, count=PAGES):
     PG_lru = flag(word="flags")
     PG_private = flag(word="flags")  # buffers are attached, and hold a reference
     BH_Dirty = flag()  # they are dirty
+    PG_anon = flag(word="mapping")  # FOLIO_MAPPING_ANON in folio->mapping
     PageBuddy = flag()  # free: with the allocator, nobody's
     mapping: Pointer[AddressSpace] = pointer("AddressSpace")
 
@@ -72,6 +76,8 @@ class Mm(Struct, count=2):
     """struct mm_struct."""
 
     mmap_lock = rwsem()
+    write_protect_seq = bounded(0, 3)  # odd while fork copies
+    MMF_HAS_PINNED = flag()  # it has pinned some time
 
 
 class Vma(Struct, count=4):

@@ -1,0 +1,46 @@
+"""What nobody in the kernel knows, kept to say when an owner's pin went stale."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pinlab.lab.language.kernel import (
+    READ_ONCE,
+    down_read,
+    kernel,
+    spin_lock,
+    spin_unlock,
+    static_branch,
+    test_bit,
+    trace,
+    up_read,
+)
+from pinlab.lab.layout import CHILD
+from pinlab.lab.today.linux.types import Mm, Page, Vma, page_folio, pte_pfn
+from pinlab.objectives.events import Event
+
+
+@kernel
+def owner_gave_up(vma: Vma, page: Page) -> bool:
+    """Whether the owner of a private mapping has let go of the page itself."""
+    if cast(int, vma) == CHILD:
+        return test_bit(page.child_gave_up)
+    return test_bit(page.gave_up)
+
+
+@kernel
+def look_at_owner(mm: Mm, vma: Vma, page: Page) -> None:
+    """Who holds a pin of private memory compares it with what the owner's address names.
+
+    The mmap lock keeps fork away, the page table lock an entry that is cleared and set again. The
+    entry comes first, then what the owner says: who zaps says so first. All of it before the unpin,
+    after which copy on write may move the owner away.
+    """
+    if not static_branch(vma.VM_SHARED):
+        down_read(mm.mmap_lock)
+        spin_lock(vma.ptl)
+        stale = pte_pfn(READ_ONCE(vma.pte)) != cast(int, page)
+        spin_unlock(vma.ptl)
+        if stale and not owner_gave_up(vma, page):
+            trace(Event.PIN_STALE, page_folio(page))
+        up_read(mm.mmap_lock)
