@@ -45,9 +45,9 @@ class Lab(Protocol):
     def states(self) -> tuple[Info, ...]:
         """The words of which states are made, and the states there are."""
 
-    def combinations(self, operations: str, state: str | None, /) -> tuple[str, ...]:
-        """The scenarios of some operations, from one state or from each that fits. Raises
-        UsageError."""
+    def combinations(self, design: Any, operations: str, state: str | None, /) -> tuple[str, ...]:
+        """The scenarios of some operations of a design's world, from one state or from each that
+        fits. Raises UsageError."""
 
     def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
         """Every objective of the thread, and those that a design brings, by name."""
