@@ -649,12 +649,13 @@ def compare(
 
 def _refuse_incomparable(names: Sequence[str], designs: Sequence[Design]) -> None:
     first = designs[0]
-    for name, it in zip(names, designs, strict=True):
+    for it in designs:
         if it.world is not first.world:
             raise UsageError(
                 f"{it.name} is of the world {it.world.name}, and {first.name} of "
                 f"{first.world.name}: compare designs of one world"
             )
+    for name, it in zip(names, designs, strict=True):
         if not build.known(it):
             raise UsageError(
                 f"the world {it.world.name} has no scenarios yet, so there is nothing to compare "
