@@ -49,10 +49,13 @@ class Shelf:
         self.builds_on: str | None = None
         self.reports: tuple[Activity, ...] = ()
 
-    def designs(self) -> tuple[Info, ...]:
+    def load_world(self, name: str | None, /) -> Any:
+        return name or "the default"
+
+    def designs(self, world: Any, /) -> tuple[Info, ...]:
         return samples.DESIGNS
 
-    def scenarios(self, design: Any = None, /) -> tuple[Info, ...]:
+    def scenarios(self, of: Any, /) -> tuple[Info, ...]:
         return samples.SCENARIOS
 
     def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
@@ -94,6 +97,7 @@ class Shelf:
         self,
         designs: tuple[str, ...] | None = None,
         *,
+        world: Any,
         limits: Limits | None = None,
         jobs: int | None = None,
         memory_model: str = "sc",
@@ -101,7 +105,7 @@ class Shelf:
     ) -> Comparison:
         if self.raises:
             raise self.raises
-        self.asked = {"designs": designs, "limits": limits, "jobs": jobs}
+        self.asked = {"designs": designs, "world": world, "limits": limits, "jobs": jobs}
         self.report(on_progress)
         return self.comparison
 
@@ -153,7 +157,12 @@ Capture = pytest.CaptureFixture[str]
 def test_compare(shelf: Shelf, capsys: Capture) -> None:
     assert run(["compare"]) == 1
     assert "mapcount-v1" in capsys.readouterr().out
-    assert shelf.asked == {"designs": None, "limits": Limits(), "jobs": None}
+    assert shelf.asked == {
+        "designs": None,
+        "world": "the default",
+        "limits": Limits(),
+        "jobs": None,
+    }
 
 
 def test_compare_json(shelf: Shelf, capsys: Capture) -> None:
@@ -415,7 +424,16 @@ def test_help_does_not_load_the_lab() -> None:
 def test_the_lab_has_this_face() -> None:
     """The functions that the commands call are there, with these parameters."""
     real = importlib.import_module("pinlab.lab.check")
-    for name in ("designs", "scenarios", "load_design", "check", "compare", "trace", "cost"):
+    for name in (
+        "designs",
+        "scenarios",
+        "load_design",
+        "load_world",
+        "check",
+        "compare",
+        "trace",
+        "cost",
+    ):
         wanted = inspect.signature(getattr(_lab.Lab, name)).parameters
         given = inspect.signature(getattr(real, name)).parameters
         for parameter in list(wanted.values())[1:]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check, design
+from pinlab.lab import asked, check, design
 from pinlab.lab.books import books
 from pinlab.lab.linux.types import CPU_DATA, PTE_WRITE
 from pinlab.lab.scenarios.words import STATES, state
@@ -67,7 +67,7 @@ def _broken(folder: Path, name: str, text: str, operations: str) -> tuple[Outcom
     path = folder / f"{name}.py"
     path.write_text(text)
     it = design.load(str(path))
-    rows = check.check(it, check.combinations(operations, "dirty+buffers rw"), ("I16",)).rows
+    rows = check.check(it, asked.combinations(operations, "dirty+buffers rw"), ("I16",)).rows
     return rows[0].verdict.outcome, rows[0].verdict.reason
 
 
@@ -116,7 +116,7 @@ def test_a_store_that_a_flush_does_not_wait_for_is_noticed(tmp_path: Path) -> No
     assert found[0] is Outcome.VIOLATED
     rows = check.check(
         design.load("untracked"),
-        check.combinations("store-twice, fsync-only", "dirty+buffers rw"),
+        asked.combinations("store-twice, fsync-only", "dirty+buffers rw"),
         ("I16",),
     ).rows
     assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS]
@@ -144,7 +144,7 @@ def test_where_nobody_finishes_nothing_is_said_of_rest(tmp_path: Path) -> None:
 def test_its_trace_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "leak.py").write_text(LEAK)
     it = design.load(str(tmp_path / "leak.py"))
-    (name,) = check.combinations("gup@1, gup@1", "clean ro")
+    (name,) = asked.combinations("gup@1, gup@1", "clean ro")
     trace = check.check(it, (name,), ("I16",)).traces["I16", name]()
     assert trace.outcome is Outcome.VIOLATED
     assert trace.message == "when all is done, page 1 has more references than users"

@@ -12,6 +12,7 @@ from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import build, catalogue, check, design, worlds
 from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.touched import touched
 from pinlab.objectives.balance import Balance
 from pinlab.objectives.verdict import Outcome
 from tests.lab.toy.world import TOY
@@ -33,6 +34,14 @@ def test_its_designs_are_found_by_name() -> None:
     assert design.load("polite").world is TOY
     assert design.load("untracked").world is worlds.DEFAULT
     assert "polite" not in design.names()
+
+
+def test_a_name_is_of_one_world_and_of_one_design() -> None:
+    assert worlds.load(None) is worlds.DEFAULT and worlds.load("toy") is TOY
+    with pytest.raises(UsageError, match=r"no world '8\.0': there are 4\.20, 7\.2, toy"):
+        worlds.load("8.0")
+    names = [name for it in worlds.WORLDS.values() for name in design.names(it)]
+    assert len(names) == len(set(names))
 
 
 def test_check_and_explain() -> None:
@@ -94,11 +103,31 @@ def test_compare_and_cost() -> None:
     ]
 
 
+def test_compare_is_of_one_world() -> None:
+    assert {row.design for row in check.compare(world=TOY, jobs=1).rows} == {"counted", "polite"}
+    with pytest.raises(UsageError, match=r"untracked is of the world 4\.20, and polite of toy"):
+        check.compare(("polite", "untracked"))
+    with pytest.raises(UsageError, match=r"7\.2 has no scenarios .* `pinlab sweep mainline`"):
+        check.compare(("mainline",))
+
+
 def test_its_functions_are_catalogued() -> None:
     assert [it.name for it in catalogue.functions(TOY)] == ["put", "take", "drink", "leave"]
     assert catalogue.function("put", TOY).callers == ("drink", "leave")
     assert isinstance(TOY.function("put"), KernelFunction)
     assert TOY.variables == {"Cup.users", "Cup.level"}
+
+
+def test_a_diff_is_of_its_functions(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    path.write_text("--- a/cup.c\n+++ b/cup.c\n@@ -1 +1 @@ void put(void)\n-\told();\n+\tnew();\n")
+    assert [it.model for it in touched(path, TOY).functions] == [("put",)]
+    assert [it.model for it in touched(path).functions] == [()]
+
+
+def test_its_scenarios_are_listed() -> None:
+    assert [it.name for it in check.scenarios(TOY)] == ["party", "sip"]
+    assert check.scenarios(worlds.load("7.2")) == ()
 
 
 def test_it_has_no_operations() -> None:

@@ -29,25 +29,32 @@ from pinlab.objectives import Objective
 class Lab(Protocol):
     """The face of `pinlab.lab.check`.
 
-    A design is what `load_design` gave; the commands never look inside. Ctrl-C ends `check` and
+    A design is what `load_design` gave, a world what `load_world` gave, the default one if it is
+    left out; the commands never look inside. Ctrl-C ends `check` and
     `compare` with what was found so far, `stopped` set and the open verdicts unknown.
     """
 
-    def designs(self) -> tuple[Info, ...]:
-        """Every design of the package."""
+    def world_names(self) -> tuple[str, ...]:
+        """The worlds there are."""
 
-    def scenarios(self, design: Any = None, /) -> tuple[Info, ...]:
-        """Every scenario of the package, and those that a design brings."""
+    def load_world(self, name: str | None, /) -> Any:
+        """A world by name; None is the default one. Raises UsageError."""
 
-    def operations(self) -> tuple[Info, ...]:
+    def designs(self, world: Any = ..., /) -> tuple[Info, ...]:
+        """Every design of a world."""
+
+    def scenarios(self, of: Any = ..., /) -> tuple[Info, ...]:
+        """Every scenario of a world, or of a design: its world's and those that it brings."""
+
+    def operations(self, world: Any = ..., /) -> tuple[Info, ...]:
         """Every operation that may be played beside others."""
 
-    def states(self) -> tuple[Info, ...]:
+    def states(self, world: Any = ..., /) -> tuple[Info, ...]:
         """The words of which states are made, and the states there are."""
 
-    def combinations(self, operations: str, state: str | None, /) -> tuple[str, ...]:
-        """The scenarios of some operations, from one state or from each that fits. Raises
-        UsageError."""
+    def combinations(self, design: Any, operations: str, state: str | None, /) -> tuple[str, ...]:
+        """The scenarios of some operations of a design's world, from one state or from each that
+        fits. Raises UsageError."""
 
     def objectives(self, design: Any = None, /) -> Mapping[str, Objective]:
         """Every objective of the thread, and those that a design brings, by name."""
@@ -77,12 +84,13 @@ class Lab(Protocol):
         self,
         designs: tuple[str, ...] | None = None,
         *,
+        world: Any = ...,
         limits: Limits | None = None,
         jobs: int | None = None,
         memory_model: str = "sc",
         on_progress: OnActivity | None = None,
     ) -> Comparison:
-        """Many designs, by name or path; None stands for all of the package."""
+        """Many designs of a world, by name or path; None stands for all of `world`."""
 
     def sweep(
         self,
@@ -111,16 +119,16 @@ class Lab(Protocol):
     def difference(self, patch: Any, before: CheckResult, after: CheckResult, /) -> Difference:
         """What a patch changes: `after` are its verdicts, `before` those of what it builds on."""
 
-    def functions(self) -> tuple[Function, ...]:
-        """Every function of the model, by kernel file."""
+    def functions(self, world: Any = ..., /) -> tuple[Function, ...]:
+        """Every function of a world's model, by kernel file."""
 
-    def function(self, name: str, /) -> Function:
+    def function(self, name: str, world: Any = ..., /) -> Function:
         """One of them. Raises UsageError."""
 
-    def patch(self, name: str, /) -> str:
+    def patch(self, name: str, world: Any = ..., /) -> str:
         """A file that replaces it by itself. Raises UsageError."""
 
-    def touched(self, path: Path, /) -> Touched:
+    def touched(self, path: Path, world: Any = ..., /) -> Touched:
         """What a diff of C touches. Raises UsageError."""
 
     def trace(self, design: Any, scenario: str, objective: str, path: tuple[Move, ...], /) -> Trace:

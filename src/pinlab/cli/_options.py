@@ -69,8 +69,14 @@ def limits(max_states: int | None, timeout: float | None, memory: str | None) ->
     return Limits(max_states, timeout, None if memory is None else parse_size(memory))
 
 
+def _world_names(incomplete: str) -> list[str]:
+    return [name for name in lab().world_names() if name.startswith(incomplete)]
+
+
 def _design_names(incomplete: str) -> list[str]:
-    return [info.name for info in lab().designs() if info.name.startswith(incomplete)]
+    worlds = map(lab().load_world, lab().world_names())
+    names = (info.name for world in worlds for info in lab().designs(world))
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _scenario_names(incomplete: str) -> list[str]:
@@ -139,6 +145,16 @@ DesignsArgument = Annotated[
         help="Designs by name or file; all of pinlab's own if none is given.",
         autocompletion=_design_names,
         show_default=False,
+    ),
+]
+WorldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world",
+        metavar="VERSION",
+        help="The kernel that is modelled: 4.20 or 7.2.",
+        autocompletion=_world_names,
+        show_default="4.20",
     ),
 ]
 ObjectiveArgument = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +67,7 @@ def check(
     subject = lab().load_design(design)
     if state and not operations:
         raise UsageError("--from says what operations are played from; name them with --with")
-    played = _combinations(operations, state) if operations else ()
+    played = _combinations(subject, operations, state) if operations else ()
     objectives, scenarios = options.asked(subject, objective, (*(scenario or ()), *played))
     base = lab().base(subject)
     with progress(verbose) as on_progress:
@@ -103,9 +103,9 @@ def check(
     return next(each for each in (EXIT_VIOLATED, EXIT_UNKNOWN, EXIT_HOLDS) if each in statuses)
 
 
-def _combinations(operations: list[str], states: list[str] | None) -> tuple[str, ...]:
+def _combinations(design: Any, operations: list[str], states: list[str] | None) -> tuple[str, ...]:
     """The scenarios of operations, all beside each other, from one state or several."""
     words = ", ".join(operations)
     asked: list[str | None] = [*states] if states else [None]
-    names = (name for state in asked for name in lab().combinations(words, state))
+    names = (name for state in asked for name in lab().combinations(design, words, state))
     return tuple(dict.fromkeys(names))

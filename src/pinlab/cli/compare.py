@@ -9,12 +9,14 @@ import typer
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
+from pinlab.errors import UsageError
 from pinlab.objectives.verdict import EXIT_UNKNOWN, exit_status
 from pinlab.report import schema, table
 
 
 def compare(
     designs: options.DesignsArgument = None,
+    world: options.WorldOption = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
@@ -31,10 +33,14 @@ def compare(
     As some designs are known to break, expect status 1; 3 if nothing is violated but something
     is unknown, or if it was stopped.
     """
+    if designs and world is not None:
+        raise UsageError("--world says whose designs are compared if none is named: leave it out")
     limits = options.limits(max_states, timeout, memory)
+    home = lab().load_world(world)
     with progress(verbose) as on_progress:
         comparison = lab().compare(
             tuple(designs) if designs else None,
+            world=home,
             limits=limits,
             jobs=jobs,
             memory_model=memory_model.value,

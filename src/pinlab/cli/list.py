@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,10 +38,16 @@ def list_(
             autocompletion=lambda: [kind.value for kind in What],
         ),
     ] = None,
+    world: options.WorldOption = None,
     json: options.JsonOption = False,
 ) -> int:
     """List designs, scenarios and objectives, or what one design replaces and brings."""
-    lists = _brought(what) if what is not None and what not in SOURCES else _known(what)
+    if what is None or what in SOURCES:
+        lists = _known(what, lab().load_world(world))
+        nothing = f"The world {world} has no {what} yet."
+    else:
+        lists = _brought(what, world)
+        nothing = f"{what} replaces and brings nothing: it is the model as it is."
     if json:
         show_json(schema.listing(lists))
     else:
@@ -49,28 +55,31 @@ def list_(
             if infos:
                 show(table.listing(kind, infos))
         if not any(lists.values()):
-            typer.echo(f"{what} replaces and brings nothing: it is the model as it is.")
+            typer.echo(nothing)
     return EXIT_HOLDS
 
 
-SOURCES: Mapping[str, Callable[[], tuple[Info, ...]]] = {
-    What.designs: lambda: lab().designs(),
-    What.scenarios: lambda: lab().scenarios(),
-    What.objectives: lambda: tuple(map(Info.of, lab().objectives().values())),
-    What.operations: lambda: lab().operations(),
-    What.states: lambda: lab().states(),
+SOURCES: Mapping[str, Callable[[Any], tuple[Info, ...]]] = {
+    What.designs: lambda world: lab().designs(world),
+    What.scenarios: lambda world: lab().scenarios(world),
+    What.objectives: lambda _: tuple(map(Info.of, lab().objectives().values())),
+    What.operations: lambda world: lab().operations(world),
+    What.states: lambda world: lab().states(world),
 }
+"""Each list, of a world; the objectives are the same in all."""
 
 USUAL = (What.designs, What.scenarios, What.objectives)
 
 
-def _known(what: str | None) -> Mapping[str, tuple[Info, ...]]:
-    return {kind: SOURCES[kind]() for kind in ([what] if what else USUAL)}
+def _known(what: str | None, world: Any) -> Mapping[str, tuple[Info, ...]]:
+    return {kind: SOURCES[kind](world) for kind in ([what] if what else USUAL)}
 
 
-def _brought(what: str) -> Mapping[str, tuple[Info, ...]]:
+def _brought(what: str, world: str | None) -> Mapping[str, tuple[Info, ...]]:
     """What the design `what` brings. Raises UsageError, also for a misspelt list."""
     if near := difflib.get_close_matches(what, SOURCES, 1, 0.8):
         raise UsageError(f"there is no list {what!r}: did you mean {near[0]}?")
     subject = lab().load_design(what)
+    if world is not None:
+        raise UsageError(f"{what} says by itself of which world it is: leave --world out")
     return lab().brought(subject)

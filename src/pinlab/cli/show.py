@@ -17,8 +17,9 @@ from pinlab.report import functions as report
 from pinlab.report import schema
 
 
-def _functions(incomplete: str) -> list[str]:
-    return [each.name for each in lab().functions() if each.name.startswith(incomplete)]
+def _functions(context: typer.Context, incomplete: str) -> list[str]:
+    home = lab().load_world(context.params.get("world"))
+    return [each.name for each in lab().functions(home) if each.name.startswith(incomplete)]
 
 
 def show(
@@ -42,6 +43,7 @@ def show(
             show_default=False,
         ),
     ] = None,
+    world: options.WorldOption = None,
     json: options.JsonOption = False,
 ) -> int:
     """Show functions of the model: source, kernel source, callers, scenarios, designs."""
@@ -49,22 +51,23 @@ def show(
         raise UsageError("--touched asks about a diff: give no function and no --patch with it")
     if patch and (function is None or json):
         raise UsageError("--patch prints a file for one function: name it, and leave --json out")
+    home = lab().load_world(world)
     if touched is not None:
-        found = lab().touched(touched)
+        found = lab().touched(touched, home)
         if json:
             show_json(schema.touched(found))
         else:
-            print_(report.touched(found))
+            print_(report.touched(found, world))
     elif function is None:
-        every = lab().functions()
+        every = lab().functions(home)
         if json:
             show_json(schema.functions(every))
         else:
-            print_(report.listing(every))
+            print_(report.listing(every, world))
     elif patch:
-        print(lab().patch(function), end="")
+        print(lab().patch(function, home), end="")
     elif json:
-        show_json(schema.functions([lab().function(function)]))
+        show_json(schema.functions([lab().function(function, home)]))
     else:
-        print_(report.function(lab().function(function)))
+        print_(report.function(lab().function(function, home), world))
     return EXIT_HOLDS

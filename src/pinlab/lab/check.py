@@ -9,7 +9,7 @@ import inspect
 import linecache
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,6 +65,13 @@ from pinlab.objectives.balance import Balance
 from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
+load_world = worlds.load
+
+
+def world_names() -> tuple[str, ...]:
+    """The names of all worlds, the default one first."""
+    return tuple(worlds.WORLDS)
+
 
 def designs(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
     """Every design of a world: detectors, then policies."""
@@ -74,9 +81,9 @@ def designs(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
     )
 
 
-def scenarios(design: Design | None = None) -> tuple[Info, ...]:
-    """Every scenario of the default world, or of the design's and those that it brings."""
-    known = worlds.DEFAULT.scenarios() if design is None else asked.scenarios(design)
+def scenarios(of: Design | World = worlds.DEFAULT) -> tuple[Info, ...]:
+    """Every scenario of a world, or of a design: its world's and those that it brings."""
+    known = of.scenarios() if isinstance(of, World) else asked.scenarios(of)
     return tuple(
         Info(
             s.name,
@@ -106,7 +113,10 @@ def states(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
     return (*words, *played)
 
 
-combinations = asked.combinations
+def combinations(design: Design, operations: str, words: str | None) -> tuple[str, ...]:
+    """The scenarios of some operations of the design's world, by name, from one state or from each
+    that fits. Raises UsageError if there is none."""
+    return asked.combinations(operations, words, design.world)
 
 
 def objectives(design: Design | None = None) -> Mapping[str, Objective]:
@@ -587,18 +597,22 @@ def litmus(path: pathlib.Path, max_states: int | None = None) -> LitmusResult:
 def compare(
     designs: tuple[str, ...] | None = None,
     *,
+    world: World = worlds.DEFAULT,
     limits: Limits | None = None,
     jobs: int | None = None,
     memory_model: str = SC,
     on_progress: OnActivity | None = None,
 ) -> Comparison:
-    """Check many designs (None: all of the default world), one process per processor.
+    """Check many designs of one world (None: all of `world`), one process per processor.
 
     Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done. The
-    processes share the memory that the machine has to spare.
+    processes share the memory that the machine has to spare. Raises UsageError for designs of two
+    worlds, and for one that no scenario asks anything of.
     """
-    chosen = designs or designs_.names()
-    named = [designs_.load(name).name for name in chosen]  # what cannot be loaded is said at once
+    chosen = designs or designs_.names(world)
+    loaded = [designs_.load(name) for name in chosen]  # what cannot be loaded is said at once
+    _refuse_incomparable(chosen, loaded)
+    named = [it.name for it in loaded]
     if twice := [name for name in named if named.count(name) > 1]:
         raise UsageError(f"two designs are called {twice[0]}: leave one out, or rename its file")
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
@@ -631,6 +645,22 @@ def compare(
         costs=tuple(cost for _, cost in done if cost is not None),
         stopped=stopped,
     )
+
+
+def _refuse_incomparable(names: Sequence[str], designs: Sequence[Design]) -> None:
+    first = designs[0]
+    for it in designs:
+        if it.world is not first.world:
+            raise UsageError(
+                f"{it.name} is of the world {it.world.name}, and {first.name} of "
+                f"{first.world.name}: compare designs of one world"
+            )
+    for name, it in zip(names, designs, strict=True):
+        if not build.known(it):
+            raise UsageError(
+                f"the world {it.world.name} has no scenarios yet, so there is nothing to compare "
+                f"{it.name} by: use `pinlab sweep {name}`"
+            )
 
 
 def _one(

@@ -17,7 +17,7 @@ HEAD = '''"""{name}: say in one line what is changed.
 
 A copy of {name}() of {module}. Change it, then:
     pinlab check ./FILE.py                  on the model as it is
-    pinlab check refcount-bias+./FILE.py    on a design (pinlab list)
+    pinlab check DESIGN+./FILE.py           on a design (pinlab list designs)
 """
 
 from __future__ import annotations

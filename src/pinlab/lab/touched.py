@@ -15,6 +15,7 @@ from unidiff.patch import Hunk, PatchedFile, PatchSet
 from pinlab.errors import UsageError
 from pinlab.lab import catalogue, worlds
 from pinlab.lab.results import Touched, TouchedFunction
+from pinlab.lab.world import World
 
 DEFINITION = re.compile(r"^(?:[A-Za-z_][\w\s*]*?\b)?([A-Za-z_]\w*)\s*\((?!.*;\s*$)")
 """How the kernel begins a function: in the first column, its type before it or on the line before,
@@ -25,11 +26,11 @@ NO_FUNCTION = frozenset({"if", "for", "while", "switch", "return", "sizeof", "de
 SOURCE = (".c", ".h")
 
 
-def touched(path: Path) -> Touched:
-    """The functions that a unified diff touches, as `git format-patch` writes it; "-" is standard
-    input. Raises UsageError for what is none."""
+def touched(path: Path, world: World = worlds.DEFAULT) -> Touched:
+    """The functions that a unified diff touches, as `git format-patch` writes it, and what a world
+    has for them; "-" is standard input. Raises UsageError for what is no diff."""
     if str(path) == "-":
-        return _of(sys.stdin.read(), "standard input")
+        return _of(sys.stdin.read(), "standard input", world)
     if path.is_dir():
         raise UsageError(f"{path} is a directory: give a patch, as git format-patch writes it")
     if not path.is_file():
@@ -38,10 +39,10 @@ def touched(path: Path) -> Touched:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    return _of(text, str(path))
+    return _of(text, str(path), world)
 
 
-def _of(text: str, name: str) -> Touched:
+def _of(text: str, name: str, world: World) -> Touched:
     patch = _parsed(text, name)
     names: dict[tuple[str, str], None] = {}
     unnamed: Counter[str] = Counter()
@@ -51,7 +52,7 @@ def _of(text: str, name: str) -> Touched:
             names |= dict.fromkeys((file.path, function) for function in functions if function)
             unnamed[file.path] += "" in functions
     return Touched(
-        tuple(_function(*each) for each in names),
+        tuple(_function(*each, world) for each in names),
         tuple((file, hunks) for file, hunks in unnamed.items() if hunks),
     )
 
@@ -80,9 +81,9 @@ def _should_change(file: PatchedFile) -> bool:
     return not (file.is_rename or file.is_binary_file or file.is_added_file or file.is_removed_file)
 
 
-def _function(file: str, name: str) -> TouchedFunction:
-    models = models_of(name)
-    return TouchedFunction(file, name, models, () if models else named_in(name))
+def _function(file: str, name: str, world: World) -> TouchedFunction:
+    models = models_of(name, world)
+    return TouchedFunction(file, name, models, () if models else named_in(name, world))
 
 
 def functions_of(hunk: Hunk) -> Iterator[str]:
@@ -109,17 +110,17 @@ def begun(line: str) -> str:
     return found[1] if found and found[1] not in NO_FUNCTION else ""
 
 
-def models_of(function: str) -> tuple[str, ...]:
+def models_of(function: str, world: World = worlds.DEFAULT) -> tuple[str, ...]:
     """The functions of the model that stand for one of the kernel."""
-    every = worlds.DEFAULT.functions.items()
+    every = world.functions.items()
     return tuple(name for name, it in every if function in catalogue.stands_for(it))
 
 
-def named_in(function: str) -> tuple[str, ...]:
+def named_in(function: str, world: World = worlds.DEFAULT) -> tuple[str, ...]:
     """The functions of the model that begin with the name of one of the kernel, or speak of it."""
     word = re.compile(rf"\b{re.escape(function)}(?:\(\)|\b)")
     return tuple(
         name
-        for name, it in worlds.DEFAULT.functions.items()
+        for name, it in world.functions.items()
         if name.startswith(f"{function}_") or word.search(inspect.getsource(it.function))
     )

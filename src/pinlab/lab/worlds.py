@@ -8,6 +8,7 @@ import pinlab.lab.designs
 import pinlab.lab.linux
 import pinlab.lab.today.designs
 import pinlab.lab.today.linux
+from pinlab.errors import UsageError
 from pinlab.lab.books import books
 from pinlab.lab.linux.types import Page, show
 from pinlab.lab.scenarios import scenario
@@ -16,6 +17,7 @@ from pinlab.lab.scenarios.words import STATES, WORDS, state
 from pinlab.lab.today import operations, words
 from pinlab.lab.today.linux import types
 from pinlab.lab.world import World
+from pinlab.nearest import nearest
 
 LINUX_4_20 = World(
     "4.20",
@@ -60,3 +62,12 @@ WORLDS: dict[str, World] = {it.name: it for it in (LINUX_4_20, LINUX_7_2)}
 
 DEFAULT = LINUX_4_20
 """The world that is meant where none is named."""
+
+
+def load(name: str | None) -> World:
+    """A world by name; None is the default one. Raises UsageError."""
+    if name is None:
+        return DEFAULT
+    if name not in WORLDS:
+        raise UsageError(f"there is no world {name!r}: {nearest(name, WORLDS)}")
+    return WORLDS[name]

@@ -1,4 +1,7 @@
-"""Functions of the model as text: one with its source, all by kernel file, those of a diff."""
+"""Functions of the model as text: one with its source, all by kernel file, those of a diff.
+
+Commands that are printed name the world that was asked for; None: none was.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pinlab.lab.results import Function, Touched, TouchedFunction
 LAB_ALONE = "of the lab alone"
 
 
-def function(it: Function) -> RenderableType:
+def function(it: Function, world: str | None = None) -> RenderableType:
     """One function: where it is, its source, who calls what."""
     first, _ = it.lines[0]
     parts: list[RenderableType] = [
@@ -36,12 +39,12 @@ def function(it: Function) -> RenderableType:
     ):
         parts.append(Text.assemble((f"{title}: ", "bold"), ", ".join(names) or "none"))
     parts.append(
-        Text(f"\n`pinlab show {it.name} --patch > patch.py` writes a file that replaces it.")
+        Text(f"\n`{_show(it.name, world)} --patch > patch.py` writes a file that replaces it.")
     )
     return Group(*parts)
 
 
-def listing(functions: Sequence[Function]) -> RenderableType:
+def listing(functions: Sequence[Function], world: str | None = None) -> RenderableType:
     """All functions, by kernel file."""
     files: dict[str, list[str]] = {}
     for it in functions:
@@ -49,12 +52,13 @@ def listing(functions: Sequence[Function]) -> RenderableType:
     parts: list[RenderableType] = []
     for file, names in files.items():
         parts += [Text(file, style="bold"), _names(names)]
-    parts.append(Text("`pinlab show FUNCTION` has its source, and who calls it."))
+    parts.append(Text(f"`{_show('FUNCTION', world)}` has its source, and who calls it."))
     return Group(*parts)
 
 
-def touched(found: Touched) -> RenderableType:
+def touched(found: Touched, world: str | None = None) -> RenderableType:
     """The functions that a diff touches, those of the model first, and what to run next."""
+    below = ["bounce"] if world is None else []
     parts: list[RenderableType] = []
     for each in found.functions:
         if each.model:
@@ -73,11 +77,15 @@ def touched(found: Touched) -> RenderableType:
         parts.append(Text("The diff names no function of C that it changes."))
     elif names:
         parts.append(Text("\nNext, for each:", style="bold"))
-        parts += [Text(f"  pinlab show {name} --patch > {name}.py") for name in names]
-        files = "+".join(["bounce", *(f"./{name}.py" for name in names)])
+        parts += [Text(f"  {_show(name, world)} --patch > {name}.py") for name in names]
+        files = "+".join([*below, *(f"./{name}.py" for name in names)])
         parts.append(Text("then change them as the diff does, and"))
         parts.append(Text(f"  pinlab check {files}", no_wrap=True, overflow="ignore"))
     return Group(*parts)
+
+
+def _show(function: str, world: str | None) -> str:
+    return f"pinlab show {function}" + (f" --world {world}" if world else "")
 
 
 def _missing(each: TouchedFunction) -> str:
