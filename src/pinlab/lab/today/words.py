@@ -110,7 +110,7 @@ def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
         "Folio.BH_Dirty": _first(dirty),
         "Folio.PageBuddy": _first(1 - there, 1),
         "Folio.mapping": _first(cached),
-        "Page.data": _first(CPU_DATA * there),
+        "Page.data": _first(CPU_DATA * cached),
         "AddressSpace.i_pages": (FRAME * cached,),
         "AddressSpace.i_size": (1,),
         "disk": (0, CPU_DATA * (1 - dirty)),
