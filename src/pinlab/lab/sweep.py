@@ -485,18 +485,18 @@ def first(
     """The first combination, level by level, that breaks an objective which it does not break in
     `base`. Each is asked for all objectives, whatever fewer of its operations break. Ctrl-C ends
     the search."""
-    machine.load(build.program(base))  # once for all processes
     found = _Found()
     size = 0
     stopped = None
-    for wanted in levels:
-        size = wanted.size
-        possible = _possible(wanted, keys)
-        below = _Asker(base, base_keys, limits, {}, possible)
-        todo = list(combinations(possible, size))
-        work = _Work(_Beyond(_Asker(design, keys, limits, {}, possible), below), todo)
-        start = found.done
-        try:
+    try:
+        machine.load(build.program(base))  # once for all processes
+        for wanted in levels:
+            size = wanted.size
+            possible = _possible(wanted, keys)
+            below = _Asker(base, base_keys, limits, {}, possible)
+            todo = list(combinations(possible, size))
+            work = _Work(_Beyond(_Asker(design, keys, limits, {}, possible), below), todo)
+            start = found.done
             with closing(_level(work, jobs, 1)) as parts:
                 for each in parts:
                     _add(found, each)
@@ -504,10 +504,10 @@ def first(
                         on_sweep(found.done - start, len(todo))
                     if found.broken:
                         break
-        except KeyboardInterrupt:
-            stopped = choose.INTERRUPTED
-        if found.broken or stopped is not None:
-            break
+            if found.broken:
+                break
+    except KeyboardInterrupt:
+        stopped = choose.INTERRUPTED
     return First(
         broken=min(found.broken, key=lambda it: it.place, default=None),
         size=size,

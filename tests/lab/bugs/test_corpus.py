@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tools import bugs_page
 
 from pinlab import objectives
 from pinlab.errors import UsageError
@@ -33,6 +34,12 @@ def test_a_bug_is_broken_with_it_whole_without_it_and_found(number: str) -> None
     assert found.trace is not None
     assert len(found.trace().steps) == found.buggy.verdict.steps
     assert found.exit_status == EXIT_HOLDS
+    line = bugs_page.line(found)
+    assert line in bugs_page.written(), "is this right? then run python -m tools.bugs_page"
+
+
+def test_the_page_has_every_bug_in_order() -> None:
+    assert [line.split()[1] for line in bugs_page.written()] == list(BUGS)
 
 
 @pytest.mark.parametrize("number", BUGS)
@@ -58,6 +65,17 @@ def test_what_is_cut_off_is_unknown_and_not_not_found() -> None:
     assert found.exit_status == EXIT_UNKNOWN
 
 
+def test_ctrl_c_ends_the_search_and_leaves_it_unknown() -> None:
+    def tell(words: str) -> None:
+        if "looked at 3 of" in words:
+            raise KeyboardInterrupt
+
+    found = corpus.reproduce(BUGS["B37"], tell=tell)
+    assert found.stopped
+    assert (found.search.found, found.search.explored) == (None, 3)
+    assert found.exit_status == EXIT_UNKNOWN
+
+
 def test_a_bug_that_a_world_has_still_is_mended_by_a_design() -> None:
     """Upside down: what brings B37 back stands for what mends another."""
     path = str(corpus.sides(BUGS["B37"])[0].path)
@@ -65,9 +83,10 @@ def test_a_bug_that_a_world_has_still_is_mended_by_a_design() -> None:
     buggy, fixed = corpus.sides(it)
     assert (buggy.name, fixed.path) == ("mainline", path)
     assert corpus.changed(it) == ("bio_check_pages_dirty",)
-    found = corpus.reproduce(it, jobs=1)
+    found = corpus.reproduce(it, limits=Limits(max_states=2500))
     assert found.buggy.verdict.outcome is Outcome.HOLDS
     assert found.fixed.verdict.outcome is Outcome.VIOLATED
+    assert found.search.found is None
     assert found.exit_status == EXIT_VIOLATED
 
 
