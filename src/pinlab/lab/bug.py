@@ -69,7 +69,6 @@ class Reproduced:
 
     bug: Bug
     story: str
-    path: str
     world: str
     buggy: Side
     fixed: Side

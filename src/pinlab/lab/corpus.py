@@ -10,7 +10,7 @@ import importlib
 import inspect
 import os
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType, ModuleType
@@ -97,7 +97,6 @@ def reproduce(
     return Reproduced(
         bug=it,
         story=inspect.cleandoc(module.__doc__ or ""),
-        path=short(str(module.__file__)),
         world=buggy.world.name,
         buggy=_side(broken, it.objective),
         fixed=_side(mended, it.objective),
@@ -129,11 +128,23 @@ def look(
         check.probe(buggy).known,
         fixed,
         check.probe(fixed).known,
-        [sweeps.ask(buggy, Wanted(size, touching=changed(it))) for size in SIZES],
+        _levels(buggy, changed(it)),
         limits=limits,
         jobs=workers,
         on_sweep=told,
     )
+
+
+def _levels(design: Design, functions: tuple[str, ...]) -> Iterator[sweeps.Asked]:
+    """What is looked at, size by size. Raises UsageError if no operation comes to the functions."""
+    for size in SIZES:
+        try:
+            wanted = sweeps.ask(design, Wanted(size, touching=functions))
+        except UsageError:
+            if size == SIZES[0]:
+                raise
+            return  # only variants come to them, of which there are never three
+        yield wanted
 
 
 def _side(found: CheckResult | None, objective: str) -> Side:

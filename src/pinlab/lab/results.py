@@ -337,8 +337,8 @@ class First:
     """The first combination, in the order of a sweep, that breaks an objective which it does not
     break in another design; and how many were explored to come to it.
 
-    `cut_off` are those before it with too many states, in either design; `failed` counts failures
-    that end a run where a kernel would go on, by kind.
+    `cut_off` are those with too many states, in either design; `failed` counts failures that end a
+    run where a kernel would go on, by kind.
     """
 
     broken: Broken | None
@@ -359,7 +359,9 @@ class First:
 
     @property
     def missing(self) -> str:
-        """Why it is not known that none before it breaks anything; "" if it is known."""
+        """Why it is not known whether there is one; "" if it is known."""
+        if self.broken is not None:
+            return ""
         said = [f"stopped: {self.stopped}"] if self.stopped else []
         said += [f"{len(self.cut_off):,} cut off"] if self.cut_off else []
         said += [f"{times:,} end early with {kind}" for kind, times in self.failed.items()]

@@ -174,7 +174,7 @@ def _open(it: Reproduced) -> Iterable[str]:
     for name, side in (("with it", it.buggy), ("without it", it.fixed)):
         if side.verdict.outcome not in (Outcome.HOLDS, Outcome.VIOLATED):
             yield f"? {it.bug.number} {name}: {side.verdict.reason}"
-    if it.search.missing and not it.search.broken:
+    if it.search.missing:
         yield f"? {it.bug.number} by search: {it.search.missing}"
 
 

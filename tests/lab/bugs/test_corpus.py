@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
 
 import pytest
 from tools import bugs_page
 
+import pinlab.lab.bugs
 from pinlab import objectives
 from pinlab.errors import UsageError
 from pinlab.lab import corpus
@@ -40,6 +42,11 @@ def test_a_bug_is_broken_with_it_whole_without_it_and_found(number: str) -> None
 
 def test_the_page_has_every_bug_in_order() -> None:
     assert [line.split()[1] for line in bugs_page.written()] == list(BUGS)
+
+
+def test_a_file_is_named_after_its_bug() -> None:
+    files = {info.name for info in pkgutil.iter_modules(pinlab.lab.bugs.__path__)}
+    assert files == {number.lower() for number in BUGS}
 
 
 @pytest.mark.parametrize("number", BUGS)
@@ -120,4 +127,4 @@ MISSED = First(None, 3, 12, 345)
 def test_the_exit_status(buggy: Verdict, fixed: Verdict, search: First, status: int) -> None:
     bug: Bug = BUGS["B37"]
     sides = Side(buggy, 1), Side(fixed, 1)
-    assert Reproduced(bug, "", "", "7.2", *sides, search).exit_status == status
+    assert Reproduced(bug, "", "7.2", *sides, search).exit_status == status
