@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from pinlab.lab.bug import Bug, Reproduced
 from pinlab.lab.explore.result import Limits, Move
 from pinlab.lab.results import (
     CheckResult,
@@ -143,3 +144,31 @@ def lab() -> Lab:
     from pinlab.lab import check
 
     return check
+
+
+class Corpus(Protocol):
+    """The face of `pinlab.lab.corpus`."""
+
+    def bugs(self) -> Mapping[str, Bug]:
+        """Every known bug, by number."""
+
+    def bug(self, number: str, /) -> Bug:
+        """One of them. Raises UsageError."""
+
+    def reproduce(
+        self,
+        it: Bug,
+        /,
+        *,
+        limits: Limits | None = None,
+        jobs: int | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> Reproduced:
+        """One of them, played with it and without, and looked for."""
+
+
+def corpus() -> Corpus:
+    """The known bugs, imported when first needed."""
+    from pinlab.lab import corpus as found
+
+    return found

@@ -333,6 +333,43 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """The first combination, in the order of a sweep, that breaks an objective which it does not
+    break in another design; and how many were explored to come to it.
+
+    `cut_off` are those with too many states, in either design; `failed` counts failures that end a
+    run where a kernel would go on, by kind.
+    """
+
+    broken: Broken | None
+    size: int
+    """Operations of the combination, or of the largest that were explored."""
+    explored: int
+    states: int
+    cut_off: tuple[str, ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)
+    stopped: str | None = None
+
+    @property
+    def found(self) -> bool | None:
+        """Whether there is one; None if that is not known."""
+        if self.broken is not None:
+            return True
+        return None if self.missing else False
+
+    @property
+    def missing(self) -> str:
+        """Why it is not known whether there is one; "" if it is known."""
+        if self.broken is not None:
+            return ""
+        said = [f"stopped: {self.stopped}"] if self.stopped else []
+        said += [f"{len(self.cut_off):,} cut off"] if self.cut_off else []
+        said += [f"{times:,} end early with {kind}" for kind, times in self.failed.items()]
+        said += [] if self.explored or said else ["no combination was explored"]
+        return "; ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """How many combinations there are, and how many seconds of one core they take, from `sampled`
     of them drawn at random."""

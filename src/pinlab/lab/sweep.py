@@ -26,7 +26,7 @@ from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
 from pinlab.lab.processes import ctrl_c_is_ours, end_workers
-from pinlab.lab.results import Broken, Estimate, OnSweep, Swept, Wanted
+from pinlab.lab.results import Broken, Estimate, First, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Operation, Played, combined, played, refusal
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
 from pinlab.lab.scenarios.state import State
@@ -355,6 +355,28 @@ class _Asker:
             yield balance, what, len(path)
 
 
+class _Beyond(_Asker):
+    """Of what a combination breaks, only what it does not break in another design: nothing, if
+    that was cut off."""
+
+    def __init__(self, asker: _Asker, base: _Asker) -> None:
+        super().__init__(asker.design, asker.keys, asker.limits, asker.broken_by, asker.wanted)
+        self.base = base
+
+    def ask(self, chosen: Combination, at: State, into: _Found) -> None:
+        """Explore one combination, and in the other design too if it breaks something."""
+        mine, before = _Found(), _Found()
+        super().ask(chosen, at, mine)
+        if mine.broken:
+            self.base.ask(chosen, at, before)
+        known = {it.objective for it in before.broken}
+        mine.broken = [it for it in mine.broken if it.objective not in known]
+        if mine.broken and before.cut_off:
+            mine.broken = []
+            mine.cut_off += before.cut_off
+        _add(into, mine)
+
+
 SAMPLE: Final = 40
 """Combinations that are explored to say how long all of them take."""
 
@@ -449,6 +471,54 @@ def sweep(
     )
 
 
+def first(
+    design: Design,
+    keys: Mapping[str, int],
+    base: Design,
+    base_keys: Mapping[str, int],
+    levels: Iterable[Asked],
+    *,
+    limits: Limits | None = None,
+    jobs: int = 1,
+    on_sweep: OnSweep | None = None,
+) -> First:
+    """The first combination, level by level, that breaks an objective which it does not break in
+    `base`. Each is asked for all objectives, whatever fewer of its operations break. Ctrl-C ends
+    the search."""
+    found = _Found()
+    size = 0
+    stopped = None
+    try:
+        machine.load(build.program(base))  # once for all processes
+        for wanted in levels:
+            size = wanted.size
+            possible = _possible(wanted, keys)
+            below = _Asker(base, base_keys, limits, {}, possible)
+            todo = list(combinations(possible, size))
+            work = _Work(_Beyond(_Asker(design, keys, limits, {}, possible), below), todo)
+            start = found.done
+            with closing(_level(work, jobs, 1)) as parts:
+                for each in parts:
+                    _add(found, each)
+                    if on_sweep is not None:
+                        on_sweep(found.done - start, len(todo))
+                    if found.broken:
+                        break
+            if found.broken:
+                break
+    except KeyboardInterrupt:
+        stopped = choose.INTERRUPTED
+    return First(
+        broken=min(found.broken, key=lambda it: it.place, default=None),
+        size=size,
+        explored=found.explored,
+        states=found.states,
+        cut_off=tuple(found.cut_off),
+        failed=dict(sorted(found.failed.items())),
+        stopped=stopped,
+    )
+
+
 def _possible(wanted: Asked, keys: Mapping[str, int]) -> Asked:
     """Without operations that no kernel of this design would do, as its probes say."""
     able = (
@@ -473,7 +543,7 @@ def _learn(
         known[it] = inherited(chosen, at, known).union(new.get(it, ()))
 
 
-def _level(work: _Work, jobs: int) -> Generator[_Found, None, None]:
+def _level(work: _Work, jobs: int, chunk: int = CHUNK) -> Generator[_Found, None, None]:
     """What is found in all combinations of one size, chunk by chunk."""
     global _work
     _work = work
@@ -481,7 +551,7 @@ def _level(work: _Work, jobs: int) -> Generator[_Found, None, None]:
         return
     machine.load(build.program(work.asker.design))  # once for all processes
     count = len(work.todo)
-    chunks = [range(at, min(at + CHUNK, count)) for at in range(0, count, CHUNK)]
+    chunks = [range(at, min(at + chunk, count)) for at in range(0, count, chunk)]
     with ProcessPoolExecutor(min(jobs, len(chunks)), get_context("fork")) as pool:
         try:
             with ctrl_c_is_ours():
