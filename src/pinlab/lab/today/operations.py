@@ -158,7 +158,8 @@ _ALL: Final = (
         "kswapd tries to free the page",
         _one("kswapd", vmscan.shrink_folio_list, FRAME),
         _goal("isolate_lru_folio"),
-        never=("absent",),
+        pages=("file", "anon"),
+        never=("absent", "swapped"),
     ),
     Operation(
         "flush-reclaim",

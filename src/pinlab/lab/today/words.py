@@ -15,7 +15,7 @@ from typing import Final
 from pinlab.errors import UsageError
 from pinlab.lab.layout import CHILD, CPU_DATA, MAPPINGS, PRIVATE, SHARED, SHARED2
 from pinlab.lab.scenarios.state import Initial, State, mappings, said
-from pinlab.lab.today.linux.types import PAGES, PTE_DIRTY, PTE_WRITE
+from pinlab.lab.today.linux.types import PAGES, PTE_DIRTY, PTE_SWAP, PTE_WRITE
 
 READ_ONLY: Final = 0
 WRITABLE: Final = PTE_WRITE | PTE_DIRTY
@@ -33,12 +33,13 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "anon": "an anonymous page of the first process instead, exclusive, mapped writable",
         "readonly": "that page, exclusive, mapped read-only",
         "forked": "that page, shared read-only with a child",
+        "swapped": "that page, exclusive, in the swap device and nowhere else",
     }
 )
 
 STATES: Final = (
     *("dirty rw", "dirty rw+rw2", "dirty ro", "dirty", "clean", "clean ro", "clean private"),
-    *("absent", "anon", "anon+readonly", "anon+forked"),
+    *("absent", "anon", "anon+readonly", "anon+forked", "anon+swapped"),
 )
 """The states that operations are played from if none is named."""
 
@@ -53,7 +54,7 @@ _APART: Final = (
     ("clean", "dirty", "absent", "anon"),
     ("ro", "rw"),
     ("ro2", "rw2"),
-    ("readonly", "forked"),
+    ("readonly", "forked", "swapped"),
     *((word, entry) for word in ("absent", "anon") for entry in _ENTRIES),
 )
 
@@ -67,7 +68,7 @@ def state(words: str) -> State:
     entries = _entries(chosen)
     if not {"clean", "dirty", "absent", "anon"} & set(chosen):
         raise UsageError("a state says whether the page is clean, dirty, absent or anon; say which")
-    for word in ("readonly", "forked"):
+    for word in ("readonly", "forked", "swapped"):
         if word in chosen and "anon" not in chosen:
             raise UsageError(f"{word} is said of an anonymous page; say anon as well")
     if {"rw", "rw2"} & set(chosen) and "dirty" not in chosen:
@@ -76,7 +77,7 @@ def state(words: str) -> State:
         tuple(word for word in chosen if word not in _ENTRIES),
         tuple(word for word in chosen if word in _ENTRIES),
         _values(chosen, entries),
-        frozenset(entries),
+        frozenset({PRIVATE} if "swapped" in chosen else entries),
     )
 
 
@@ -84,9 +85,15 @@ def _entries(words: tuple[str, ...]) -> dict[int, int]:
     """The entries that map the page, by mapping."""
     if "forked" in words:
         return {PRIVATE: READ_ONLY, CHILD: READ_ONLY}
+    if "swapped" in words:
+        return {}
     if "anon" in words:
         return {PRIVATE: READ_ONLY if "readonly" in words else WRITABLE}
     return {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in words}
+
+
+def _pte(entries: Mapping[int, int], mapping: int) -> int:
+    return FRAME | entries[mapping] if mapping in entries else 0
 
 
 def _first(value: int, others: int = 0) -> tuple[int, ...]:
@@ -97,7 +104,8 @@ def _first(value: int, others: int = 0) -> tuple[int, ...]:
 def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
     """Every variable that is not as the model has it without a word."""
     there, dirty, anon = (int(word in words) for word in ("absent", "dirty", "anon"))
-    there = 1 - there
+    swapped = int("swapped" in words)
+    there, anon = 1 - there - swapped, anon - swapped
     cached = there - anon
     return {
         "Folio._refcount": _first(2 * cached + len(entries)),  # of the cache and of buffers
@@ -114,6 +122,11 @@ def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
         "AddressSpace.i_pages": (FRAME * cached,),
         "AddressSpace.i_size": (1,),
         "disk": (0, CPU_DATA * (1 - dirty)),
-        "Vma.pte": tuple(FRAME | entries[it] if it in entries else 0 for it in MAPPINGS),
-        **mappings(set(entries), is_file=not anon),
+        "swap_count": (swapped,),
+        "swap_used": (swapped,),
+        "Vma.pte": tuple(
+            PTE_SWAP | PTE_WRITE if swapped and it == PRIVATE else _pte(entries, it)
+            for it in MAPPINGS
+        ),
+        **mappings({PRIVATE} if swapped else set(entries), is_file="anon" not in words),
     }

@@ -15,7 +15,7 @@ from pinlab.lab.language.kernel import (
     spin_lock,
     spin_unlock,
     test_bit,
-    u5,
+    u6,
     up_write,
 )
 from pinlab.lab.today.linux.memory import copy_user_page
@@ -25,6 +25,7 @@ from pinlab.lab.today.linux.rmap import (
     folio_add_new_anon_rmap,
     folio_try_dup_anon_rmap_pte,
 )
+from pinlab.lab.today.linux.swap import swap_dup_entry
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
     Folio,
@@ -35,8 +36,11 @@ from pinlab.lab.today.linux.types import (
     page_folio,
     pte_none,
     pte_page,
+    pte_present,
+    pte_swp_exclusive,
     pte_write,
     pte_wrprotect,
+    swp_pte,
 )
 
 COPIED, TOOK_FOLIO, WANTS_FOLIO = 0, 1, 2
@@ -52,7 +56,7 @@ def copy_present_page(child: Vma, folio: Folio, prealloc: Folio) -> None:
 
 
 @kernel
-def copy_present_ptes(mm: Mm, parent: Vma, child: Vma, pte: u5, prealloc: Folio) -> int:
+def copy_present_ptes(mm: Mm, parent: Vma, child: Vma, pte: u6, prealloc: Folio) -> int:
     """mm/memory.c copy_present_ptes(), __copy_present_ptes(): share one page read-only, or copy it
     if it may be pinned. COPIED, TOOK_FOLIO, or WANTS_FOLIO (-EAGAIN). Both page table locks are
     held. Left out: batches, as there is one entry; pages of files, as only anonymous memory is
@@ -73,6 +77,15 @@ def copy_present_ptes(mm: Mm, parent: Vma, child: Vma, pte: u5, prealloc: Folio)
 
 
 @kernel
+def copy_nonpresent_pte(parent: Vma, child: Vma, pte: u6) -> None:
+    """mm/memory.c copy_nonpresent_pte(), of a swap entry: neither is exclusive any more."""
+    swap_dup_entry()
+    if pte_swp_exclusive(pte):
+        WRITE_ONCE(parent.pte, swp_pte(0))
+    WRITE_ONCE(child.pte, swp_pte(0))
+
+
+@kernel
 def copy_pte_range(mm: Mm, parent: Vma, child: Vma) -> None:
     """mm/memory.c copy_pte_range(): one entry; a folio for a copy is allocated without the locks,
     and the entry read again. Without memory fork fails, and what it has copied stays here."""
@@ -84,7 +97,9 @@ def copy_pte_range(mm: Mm, parent: Vma, child: Vma) -> None:
         spin_lock(child.ptl)
         spin_lock(parent.ptl)
         pte = READ_ONCE(parent.pte)
-        if not pte_none(pte):
+        if not pte_none(pte) and not pte_present(pte):
+            copy_nonpresent_pte(parent, child, pte)
+        elif not pte_none(pte):
             done = copy_present_ptes(mm, parent, child, pte, prealloc)
             again = done == WANTS_FOLIO
             took = done == TOOK_FOLIO

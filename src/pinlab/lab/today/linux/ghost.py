@@ -16,7 +16,8 @@ from pinlab.lab.language.kernel import (
     up_read,
 )
 from pinlab.lab.layout import CHILD
-from pinlab.lab.today.linux.types import Mm, Page, Vma, page_folio, pte_pfn
+from pinlab.lab.today.linux.swap import swap_cache
+from pinlab.lab.today.linux.types import PTE_SWAP, Mm, Page, Vma, page_folio, pte_pfn
 from pinlab.objectives.events import Event
 
 
@@ -34,12 +35,16 @@ def look_at_owner(mm: Mm, vma: Vma, page: Page) -> None:
 
     The mmap lock keeps fork away, the page table lock an entry that is cleared and set again. The
     entry comes first, then what the owner says: who zaps says so first. All of it before the unpin,
-    after which copy on write may move the owner away.
+    after which copy on write may move the owner away. A page that was swapped out is the owner's
+    as long as the swap cache has it.
     """
     if not static_branch(vma.VM_SHARED):
         down_read(mm.mmap_lock)
         spin_lock(vma.ptl)
-        stale = pte_pfn(READ_ONCE(vma.pte)) != cast(int, page)
+        pte = READ_ONCE(vma.pte)
+        stale = pte_pfn(pte) != cast(int, page)
+        if pte & PTE_SWAP:
+            stale = READ_ONCE(swap_cache) != cast(int, page)
         spin_unlock(vma.ptl)
         if stale and not owner_gave_up(vma, page):
             trace(Event.PIN_STALE, page_folio(page))

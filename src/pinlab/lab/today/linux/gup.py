@@ -49,8 +49,8 @@ from pinlab.lab.today.linux.types import (
     Vma,
     page_folio,
     pte_dirty,
-    pte_none,
     pte_page,
+    pte_present,
     pte_write,
 )
 from pinlab.objectives.events import Event
@@ -126,7 +126,7 @@ def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
     """mm/gup.c gup_fast_pte_range(): lockless, interrupts off: read the entry, grab the folio, read
     the entry again. NULL: the slow way."""
     pte = READ_ONCE(vma.pte)
-    if pte_none(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
+    if not pte_present(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
         return cast(Page, NULL)
     page = pte_page(pte)
     folio = try_grab_folio_fast(page, flags)
@@ -173,7 +173,7 @@ def follow_page_pte(vma: Vma, flags: u4) -> int:
     """
     spin_lock(vma.ptl)
     pte = READ_ONCE(vma.pte)
-    if pte_none(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
+    if not pte_present(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
         spin_unlock(vma.ptl)
         return 0
     page = pte_page(pte)

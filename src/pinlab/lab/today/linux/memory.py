@@ -14,6 +14,7 @@ from pinlab.lab.language.kernel import (
     atomic_read,
     down_read,
     kernel,
+    mutex_lock,
     mutex_trylock,
     mutex_unlock,
     ptep_get_and_clear,
@@ -24,7 +25,7 @@ from pinlab.lab.language.kernel import (
     test_bit,
     u1,
     u2,
-    u5,
+    u6,
     up_read,
 )
 from pinlab.lab.layout import CHILD, FILE
@@ -34,12 +35,24 @@ from pinlab.lab.today.linux.filemap import filemap_fault
 from pinlab.lab.today.linux.mm import folio_get, folio_put
 from pinlab.lab.today.linux.page_alloc import folio_alloc
 from pinlab.lab.today.linux.rmap import (
+    folio_add_anon_rmap_pte,
     folio_add_file_rmap_pte,
     folio_add_new_anon_rmap,
     folio_remove_rmap_pte,
 )
+from pinlab.lab.today.linux.swap import (
+    folio_free_swap,
+    free_swap_cache,
+    swap_cache,
+    swap_cache_get_folio,
+    swap_count,
+    swap_put_entry,
+    swapin_sync,
+)
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
+    PTE_DIRTY,
+    PTE_WRITE,
     AddressSpace,
     Folio,
     Mm,
@@ -52,6 +65,8 @@ from pinlab.lab.today.linux.types import (
     pte_none,
     pte_page,
     pte_pfn,
+    pte_present,
+    pte_swp_exclusive,
     pte_write,
 )
 
@@ -122,7 +137,7 @@ def do_read_fault(vma: Vma) -> u1:
 
 
 @kernel
-def finish_mkwrite_fault(vma: Vma, pte: u5) -> bool:
+def finish_mkwrite_fault(vma: Vma, pte: u6) -> bool:
     """mm/memory.c finish_mkwrite_fault(), wp_page_reuse(). False: the entry has changed."""
     spin_lock(vma.ptl)
     same = READ_ONCE(vma.pte) == pte
@@ -133,7 +148,7 @@ def finish_mkwrite_fault(vma: Vma, pte: u5) -> bool:
 
 
 @kernel
-def wp_page_shared(vma: Vma, pte: u5) -> u1:
+def wp_page_shared(vma: Vma, pte: u6) -> u1:
     """mm/memory.c wp_page_shared(): a store through a read-only entry of a shared mapping. The page
     table lock is held, and is not afterwards."""
     folio = page_folio(pte_page(pte))
@@ -200,17 +215,19 @@ def wp_can_reuse_anon_folio(folio: Folio) -> bool:
     batches, which hold references and are drained."""
     if atomic_read(folio._refcount) > 3:
         return False
-    if atomic_read(folio._refcount) > 1:
+    if atomic_read(folio._refcount) > 1 + test_bit(folio.PG_swapcache):
         return False
     if not mutex_trylock(folio.PG_locked):
         return False
+    if test_bit(folio.PG_swapcache):
+        folio_free_swap(folio)
     alone = atomic_read(folio._refcount) == 1
     mutex_unlock(folio.PG_locked)
     return alone
 
 
 @kernel
-def wp_page_copy(vma: Vma, pte: u5, folio: Folio, flags: u2) -> u1:
+def wp_page_copy(vma: Vma, pte: u6, folio: Folio, flags: u2) -> u1:
     """mm/memory.c wp_page_copy(): another page with the same content, exclusive; read-only if it is
     only unshared. A reference to the old folio is passed. Left out: mmu notifiers."""
     copy = folio_alloc()
@@ -227,6 +244,7 @@ def wp_page_copy(vma: Vma, pte: u5, folio: Folio, flags: u2) -> u1:
         folio_remove_rmap_pte(folio)
         spin_unlock(vma.ptl)
         folio_put(folio)
+        free_swap_cache(folio)
     else:
         spin_unlock(vma.ptl)
         folio_put(copy)
@@ -235,7 +253,7 @@ def wp_page_copy(vma: Vma, pte: u5, folio: Folio, flags: u2) -> u1:
 
 
 @kernel
-def do_wp_page(vma: Vma, pte: u5, flags: u2) -> u1:
+def do_wp_page(vma: Vma, pte: u6, flags: u2) -> u1:
     """mm/memory.c do_wp_page(), for private mappings: an exclusive page is reused, whatever counts
     say. The page table lock is held, and is not afterwards. Left out: userfaultfd's
     write-protection."""
@@ -258,6 +276,61 @@ def do_wp_page(vma: Vma, pte: u5, flags: u2) -> u1:
 
 
 @kernel
+def swap_entry_exclusive(pte: u6, folio: Folio, flags: u2) -> bool:
+    """mm/memory.c do_swap_page(): what the entry says. Left out: a swap device that needs stable
+    pages and still writes this one, where an exclusive page is taken for shared."""
+    if pte_swp_exclusive(pte):
+        assert READ_ONCE(swap_count) == 1  # check_swap_exclusive()
+        return True
+    return False
+
+
+@kernel
+def do_swap_page(vma: Vma, pte: u6, flags: u2) -> u1:
+    """mm/memory.c do_swap_page(): an exclusive page is mapped writable. The page table lock is not
+    held.
+
+    The slot is freed where a store finds nobody else beside the cache and itself
+    (should_try_to_free_swap()); without memory the fault fails. Left out: KSM; devices that free it
+    always.
+    """
+    folio = swap_cache_get_folio()
+    if folio == NULL:
+        folio = folio_alloc()
+        if folio == NULL:
+            return VM_FAULT_SIGBUS
+        if not swapin_sync(folio):
+            return VM_FAULT_NOPAGE
+    mutex_lock(folio.PG_locked)
+    if not test_bit(folio.PG_swapcache):  # folio_matches_swap_entry()
+        mutex_unlock(folio.PG_locked)
+        folio_put(folio)
+        return VM_FAULT_NOPAGE
+    spin_lock(vma.ptl)
+    if READ_ONCE(vma.pte) != pte:
+        spin_unlock(vma.ptl)
+        folio_free_swap(folio)
+        mutex_unlock(folio.PG_locked)
+        folio_put(folio)
+        return VM_FAULT_NOPAGE
+    exclusive = swap_entry_exclusive(pte, folio, flags)
+    if not exclusive:
+        exclusive = atomic_read(folio._refcount) == 1
+    write = flags & FAULT_FLAG_WRITE
+    folio_add_anon_rmap_pte(folio, exclusive)
+    swap_put_entry()
+    entry: u6 = cast(int, folio) | PTE_WRITE * exclusive | PTE_DIRTY * (exclusive and write != 0)
+    WRITE_ONCE(vma.pte, entry)
+    if write and atomic_read(folio._refcount) == 2:
+        folio_free_swap(folio)
+    mutex_unlock(folio.PG_locked)
+    if write and not exclusive:
+        return do_wp_page(vma, entry, flags)
+    spin_unlock(vma.ptl)
+    return VM_FAULT_NOPAGE
+
+
+@kernel
 def do_pte_missing(vma: Vma, flags: u2) -> u1:
     """mm/memory.c do_pte_missing(), do_fault()."""
     if not static_branch(vma.VM_FILE):
@@ -276,6 +349,8 @@ def handle_mm_fault(vma: Vma, flags: u2) -> u1:
     pte = READ_ONCE(vma.pte)
     if pte_none(pte):
         return do_pte_missing(vma, flags)
+    if not pte_present(pte):
+        return do_swap_page(vma, pte, flags)
     spin_lock(vma.ptl)
     if READ_ONCE(vma.pte) == pte and flags != 0 and not pte_write(pte):
         if static_branch(vma.VM_SHARED):
@@ -297,7 +372,7 @@ def give_up(vma: Vma, page: Page) -> None:
 
 
 @kernel
-def zap_present_folio_ptes(vma: Vma, pte: u5) -> None:
+def zap_present_folio_ptes(vma: Vma, pte: u6) -> None:
     """mm/memory.c zap_present_folio_ptes(), tlb_finish_mmu(): one entry. The page table lock is
     held, and is not afterwards.
 
@@ -318,7 +393,20 @@ def zap_present_folio_ptes(vma: Vma, pte: u5) -> None:
         folio_remove_rmap_pte(folio)
         spin_unlock(vma.ptl)
         flush_tlb_page()
+    free_swap_cache(folio)
     folio_put(folio)
+
+
+@kernel
+def zap_nonpresent_ptes(vma: Vma) -> None:
+    """mm/memory.c zap_nonpresent_ptes(): the entry of a slot. The page table lock is held, and is
+    not afterwards. Who has a reference to the folio in the swap cache loses it as above."""
+    cached = READ_ONCE(swap_cache)
+    if cached != 0:
+        give_up(vma, cast(Page, cached))
+    WRITE_ONCE(vma.pte, 0)
+    swap_put_entry()
+    spin_unlock(vma.ptl)
 
 
 @kernel
@@ -329,9 +417,13 @@ def zap_pte_range(vma: Vma, even_cows: bool) -> None:
     pte = READ_ONCE(vma.pte)
     zap = not pte_none(pte)
     if zap and not even_cows:
-        folio = page_folio(pte_page(pte))
-        zap = not test_bit(folio.PG_anon)
-    if zap:
+        zap = pte_present(pte)
+        if zap:
+            folio = page_folio(pte_page(pte))
+            zap = not test_bit(folio.PG_anon)
+    if zap and not pte_present(pte):
+        zap_nonpresent_ptes(vma)
+    elif zap:
         zap_present_folio_ptes(vma, pte)
     else:
         spin_unlock(vma.ptl)

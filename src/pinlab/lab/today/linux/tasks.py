@@ -49,6 +49,7 @@ from pinlab.lab.today.linux.types import (
     page_folio,
     pte_none,
     pte_page,
+    pte_present,
     pte_write,
 )
 from pinlab.lab.today.linux.vmscan import shrink_active_list, shrink_folio_list
@@ -167,6 +168,8 @@ def try_store(vma: Vma, data: u2) -> bool:
     entry = READ_ONCE(tlb[cpu])
     if pte_none(entry):
         entry = page_walk(vma.pte)
+        if not pte_present(entry):
+            entry = 0
         WRITE_ONCE(tlb[cpu], entry)
     stored = False
     if pte_write(entry):

@@ -25,7 +25,7 @@ from pinlab.lab.language.kernel import (
     spinlock,
     u1,
     u3,
-    u5,
+    u6,
 )
 from pinlab.lab.layout import DEVICE_DATA, OLD, TORN
 
@@ -54,6 +54,7 @@ class Folio(Struct, count=PAGES):
     PG_writeback = flag(word="flags")
     PG_lru = flag(word="flags")
     PG_private = flag(word="flags")  # buffers are attached, and hold a reference
+    PG_swapcache = flag(word="flags")
     BH_Dirty = flag()  # they are dirty
     PG_anon = flag(word="mapping")  # FOLIO_MAPPING_ANON in folio->mapping
     PageBuddy = flag()  # free: with the allocator, nobody's
@@ -87,7 +88,7 @@ class Vma(Struct, count=4):
     VM_FILE = flag()  # vma->vm_file
     present = flag()  # the scenario has this mapping at all
     ptl = spinlock()
-    pte = bounded(0, 31)
+    pte = bounded(0, 63)
 
 
 disk = array(2, OLD, TORN, order="strong")
@@ -96,52 +97,72 @@ disk = array(2, OLD, TORN, order="strong")
 PTE_PFN = 7
 PTE_WRITE = 8
 PTE_DIRTY = 16
+PTE_SWAP = 32
+"""Not present: the only slot of the swap device. PTE_WRITE says that the page was exclusive."""
 
 
 @pure
-def pte_none(pte: u5) -> bool:
+def pte_none(pte: u6) -> bool:
     """No entry."""
     return pte == 0
 
 
 @pure
-def pte_pfn(pte: u5) -> u3:
-    """The page frame an entry points to: 0 for none."""
+def pte_present(pte: u6) -> bool:
+    """An entry that points to a page."""
+    return pte != 0 and pte < PTE_SWAP
+
+
+@pure
+def pte_pfn(pte: u6) -> u3:
+    """The page frame an entry points to: 0 for none, and for what is not present."""
     return pte & PTE_PFN
 
 
 @pure
-def pte_page(pte: u5) -> Page:
+def pte_page(pte: u6) -> Page:
     """The page an entry points to; only of an entry that is there."""
     return cast(Page, pte & PTE_PFN)
 
 
 @pure
-def pte_write(pte: u5) -> bool:
+def pte_write(pte: u6) -> bool:
     """Whether a store through this entry is allowed."""
     return pte & PTE_WRITE != 0
 
 
 @pure
-def pte_dirty(pte: u5) -> bool:
+def pte_dirty(pte: u6) -> bool:
     """Whether a store has gone through this entry."""
     return pte & PTE_DIRTY != 0
 
 
 @pure
-def pte_wrprotect(pte: u5) -> u5:
+def pte_wrprotect(pte: u6) -> u6:
     """The entry, read-only."""
     return pte & (PTE_PFN | PTE_DIRTY)
 
 
 @pure
-def pte_mkclean(pte: u5) -> u5:
+def pte_mkclean(pte: u6) -> u6:
     """The entry, clean."""
     return pte & (PTE_PFN | PTE_WRITE)
 
 
 @pure
-def mk_pte(page: Page, write: u1) -> u5:
+def swp_pte(exclusive: u1) -> u6:
+    """The entry of a page that was swapped out; pte_swp_mkexclusive()."""
+    return PTE_SWAP | PTE_WRITE * exclusive
+
+
+@pure
+def pte_swp_exclusive(pte: u6) -> bool:
+    """Whether the page that was swapped out was exclusive."""
+    return pte & PTE_WRITE != 0
+
+
+@pure
+def mk_pte(page: Page, write: u1) -> u6:
     """A fresh entry for `page`; a writable one is dirty, as maybe_mkwrite(pte_mkdirty()) has it."""
     return cast(int, page) | (PTE_WRITE | PTE_DIRTY) * write
 
@@ -164,5 +185,7 @@ def show(name: str, value: int) -> str:
         return str(value)
     if value == 0:
         return "none"
+    if value & PTE_SWAP:
+        return "swap exclusive" if value & PTE_WRITE else "swap"
     bits = [word for bit, word in ((PTE_WRITE, "write"), (PTE_DIRTY, "dirty")) if value & bit]
     return " ".join([f"page {value & PTE_PFN}", *(bits or ["read-only"])])

@@ -7,6 +7,7 @@ from typing import cast
 from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
+    atomic_read,
     atomic_set,
     cmpxchg,
     kernel,
@@ -19,6 +20,7 @@ from pinlab.lab.language.kernel import (
     test_bit,
 )
 from pinlab.lab.layout import FILE
+from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.filemap import __filemap_remove_folio, filemap_release_folio
 from pinlab.lab.today.linux.mm import (
     folio_mapped,
@@ -28,6 +30,12 @@ from pinlab.lab.today.linux.mm import (
 )
 from pinlab.lab.today.linux.page_alloc import free_frozen_pages
 from pinlab.lab.today.linux.rmap import try_to_unmap
+from pinlab.lab.today.linux.swap import (
+    __swap_cache_del_folio,
+    folio_alloc_swap,
+    swap_cluster_lock,
+    swap_writeout,
+)
 from pinlab.lab.today.linux.types import AddressSpace, Folio
 
 
@@ -48,6 +56,22 @@ def folio_putback_lru(folio: Folio) -> None:
     """mm/vmscan.c folio_putback_lru(): on the LRU again, without the reference of isolation."""
     set_bit(folio.PG_lru)
     folio_put(folio)
+
+
+@kernel
+def remove_swap_mapping(folio: Folio) -> bool:
+    """mm/vmscan.c __remove_mapping() for the swap cache."""
+    spin_lock(swap_cluster_lock)
+    if cmpxchg(folio._refcount, 2, 0) != 2:
+        spin_unlock(swap_cluster_lock)
+        return False
+    if test_bit(folio.PG_dirty):
+        atomic_set(folio._refcount, 2)
+        spin_unlock(swap_cluster_lock)
+        return False
+    __swap_cache_del_folio(folio)
+    spin_unlock(swap_cluster_lock)
+    return True
 
 
 @kernel
@@ -105,14 +129,73 @@ def reclaim_file_folio(folio: Folio) -> bool:
 
 
 @kernel
+def swap_keeps(folio: Folio) -> bool:
+    """mm/vmscan.c shrink_folio_list(), before a slot is allocated: folio_maybe_dma_pinned() goes to
+    keep_locked."""
+    return folio_maybe_dma_pinned(folio)
+
+
+@kernel
+def pageout(folio: Folio) -> bool:
+    """mm/vmscan.c pageout() and what follows it, for an anonymous folio: written to its slot, and
+    locked again. False: it is kept, and not locked."""
+    if atomic_read(folio._refcount) != 2:
+        mutex_unlock(folio.PG_locked)
+        return False
+    if test_and_clear_bit(folio.PG_dirty):
+        swap_writeout(folio)
+        if test_bit(folio.PG_dirty):
+            return False
+        if not mutex_trylock(folio.PG_locked):
+            return False
+        if test_bit(folio.PG_dirty):
+            mutex_unlock(folio.PG_locked)
+            return False
+    return True
+
+
+@kernel
+def reclaim_anon_folio(folio: Folio) -> bool:
+    """mm/vmscan.c shrink_folio_list() for an anonymous folio, isolated and locked; it is unlocked
+    afterwards. Whether it was taken out of the swap cache, its count frozen at zero. Left out:
+    lazily freed folios."""
+    keep = False
+    if not test_bit(folio.PG_swapcache):
+        keep = swap_keeps(folio)
+        if not keep:
+            keep = not folio_alloc_swap(folio)
+        if not keep:
+            folio_mark_dirty(folio)
+    if not keep and folio_mapped(folio):
+        try_to_unmap(folio)
+        keep = folio_mapped(folio)
+    if not keep:
+        keep = reclaim_keeps(folio)
+    if keep:
+        mutex_unlock(folio.PG_locked)
+        return False
+    if test_bit(folio.PG_dirty):
+        if not pageout(folio):
+            return False
+    taken = False
+    if test_bit(folio.PG_swapcache):
+        taken = remove_swap_mapping(folio)
+    mutex_unlock(folio.PG_locked)
+    return taken
+
+
+@kernel
 def shrink_folio_list(folio: Folio) -> None:
     """mm/vmscan.c shrink_inactive_list(), shrink_folio_list(), for one folio."""
     if not isolate_lru_folio(folio):
         return
     taken = False
     if mutex_trylock(folio.PG_locked):
-        taken = reclaim_file_folio(folio)
-        mutex_unlock(folio.PG_locked)
+        if test_bit(folio.PG_anon):
+            taken = reclaim_anon_folio(folio)
+        else:
+            taken = reclaim_file_folio(folio)
+            mutex_unlock(folio.PG_locked)
     if taken:
         free_frozen_pages(folio)
     else:
