@@ -99,8 +99,8 @@ def test_a_bug_that_a_world_has_still_is_mended_by_a_design() -> None:
 
 def test_an_unknown_number_is_told_the_nearest() -> None:
     assert corpus.bug("b37") is BUGS["B37"]
-    with pytest.raises(UsageError, match=r"there is no bug 'B36': did you mean B37\?"):
-        corpus.bug("B36")
+    with pytest.raises(UsageError, match=r"there is no bug 'B377': did you mean B37\?"):
+        corpus.bug("B377")
 
 
 VIOLATED, HOLDS = Verdict.violated(7, "all"), Verdict.holds("all")
