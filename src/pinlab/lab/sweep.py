@@ -488,8 +488,8 @@ def first(
     on_sweep: OnSweep | None = None,
 ) -> First:
     """The first combination, level by level, that breaks an objective which it does not break in
-    `base`; in a level those of the fewest tasks come first, as they are the cheapest. Each is asked for all objectives, whatever fewer of its operations break. Ctrl-C ends
-    the search."""
+    `base`; in a level those of the fewest tasks come first, as they are the cheapest. Each is asked
+    for all objectives, whatever fewer of its operations break. Ctrl-C ends the search."""
     found = _Found()
     size = 0
     stopped = None
