@@ -55,6 +55,8 @@ class Operation:
     """Words that the state must not have."""
     keys: tuple[str, ...] = ()
     """Static keys that it turns on."""
+    also: tuple[int, ...] = ()
+    """Mappings that it works on beside its own."""
     alone: tuple[str, ...] = ()
     """What there is but one of: two operations with one of these in common cannot be played."""
     beside: tuple[str, ...] = ()
@@ -108,7 +110,7 @@ class Played:
 
     def mappings(self) -> frozenset[int]:
         """The mappings that it works on."""
-        own = {self.mapping} if self.mapping else set()
+        own = {*self.operation.also, *([self.mapping] if self.mapping else [])}
         return frozenset({PRIVATE, CHILD} if "child" in self.operation.alone else own)
 
 

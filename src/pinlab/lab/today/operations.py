@@ -6,10 +6,21 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from pinlab.lab import layout
 from pinlab.lab.layout import CHILD, FILE, PRIVATE
 from pinlab.lab.scenarios.operation import At, Operation
 from pinlab.lab.scenarios.scenario import ReachFunction, Task
-from pinlab.lab.today.linux import bio, device, fork, gup, memory, truncate, vmscan
+from pinlab.lab.today.linux import (
+    bio,
+    device,
+    fork,
+    gup,
+    khugepaged,
+    memory,
+    truncate,
+    userfaultfd,
+    vmscan,
+)
 from pinlab.lab.today.linux import tasks as threads
 from pinlab.lab.today.words import FRAME
 
@@ -98,6 +109,23 @@ _ALL: Final = (
         never=("forked",),
         pages=("anon",),
         alone=("child",),
+    ),
+    Operation(
+        "collapse",
+        "khugepaged makes a huge page of it",
+        _one("khugepaged", khugepaged.collapse_huge_page, *HERE),
+        _goal("tlb_remove_table_sync_one"),
+        ANON,
+        apart=("fork", "collapse"),
+    ),
+    Operation(
+        "move",
+        "UFFDIO_MOVE to another address of the first process",
+        _one("move", userfaultfd.move_pages_ptes, MM, layout.SHARED, VMA),
+        _goal("move_pages_ptes"),
+        ANON,
+        also=(layout.SHARED,),
+        apart=("move",),
     ),
     Operation(
         "load-store",

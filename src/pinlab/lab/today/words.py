@@ -15,7 +15,7 @@ from typing import Final
 from pinlab.errors import UsageError
 from pinlab.lab.layout import CHILD, CPU_DATA, MAPPINGS, PRIVATE, SHARED, SHARED2
 from pinlab.lab.scenarios.state import Initial, State, mappings, said
-from pinlab.lab.today.linux.types import PAGES, PTE_DIRTY, PTE_SWAP, PTE_WRITE
+from pinlab.lab.today.linux.types import PAGES, PMD_TABLE, PTE_DIRTY, PTE_SWAP, PTE_WRITE
 
 READ_ONLY: Final = 0
 WRITABLE: Final = PTE_WRITE | PTE_DIRTY
@@ -124,6 +124,7 @@ def _values(words: tuple[str, ...], entries: Mapping[int, int]) -> Initial:
         "disk": (0, CPU_DATA * (1 - dirty)),
         "swap_count": (swapped,),
         "swap_used": (swapped,),
+        "Vma.pmd": (PMD_TABLE,) * len(MAPPINGS),
         "Vma.pte": tuple(
             PTE_SWAP | PTE_WRITE if swapped and it == PRIVATE else _pte(entries, it)
             for it in MAPPINGS

@@ -17,7 +17,16 @@ from pinlab.lab.language.kernel import (
 )
 from pinlab.lab.layout import CHILD
 from pinlab.lab.today.linux.swap import swap_cache
-from pinlab.lab.today.linux.types import PTE_SWAP, Mm, Page, Vma, page_folio, pte_pfn
+from pinlab.lab.today.linux.types import (
+    PTE_SWAP,
+    Mm,
+    Page,
+    Vma,
+    page_folio,
+    pmd_leaf,
+    pmd_page,
+    pte_pfn,
+)
 from pinlab.objectives.events import Event
 
 
@@ -45,6 +54,10 @@ def look_at_owner(mm: Mm, vma: Vma, page: Page) -> None:
         stale = pte_pfn(pte) != cast(int, page)
         if pte & PTE_SWAP:
             stale = READ_ONCE(swap_cache) != cast(int, page)
+        if not static_branch(vma.VM_FILE):
+            pmd = READ_ONCE(vma.pmd)
+            if pmd_leaf(pmd):
+                stale = pmd_page(pmd) != page
         spin_unlock(vma.ptl)
         if stale and not owner_gave_up(vma, page):
             trace(Event.PIN_STALE, page_folio(page))

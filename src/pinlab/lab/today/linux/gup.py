@@ -31,6 +31,7 @@ from pinlab.lab.language.kernel import (
     u2,
     u3,
     u4,
+    u6,
     up_read,
 )
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
@@ -43,11 +44,15 @@ from pinlab.lab.today.linux.memory import (
 from pinlab.lab.today.linux.mm import folio_get, folio_put, folio_put_refs, folio_try_get
 from pinlab.lab.today.linux.types import (
     GUP_PIN_COUNTING_BIAS,
+    PMD_NONE,
+    PMD_TABLE,
     Folio,
     Mm,
     Page,
     Vma,
     page_folio,
+    pmd_leaf,
+    pmd_page,
     pte_dirty,
     pte_page,
     pte_present,
@@ -122,9 +127,38 @@ def gup_must_unshare(is_cow_mapping: bool, flags: u4, page: Page) -> bool:
 
 
 @kernel
+def gup_fast_unchanged(vma: Vma, pmd: u4, pte: u6) -> bool:
+    """mm/gup.c gup_fast_pte_range(): the second look, at both tables. The table may be off the tree
+    by now and its entries as they were."""
+    if not static_branch(vma.VM_FILE) and READ_ONCE(vma.pmd) != pmd:
+        return False
+    return bool(READ_ONCE(vma.pte) == pte)
+
+
+@kernel
+def gup_fast_pmd_leaf(vma: Vma, pmd: u4, flags: u4) -> Page:
+    """mm/gup.c gup_fast_pmd_leaf(). Left out: read-only leaves, as none is write-protected here."""
+    page = pmd_page(pmd)
+    folio = try_grab_folio_fast(page, flags)
+    if folio == NULL:
+        return cast(Page, NULL)
+    if READ_ONCE(vma.pmd) != pmd:
+        gup_put_folio(folio, flags)
+        return cast(Page, NULL)
+    return page
+
+
+@kernel
 def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
-    """mm/gup.c gup_fast_pte_range(): lockless, interrupts off: read the entry, grab the folio, read
-    the entry again. NULL: the slow way."""
+    """mm/gup.c gup_fast_pmd_range(), gup_fast_pte_range(): lockless, interrupts off: read the
+    entry, grab the folio, read the entry again. NULL: the slow way."""
+    pmd: u4 = PMD_TABLE
+    if not static_branch(vma.VM_FILE):
+        pmd = READ_ONCE(vma.pmd)
+        if pmd_leaf(pmd):
+            return gup_fast_pmd_leaf(vma, pmd, flags)
+        if pmd == PMD_NONE:
+            return cast(Page, NULL)
     pte = READ_ONCE(vma.pte)
     if not pte_present(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
         return cast(Page, NULL)
@@ -132,7 +166,7 @@ def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
     folio = try_grab_folio_fast(page, flags)
     if folio == NULL:
         return cast(Page, NULL)
-    if READ_ONCE(vma.pte) != pte:
+    if not gup_fast_unchanged(vma, pmd, pte):
         gup_put_folio(folio, flags)
         return cast(Page, NULL)
     if not gup_fast_folio_allowed(folio, flags):
@@ -172,6 +206,13 @@ def follow_page_pte(vma: Vma, flags: u4) -> int:
     FOLL_TOUCH marks a folio dirty without its lock. Left out: folio_mark_accessed().
     """
     spin_lock(vma.ptl)
+    if not static_branch(vma.VM_FILE):
+        pmd = READ_ONCE(vma.pmd)
+        if pmd_leaf(pmd):  # follow_trans_huge_pmd()
+            leaf = pmd_page(pmd)
+            try_grab_folio(page_folio(leaf), flags)
+            spin_unlock(vma.ptl)
+            return cast(int, leaf)
     pte = READ_ONCE(vma.pte)
     if not pte_present(pte) or (flags & FOLL_WRITE and not pte_write(pte)):
         spin_unlock(vma.ptl)

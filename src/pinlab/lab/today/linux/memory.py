@@ -51,6 +51,7 @@ from pinlab.lab.today.linux.swap import (
 )
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
+    PMD_TABLE,
     PTE_DIRTY,
     PTE_WRITE,
     AddressSpace,
@@ -61,6 +62,8 @@ from pinlab.lab.today.linux.types import (
     folio_page,
     mk_pte,
     page_folio,
+    pmd_leaf,
+    pmd_page,
     pte_dirty,
     pte_none,
     pte_page,
@@ -346,6 +349,9 @@ def do_pte_missing(vma: Vma, flags: u2) -> u1:
 def handle_mm_fault(vma: Vma, flags: u2) -> u1:
     """mm/memory.c handle_pte_fault(): one look at the entry without a lock, then one with it. Left
     out: NUMA hints; the accessed bit."""
+    if not static_branch(vma.VM_FILE):
+        if pmd_leaf(READ_ONCE(vma.pmd)):  # writable, and of this process alone
+            return VM_FAULT_NOPAGE
     pte = READ_ONCE(vma.pte)
     if pte_none(pte):
         return do_pte_missing(vma, flags)
@@ -410,10 +416,29 @@ def zap_nonpresent_ptes(vma: Vma) -> None:
 
 
 @kernel
+def zap_huge_pmd(vma: Vma, page: Page) -> None:
+    """mm/huge_memory.c zap_huge_pmd(). The page table lock is held, and is not afterwards; the
+    table that was put by is put back, where the kernel frees it and the next fault brings
+    another."""
+    folio = page_folio(page)
+    give_up(vma, page)
+    WRITE_ONCE(vma.pmd, PMD_TABLE)
+    folio_remove_rmap_pte(folio)
+    spin_unlock(vma.ptl)
+    flush_tlb_page()
+    folio_put(folio)
+
+
+@kernel
 def zap_pte_range(vma: Vma, even_cows: bool) -> None:
     """mm/memory.c zap_pte_range(); without `even_cows` private copies stay (should_zap_folio()).
     Left out: page tables that become empty and are freed."""
     spin_lock(vma.ptl)
+    if not static_branch(vma.VM_FILE):
+        pmd = READ_ONCE(vma.pmd)
+        if pmd_leaf(pmd):
+            zap_huge_pmd(vma, pmd_page(pmd))
+            return
     pte = READ_ONCE(vma.pte)
     zap = not pte_none(pte)
     if zap and not even_cows:

@@ -38,6 +38,7 @@ from pinlab.lab.today.linux.mm import (
 from pinlab.lab.today.linux.swap import swap_dup_entry, swap_put_entry
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
+    PMD_TABLE,
     AddressSpace,
     Folio,
     Mm,
@@ -141,11 +142,15 @@ def try_to_unmap_one(vma: Vma, folio: Folio) -> bool:
     """mm/rmap.c try_to_unmap_one(): one entry, under its lock. False: the walk ends.
 
     Left out: TTU_BATCH_FLUSH, by which a flush may come later, but before the folio is written or
-    freed; batches of entries; a walk that passes by an entry which somebody has just cleared, as
-    the folio stays mapped then and is kept.
+    freed; batches of entries; leaves, which this folio is not mapped by; a walk that passes by an
+    entry which somebody has just cleared, as the folio stays mapped then and is kept.
     """
     spin_lock(vma.ptl)
-    pte = READ_ONCE(vma.pte)
+    pte: u6 = 0
+    if static_branch(vma.VM_FILE):
+        pte = READ_ONCE(vma.pte)
+    elif READ_ONCE(vma.pmd) == PMD_TABLE:
+        pte = READ_ONCE(vma.pte)
     if pte_pfn(pte) == cast(int, folio):
         ptep_get_and_clear(vma.pte)
         flush_tlb_page()

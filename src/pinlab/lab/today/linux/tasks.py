@@ -14,10 +14,12 @@ from pinlab.lab.language.kernel import (
     local_irq_enable,
     page_walk,
     smp_processor_id,
+    static_branch,
     test_bit,
     trace,
     u2,
     u4,
+    u5,
     up_read,
 )
 from pinlab.lab.layout import CPU_DATA, DEVICE_DATA
@@ -41,12 +43,16 @@ from pinlab.lab.today.linux.memory import (
 )
 from pinlab.lab.today.linux.tlb import tlb
 from pinlab.lab.today.linux.types import (
+    PMD_NONE,
     AddressSpace,
     Folio,
     Mm,
     Vma,
     disk,
+    mk_pte,
     page_folio,
+    pmd_leaf,
+    pmd_page,
     pte_none,
     pte_page,
     pte_present,
@@ -160,6 +166,21 @@ def fault(mm: Mm, vma: Vma, flags: u2) -> None:
 
 
 @kernel
+def walk(vma: Vma) -> u5:
+    """What a walk by the hardware puts into the TLB; 0: a fault."""
+    if not static_branch(vma.VM_FILE):
+        pmd = page_walk(vma.pmd)
+        if pmd_leaf(pmd):
+            return mk_pte(pmd_page(pmd), 1)
+        if pmd == PMD_NONE:
+            return 0
+    entry = page_walk(vma.pte)
+    if not pte_present(entry):
+        entry = 0
+    return entry
+
+
+@kernel
 def try_store(vma: Vma, data: u2) -> bool:
     """One store instruction, with the walk that fills the TLB: no interrupt gets between, so a
     flush that interrupts this CPU finds it before or after."""
@@ -167,9 +188,7 @@ def try_store(vma: Vma, data: u2) -> bool:
     local_irq_disable()
     entry = READ_ONCE(tlb[cpu])
     if pte_none(entry):
-        entry = page_walk(vma.pte)
-        if not pte_present(entry):
-            entry = 0
+        entry = walk(vma)
         WRITE_ONCE(tlb[cpu], entry)
     stored = False
     if pte_write(entry):

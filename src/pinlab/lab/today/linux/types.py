@@ -25,11 +25,15 @@ from pinlab.lab.language.kernel import (
     spinlock,
     u1,
     u3,
+    u4,
     u6,
 )
 from pinlab.lab.layout import DEVICE_DATA, OLD, TORN
 
 PAGES = 4
+
+PMD_NONE, PMD_TABLE, PMD_LEAF = 0, 1, 8
+"""Nothing, the table, or PMD_LEAF + the number of a page that is mapped writable without one."""
 
 GUP_PIN_COUNTING_BIAS = 16
 """1024 in the kernel. Here 16 plain references look like a pin; the model never has as many."""
@@ -82,13 +86,15 @@ class Mm(Struct, count=2):
 
 
 class Vma(Struct, count=4):
-    """struct vm_area_struct with the page table behind it: a lock and one entry."""
+    """struct vm_area_struct with the page table behind it: a lock and one entry, and the entry of
+    the table above it, which the lock stands for as well."""
 
     VM_SHARED = flag()  # never changes: read with static_branch, as the next two
     VM_FILE = flag()  # vma->vm_file
     present = flag()  # the scenario has this mapping at all
     ptl = spinlock()
     pte = bounded(0, 63)
+    pmd = bounded(0, PMD_LEAF + PAGES)  # only that of anonymous memory ever changes
 
 
 disk = array(2, OLD, TORN, order="strong")
@@ -150,6 +156,24 @@ def pte_mkclean(pte: u6) -> u6:
 
 
 @pure
+def pmd_leaf(pmd: u4) -> bool:
+    """include/linux/pgtable.h: no table behind it."""
+    return pmd >= PMD_LEAF
+
+
+@pure
+def pmd_page(pmd: u4) -> Page:
+    """The page of a leaf; only of one."""
+    return cast(Page, pmd - PMD_LEAF)
+
+
+@pure
+def pmd_mkleaf(page: Page) -> u4:
+    """mk_huge_pmd(), writable."""
+    return PMD_LEAF + cast(int, page)
+
+
+@pure
 def swp_pte(exclusive: u1) -> u6:
     """The entry of a page that was swapped out; pte_swp_mkexclusive()."""
     return PTE_SWAP | PTE_WRITE * exclusive
@@ -181,6 +205,8 @@ def folio_page(folio: Folio) -> Page:
 
 def show(name: str, value: int) -> str:
     """A shared value as a person reads it: page table and TLB entries as frame and permissions."""
+    if name == "Vma.pmd":
+        return f"leaf of page {value - PMD_LEAF}" if value >= PMD_LEAF else ("none", "table")[value]
     if name not in ("Vma.pte", "tlb"):
         return str(value)
     if value == 0:

@@ -23,6 +23,7 @@ from pinlab.lab.layout import FILE
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.filemap import __filemap_remove_folio, filemap_release_folio
 from pinlab.lab.today.linux.mm import (
+    folio_get,
     folio_mapped,
     folio_maybe_dma_pinned,
     folio_put,
@@ -49,6 +50,15 @@ def isolate_lru_folio(folio: Folio) -> bool:
         return True
     folio_put(folio)
     return False
+
+
+@kernel
+def folio_isolate_lru(folio: Folio) -> bool:
+    """mm/vmscan.c folio_isolate_lru(): the same for who has a reference already."""
+    if not test_and_clear_bit(folio.PG_lru):
+        return False
+    folio_get(folio)
+    return True
 
 
 @kernel
