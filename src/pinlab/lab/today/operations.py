@@ -17,6 +17,7 @@ from pinlab.lab.today.linux import (
     gup,
     khugepaged,
     memory,
+    migrate,
     truncate,
     userfaultfd,
     vmscan,
@@ -117,6 +118,14 @@ _ALL: Final = (
         _goal("tlb_remove_table_sync_one"),
         ANON,
         apart=("fork", "collapse"),
+    ),
+    Operation(
+        "migrate",
+        "migration of the page to another frame",
+        _one("migrate", migrate.migrate_folio, FRAME),
+        _goal("isolate_lru_folio"),
+        pages=("anon",),
+        never=("swapped",),
     ),
     Operation(
         "move",

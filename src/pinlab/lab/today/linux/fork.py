@@ -28,12 +28,14 @@ from pinlab.lab.today.linux.rmap import (
 from pinlab.lab.today.linux.swap import swap_dup_entry
 from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
+    PTE_PFN,
     Folio,
     Mm,
     Vma,
     folio_page,
     mk_pte,
     page_folio,
+    pte_migration,
     pte_none,
     pte_page,
     pte_present,
@@ -78,11 +80,14 @@ def copy_present_ptes(mm: Mm, parent: Vma, child: Vma, pte: u6, prealloc: Folio)
 
 @kernel
 def copy_nonpresent_pte(parent: Vma, child: Vma, pte: u6) -> None:
-    """mm/memory.c copy_nonpresent_pte(), of a swap entry: neither is exclusive any more."""
-    swap_dup_entry()
+    """mm/memory.c copy_nonpresent_pte(), of a swap entry or that of a page being migrated: neither
+    is exclusive any more."""
+    shared: u6 = swp_pte(0) | pte & PTE_PFN
+    if not pte_migration(pte):
+        swap_dup_entry()
     if pte_swp_exclusive(pte):
-        WRITE_ONCE(parent.pte, swp_pte(0))
-    WRITE_ONCE(child.pte, swp_pte(0))
+        WRITE_ONCE(parent.pte, shared)
+    WRITE_ONCE(child.pte, shared)
 
 
 @kernel

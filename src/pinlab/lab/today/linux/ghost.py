@@ -18,6 +18,7 @@ from pinlab.lab.language.kernel import (
 from pinlab.lab.layout import CHILD
 from pinlab.lab.today.linux.swap import swap_cache
 from pinlab.lab.today.linux.types import (
+    PTE_PFN,
     PTE_SWAP,
     Mm,
     Page,
@@ -25,6 +26,7 @@ from pinlab.lab.today.linux.types import (
     page_folio,
     pmd_leaf,
     pmd_page,
+    pte_migration,
     pte_pfn,
 )
 from pinlab.objectives.events import Event
@@ -52,7 +54,9 @@ def look_at_owner(mm: Mm, vma: Vma, page: Page) -> None:
         spin_lock(vma.ptl)
         pte = READ_ONCE(vma.pte)
         stale = pte_pfn(pte) != cast(int, page)
-        if pte & PTE_SWAP:
+        if pte_migration(pte):
+            stale = pte & PTE_PFN != cast(int, page)
+        elif pte & PTE_SWAP:
             stale = READ_ONCE(swap_cache) != cast(int, page)
         if not static_branch(vma.VM_FILE):
             pmd = READ_ONCE(vma.pmd)

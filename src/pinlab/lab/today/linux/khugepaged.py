@@ -24,7 +24,7 @@ from pinlab.lab.language.kernel import (
 )
 from pinlab.lab.layout import CPUS
 from pinlab.lab.today.linux.memory import copy_user_page
-from pinlab.lab.today.linux.mm import folio_put
+from pinlab.lab.today.linux.mm import folio_expected_ref_count, folio_put
 from pinlab.lab.today.linux.page_alloc import folio_alloc
 from pinlab.lab.today.linux.rmap import (
     anon_vma_lock,
@@ -55,13 +55,6 @@ def tlb_remove_table_sync_one() -> None:
     for cpu in range(CPUS):
         if cpu != smp_processor_id():
             spin_until(irqs_enabled(cpu))
-
-
-@kernel
-def folio_expected_ref_count(folio: Folio) -> int:
-    """include/linux/mm.h folio_expected_ref_count(), anonymous: of the swap cache and of
-    entries."""
-    return test_bit(folio.PG_swapcache) + atomic_read(folio._mapcount) + 1
 
 
 @kernel

@@ -27,6 +27,7 @@ from pinlab.lab.language.kernel import (
     u2,
     u6,
     up_read,
+    wait_event,
 )
 from pinlab.lab.layout import CHILD, FILE
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
@@ -53,6 +54,7 @@ from pinlab.lab.today.linux.tlb import flush_tlb_page
 from pinlab.lab.today.linux.types import (
     PMD_TABLE,
     PTE_DIRTY,
+    PTE_PFN,
     PTE_WRITE,
     AddressSpace,
     Folio,
@@ -65,6 +67,7 @@ from pinlab.lab.today.linux.types import (
     pmd_leaf,
     pmd_page,
     pte_dirty,
+    pte_migration,
     pte_none,
     pte_page,
     pte_pfn,
@@ -297,6 +300,9 @@ def do_swap_page(vma: Vma, pte: u6, flags: u2) -> u1:
     (should_try_to_free_swap()); without memory the fault fails. Left out: KSM; devices that free it
     always.
     """
+    if pte_migration(pte):  # migration_entry_wait()
+        wait_event(READ_ONCE(vma.pte) != pte)
+        return VM_FAULT_NOPAGE
     folio = swap_cache_get_folio()
     if folio == NULL:
         folio = folio_alloc()
@@ -404,14 +410,19 @@ def zap_present_folio_ptes(vma: Vma, pte: u6) -> None:
 
 
 @kernel
-def zap_nonpresent_ptes(vma: Vma) -> None:
-    """mm/memory.c zap_nonpresent_ptes(): the entry of a slot. The page table lock is held, and is
-    not afterwards. Who has a reference to the folio in the swap cache loses it as above."""
-    cached = READ_ONCE(swap_cache)
-    if cached != 0:
-        give_up(vma, cast(Page, cached))
-    WRITE_ONCE(vma.pte, 0)
-    swap_put_entry()
+def zap_nonpresent_ptes(vma: Vma, pte: u6) -> None:
+    """mm/memory.c zap_nonpresent_ptes(): the entry of a slot, or of a page being migrated. The page
+    table lock is held, and is not afterwards. Who has a reference to the folio in the swap cache
+    loses it as above."""
+    if pte_migration(pte):
+        give_up(vma, cast(Page, pte & PTE_PFN))
+        WRITE_ONCE(vma.pte, 0)
+    else:
+        cached = READ_ONCE(swap_cache)
+        if cached != 0:
+            give_up(vma, cast(Page, cached))
+        WRITE_ONCE(vma.pte, 0)
+        swap_put_entry()
     spin_unlock(vma.ptl)
 
 
@@ -447,7 +458,7 @@ def zap_pte_range(vma: Vma, even_cows: bool) -> None:
             folio = page_folio(pte_page(pte))
             zap = not test_bit(folio.PG_anon)
     if zap and not pte_present(pte):
-        zap_nonpresent_ptes(vma)
+        zap_nonpresent_ptes(vma, pte)
     elif zap:
         zap_present_folio_ptes(vma, pte)
     else:

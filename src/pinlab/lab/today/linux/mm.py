@@ -72,6 +72,13 @@ def folio_needs_cow_for_dma(mm: Mm, folio: Folio) -> bool:
 
 
 @kernel
+def folio_expected_ref_count(folio: Folio) -> int:
+    """include/linux/mm.h folio_expected_ref_count(), anonymous: of the swap cache and of
+    entries."""
+    return test_bit(folio.PG_swapcache) + atomic_read(folio._mapcount) + 1
+
+
+@kernel
 def folio_mapped(folio: Folio) -> bool:
     """include/linux/mm.h folio_mapped()."""
     return atomic_read(folio._mapcount) >= 0

@@ -104,7 +104,9 @@ PTE_PFN = 7
 PTE_WRITE = 8
 PTE_DIRTY = 16
 PTE_SWAP = 32
-"""Not present: the only slot of the swap device. PTE_WRITE says that the page was exclusive."""
+"""Not present: the only slot of the swap device or, with a page frame, a page that is being
+migrated. PTE_WRITE says that the page was exclusive, PTE_DIRTY of a migrated one that the entry was
+writable."""
 
 
 @pure
@@ -122,7 +124,7 @@ def pte_present(pte: u6) -> bool:
 @pure
 def pte_pfn(pte: u6) -> u3:
     """The page frame an entry points to: 0 for none, and for what is not present."""
-    return pte & PTE_PFN
+    return pte & PTE_PFN if pte < PTE_SWAP else 0
 
 
 @pure
@@ -186,6 +188,18 @@ def pte_swp_exclusive(pte: u6) -> bool:
 
 
 @pure
+def pte_migration(pte: u6) -> bool:
+    """include/linux/leafops.h softleaf_is_migration()."""
+    return pte > PTE_SWAP and pte & PTE_PFN != 0
+
+
+@pure
+def mk_migration_pte(pte: u6, exclusive: u1) -> u6:
+    """The entry of a page that is being migrated, from the one that it had."""
+    return PTE_SWAP | pte & PTE_PFN | PTE_WRITE * exclusive | PTE_DIRTY * (pte & PTE_WRITE != 0)
+
+
+@pure
 def mk_pte(page: Page, write: u1) -> u6:
     """A fresh entry for `page`; a writable one is dirty, as maybe_mkwrite(pte_mkdirty()) has it."""
     return cast(int, page) | (PTE_WRITE | PTE_DIRTY) * write
@@ -211,6 +225,8 @@ def show(name: str, value: int) -> str:
         return str(value)
     if value == 0:
         return "none"
+    if value & PTE_SWAP and value & PTE_PFN:
+        return f"page {value & PTE_PFN} being migrated"
     if value & PTE_SWAP:
         return "swap exclusive" if value & PTE_WRITE else "swap"
     bits = [word for bit, word in ((PTE_WRITE, "write"), (PTE_DIRTY, "dirty")) if value & bit]
