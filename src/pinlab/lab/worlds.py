@@ -15,6 +15,7 @@ from pinlab.lab.scenarios import scenario
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.words import STATES, WORDS, state
 from pinlab.lab.today import operations, words
+from pinlab.lab.today.books import books as today_books
 from pinlab.lab.today.linux import types
 from pinlab.lab.world import World
 from pinlab.nearest import nearest
@@ -54,6 +55,7 @@ LINUX_7_2 = World(
     words=words.WORDS,
     states=words.STATES,
     state=words.state,
+    books=today_books,
     walks=frozenset({"Vma.pte"}),
     show=types.show,
 )

@@ -61,6 +61,7 @@ def test_no_pair_breaks_more_than_is_known() -> None:
         "O2": ("dio-read@1", "fsync"),
         "I3": ("dio-read@1", "flush-active"),
         "I4": ("dio-read-verify@1", "flush-active"),
+        "I16": ("pin@1", "flush-active"),
     }
     assert {name: it.operations for name, it in found.smallest().items()} == known
     assert not found.cut_off
