@@ -35,6 +35,9 @@ class Bug:
     objective: str
     cve: str = ""
     mended_by: str = ""
+    without: str = ""
+    """Operations that are of no use among the rules of the bug's time; the search leaves them
+    out."""
 
 
 @dataclass(frozen=True, slots=True)

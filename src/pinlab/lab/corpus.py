@@ -128,18 +128,18 @@ def look(
         check.probe(buggy).known,
         fixed,
         check.probe(fixed).known,
-        _levels(buggy, changed(it)),
+        _levels(buggy, changed(it), it.without),
         limits=limits,
         jobs=workers,
         on_sweep=told,
     )
 
 
-def _levels(design: Design, functions: tuple[str, ...]) -> Iterator[sweeps.Asked]:
+def _levels(design: Design, functions: tuple[str, ...], without: str) -> Iterator[sweeps.Asked]:
     """What is looked at, size by size. Raises UsageError if no operation comes to the functions."""
     for size in SIZES:
         try:
-            wanted = sweeps.ask(design, Wanted(size, touching=functions))
+            wanted = sweeps.ask(design, Wanted(size, without=without, touching=functions))
         except UsageError:
             if size == SIZES[0]:
                 raise
