@@ -40,7 +40,7 @@ PARTS = {
 }
 """The kernel's files, in the page's order. A function is in the table of the first it names."""
 
-LAST = "Programs, devices, and what only the lab knows"
+LAST = "Programs, devices, page table entries, and what only the lab knows"
 
 Each = tuple[KernelFunction, Described]
 
