@@ -12,6 +12,7 @@ from pinlab.lab.results import TouchedFunction
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.touched import touched
 from pinlab.lab.worlds import LINUX_4_20 as MODEL
+from pinlab.lab.worlds import LINUX_7_2
 
 
 def test_one_function() -> None:
@@ -25,6 +26,8 @@ def test_one_function() -> None:
     assert set(catalogue.function("page_pinned").designs) > {"refcount-bias", "page-counter"}
     assert catalogue.function("page_mkclean").stands_for == ("page_mkclean_one", "rmap_walk_file")
     assert catalogue.function("end_page_io").stands_for == ("end_buffer_async_write",)
+    it = catalogue.function("map_anon_page", LINUX_7_2)
+    assert it.stands_for == ("map_anon_folio_pte_pf", "set_pte_range")
 
 
 def test_pure_functions_are_called_too() -> None:

@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from pinlab.lab import design as designs
@@ -21,6 +22,19 @@ FILE = re.compile(r"\b(?:[a-z0-9_-]+/)+[a-z0-9_-]+\.[ch]\b")
 """A file of the kernel as docstrings of the model name it."""
 NAMED = re.compile(rf"\b(\w+)\(\)(?=, {FILE.pattern}|(?: with \w+\(\))? in line)")
 """A function of the kernel that one of the model stands for, under another name or as a part."""
+HEAD = re.compile(rf"(?:({FILE.pattern}) )?(\w+)\(\)(?:, )?")
+"""One of those that a docstring begins with: "mm/memory.c do_pte_missing(), do_fault(): ...". A
+file holds for those after it as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a function of the model says of itself: the kernel's that it stands for, each with its
+    file, what of it there is, and what is left out."""
+
+    kernel: tuple[tuple[str, str], ...]
+    says: str
+    left_out: str
 
 
 def function(name: str, world: World = worlds.DEFAULT) -> Function:
@@ -63,7 +77,21 @@ def kernel_files(function: KernelFunction) -> tuple[str, ...]:
 
 def stands_for(function: KernelFunction) -> frozenset[str]:
     """The names of the kernel's functions that a function of the model is a model of."""
-    return frozenset([function.__name__, *NAMED.findall(function.function.__doc__ or "")])
+    text = function.function.__doc__ or ""
+    heads = (name for _, name in described(text).kernel)
+    return frozenset([function.__name__, *NAMED.findall(text), *heads])
+
+
+def described(docstring: str) -> Described:
+    """A docstring, read. One that begins with no file of the kernel is all text."""
+    text = " ".join(docstring.split())
+    kernel: list[tuple[str, str]] = []
+    file, at = "", 0
+    while (head := HEAD.match(text, at)) and (file := head[1] or file):
+        kernel.append((file, head[2]))
+        at = head.end()
+    says, _, left_out = text[at:].partition("Left out: ")
+    return Described(tuple(kernel), says.strip(" ,.:;"), left_out.rstrip("."))
 
 
 @cache

@@ -42,7 +42,7 @@ def iov_iter_extract_user_pages(mm: Mm, vma: Vma) -> Page:
 
 @kernel
 def bio_release_page(page: Page) -> None:
-    """block/bio.c __bio_release_pages(), unpin_user_folio()."""
+    """block/bio.c __bio_release_pages(), mm/gup.c unpin_user_folio()."""
     unpin_user_page(page)
 
 

@@ -49,8 +49,9 @@ def folio_mark_dirty(folio: Folio) -> None:
 
 @kernel
 def create_empty_buffers(mapping: AddressSpace, folio: Folio) -> None:
-    """fs/buffer.c create_empty_buffers(), folio_attach_private(): they are dirty if the folio is,
-    and hold a reference. Folio locked. Left out: uptodate, as is every folio here."""
+    """fs/buffer.c create_empty_buffers(), include/linux/pagemap.h folio_attach_private(): they are
+    dirty if the folio is, and hold a reference. Folio locked. Left out: uptodate, as is every
+    folio here."""
     spin_lock(mapping.i_private_lock)
     if test_bit(folio.PG_dirty):
         set_bit(folio.BH_Dirty)

@@ -78,8 +78,9 @@ def __filemap_remove_folio(mapping: AddressSpace, folio: Folio) -> None:
 
 @kernel
 def filemap_release_folio(mapping: AddressSpace, folio: Folio) -> bool:
-    """mm/filemap.c filemap_release_folio(), ext4_release_folio(): takes the buffers away, and takes
-    no notice of references. Folio locked. Left out: the journal, which has no data of the file."""
+    """mm/filemap.c filemap_release_folio(), fs/ext4/inode.c ext4_release_folio(): takes the buffers
+    away, and takes no notice of references. Folio locked. Left out: the journal, which has no
+    data of the file."""
     if not test_bit(folio.PG_private):
         return True
     if test_bit(folio.PG_writeback):
@@ -89,8 +90,8 @@ def filemap_release_folio(mapping: AddressSpace, folio: Folio) -> bool:
 
 @kernel
 def filemap_read_folio(mapping: AddressSpace) -> bool:
-    """mm/filemap.c __filemap_get_folio() with FGP_CREAT, filemap_read_folio(): what the disk has,
-    in a fresh folio, which is unlocked when it is uptodate. False: no memory.
+    """mm/filemap.c __filemap_get_folio_mpol(), filemap_read_folio(): with FGP_CREAT, what the disk
+    has, in a fresh folio, which is unlocked when it is uptodate. False: no memory.
 
     The invalidate lock is held for reading. Left out: a folio that is seen before it is uptodate,
     as it is locked all that time.

@@ -1,4 +1,4 @@
-"""fork(2): one private mapping with an anon_vma. kernel/fork.c, mm/memory.c, 7.2."""
+"""fork(2): one private mapping with an anon_vma. mm/mmap.c, mm/memory.c, 7.2."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def copy_page_range(mm: Mm, parent: Vma, child: Vma) -> None:
 
 @kernel
 def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma) -> None:
-    """kernel/fork.c dup_mmap(): both mmap locks for writing, and the flush at the end. Left out:
+    """mm/mmap.c dup_mmap(): both mmap locks for writing, and the flush at the end. Left out:
     the lock of the mapping, as who faults holds the mmap lock here."""
     down_write(mm.mmap_lock)
     down_write(new.mmap_lock)

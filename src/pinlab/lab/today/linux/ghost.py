@@ -8,6 +8,7 @@ from pinlab.lab.language.kernel import (
     READ_ONCE,
     down_read,
     kernel,
+    set_bit,
     spin_lock,
     spin_unlock,
     static_branch,
@@ -30,6 +31,17 @@ from pinlab.lab.today.linux.types import (
     pte_pfn,
 )
 from pinlab.objectives.events import Event
+
+
+@kernel
+def give_up(vma: Vma, page: Page) -> None:
+    """The owner of a private mapping says that the page is not its own any more, before it is
+    not: a pin that names another page then is no fault of the kernel's."""
+    if not static_branch(vma.VM_SHARED):
+        if cast(int, vma) == CHILD:
+            set_bit(page.child_gave_up)
+        else:
+            set_bit(page.gave_up)
 
 
 @kernel

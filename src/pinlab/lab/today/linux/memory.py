@@ -29,10 +29,11 @@ from pinlab.lab.language.kernel import (
     up_read,
     wait_event,
 )
-from pinlab.lab.layout import CHILD, FILE
+from pinlab.lab.layout import FILE
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.ext4 import ext4_page_mkwrite
 from pinlab.lab.today.linux.filemap import filemap_fault
+from pinlab.lab.today.linux.ghost import give_up
 from pinlab.lab.today.linux.mm import folio_get, folio_put
 from pinlab.lab.today.linux.page_alloc import folio_alloc
 from pinlab.lab.today.linux.rmap import (
@@ -373,20 +374,9 @@ def handle_mm_fault(vma: Vma, flags: u2) -> u1:
 
 
 @kernel
-def give_up(vma: Vma, page: Page) -> None:
-    """Ghost: the owner of a private mapping says that the page is not its own any more, before it
-    is not: a pin that names another page then is no fault of the kernel's."""
-    if not static_branch(vma.VM_SHARED):
-        if cast(int, vma) == CHILD:
-            set_bit(page.child_gave_up)
-        else:
-            set_bit(page.gave_up)
-
-
-@kernel
 def zap_present_folio_ptes(vma: Vma, pte: u6) -> None:
-    """mm/memory.c zap_present_folio_ptes(), tlb_finish_mmu(): one entry. The page table lock is
-    held, and is not afterwards.
+    """mm/memory.c zap_present_folio_ptes(), mm/mmu_gather.c tlb_finish_mmu(): one entry. The page
+    table lock is held, and is not afterwards.
 
     A dirty entry's mapping is counted down only when no TLB has it any more (delay_rmap), within
     the lock; otherwise the flush comes after it. References go last. Left out: the accessed bit,

@@ -49,7 +49,7 @@ def folio_get(folio: Folio) -> None:
 
 @kernel
 def folio_try_get(folio: Folio) -> bool:
-    """include/linux/page_ref.h folio_try_get(), folio_ref_add_unless()."""
+    """include/linux/page_ref.h folio_try_get(), folio_ref_add_unless_zero()."""
     return atomic_inc_not_zero(folio._refcount)
 
 

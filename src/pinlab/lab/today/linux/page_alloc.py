@@ -48,9 +48,9 @@ def free_frozen_pages(folio: Folio) -> None:
 
 @kernel
 def folio_alloc() -> Folio:
-    """mm/page_alloc.c __folio_alloc(): a folio with one reference, or NULL. Left out: waiting for
-    memory, as a caller that gets none gives up here; the content is zeroed by the caller's clearing
-    of it."""
+    """mm/page_alloc.c __folio_alloc_noprof(): a folio with one reference, or NULL. Left out:
+    waiting for memory, as a caller that gets none gives up here; the content is zeroed by the
+    caller's clearing of it."""
     spin_lock(zone_lock)
     for folio in Folio.all():
         if test_bit(folio.PageBuddy):

@@ -66,8 +66,8 @@ def folio_add_file_rmap_pte(folio: Folio) -> None:
 
 @kernel
 def folio_add_new_anon_rmap(folio: Folio) -> None:
-    """mm/rmap.c folio_add_new_anon_rmap(RMAP_EXCLUSIVE), folio_add_lru_vma(): nobody else knows the
-    folio. Left out: the LRU's per-CPU batches, as above; statistics."""
+    """mm/rmap.c folio_add_new_anon_rmap(), mm/swap.c folio_add_lru_vma(): RMAP_EXCLUSIVE, as nobody
+    else knows the folio. Left out: the LRU's per-CPU batches, as above; statistics."""
     set_bit(folio.PG_anon)
     atomic_set(folio._mapcount, 0)
     page = folio_page(folio)

@@ -38,8 +38,8 @@ swap_cluster_lock = spinlock()
 
 @kernel
 def folio_alloc_swap(folio: Folio) -> bool:
-    """mm/swapfile.c folio_alloc_swap(), __swap_cache_add_folio(): a slot, and the folio in the swap
-    cache. Folio locked. False: -ENOMEM."""
+    """mm/swapfile.c folio_alloc_swap(), mm/swap_state.c __swap_cache_add_folio(): a slot, and the
+    folio in the swap cache. Folio locked. False: -ENOMEM."""
     spin_lock(swap_cluster_lock)
     free = not test_bit(swap_used)
     if free:
@@ -63,8 +63,9 @@ def __swap_cache_del_folio(folio: Folio) -> None:
 
 @kernel
 def folio_free_swap(folio: Folio) -> bool:
-    """mm/swapfile.c folio_free_swap(), folio_swapcache_freeable(), swap_cache_del_folio(): out of
-    the swap cache if no entry names the slot; dirty, as the only copy. Folio locked."""
+    """mm/swapfile.c folio_free_swap(), folio_swapcache_freeable(), mm/swap_state.c
+    swap_cache_del_folio(): out of the swap cache if no entry names the slot; dirty, as the only
+    copy. Folio locked."""
     if not test_bit(folio.PG_swapcache) or test_bit(folio.PG_writeback):
         return False
     spin_lock(swap_cluster_lock)

@@ -37,8 +37,8 @@ from pinlab.objectives.events import Event
 
 @kernel
 def mapping_evict_folio(mapping: AddressSpace, folio: Folio) -> None:
-    """mm/truncate.c mapping_evict_folio(), remove_mapping(): takes what nobody uses. Folio locked;
-    the caller has a reference."""
+    """mm/truncate.c mapping_evict_folio(), mm/vmscan.c remove_mapping(): takes what nobody uses.
+    Folio locked; the caller has a reference."""
     if READ_ONCE(folio.mapping) == NULL:
         return
     if test_bit(folio.PG_dirty) or test_bit(folio.PG_writeback):
@@ -84,8 +84,8 @@ def truncate_cleanup_folio(mapping: AddressSpace, folio: Folio) -> None:
 
 @kernel
 def truncate_inode_pages(mapping: AddressSpace) -> None:
-    """mm/truncate.c truncate_inode_pages_range(), truncate_inode_folio(), filemap_remove_folio():
-    takes the folio out of the cache, whoever has a reference to it.
+    """mm/truncate.c truncate_inode_pages_range(), truncate_inode_folio(), mm/filemap.c
+    filemap_remove_folio(): takes the folio out of the cache, whoever has a reference to it.
 
     Left out: the first round, which does the same without waiting; folios that are truncated in
     part.

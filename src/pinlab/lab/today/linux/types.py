@@ -159,7 +159,7 @@ def pte_mkclean(pte: u6) -> u6:
 
 @pure
 def pmd_leaf(pmd: u4) -> bool:
-    """include/linux/pgtable.h: no table behind it."""
+    """include/linux/pgtable.h pmd_leaf(): no table behind it."""
     return pmd >= PMD_LEAF
 
 
@@ -171,7 +171,7 @@ def pmd_page(pmd: u4) -> Page:
 
 @pure
 def pmd_mkleaf(page: Page) -> u4:
-    """mk_huge_pmd(), writable."""
+    """A writable leaf, as maybe_pmd_mkwrite(folio_mk_pmd()) has it."""
     return PMD_LEAF + cast(int, page)
 
 
@@ -207,13 +207,14 @@ def mk_pte(page: Page, write: u1) -> u6:
 
 @pure
 def page_folio(page: Page) -> Folio:
-    """include/linux/page-flags.h. Left out: compound_head(), as no folio has a tail."""
+    """include/linux/page-flags.h page_folio(). Left out: compound_head(), as no folio has a
+    tail."""
     return cast(Folio, cast(int, page))
 
 
 @pure
 def folio_page(folio: Folio) -> Page:
-    """include/linux/page-flags.h: the only page of the folio."""
+    """include/linux/page-flags.h folio_page(): the only page of the folio."""
     return cast(Page, cast(int, folio))
 
 

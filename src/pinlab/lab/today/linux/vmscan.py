@@ -43,7 +43,7 @@ from pinlab.lab.today.linux.types import AddressSpace, Folio
 @kernel
 def isolate_lru_folio(folio: Folio) -> bool:
     """mm/vmscan.c isolate_lru_folios(): off the LRU, with a reference; False: somebody else has it.
-    The lock of the LRU is left out, as PG_lru is taken and given by atomic operations."""
+    Left out: the lock of the LRU, as PG_lru is taken and given by atomic operations."""
     if not folio_try_get(folio):
         return False
     if test_and_clear_bit(folio.PG_lru):
