@@ -36,7 +36,7 @@ PARTS = {
     "Reclaim and freeing": ("mm/vmscan.c", "mm/swap.c", "mm/page_alloc.c"),
     "Truncation and invalidation": ("mm/truncate.c",),
     "Swap": ("mm/swapfile.c", "mm/swap_state.c", "mm/page_io.c"),
-    "Moving": ("mm/khugepaged.c", "mm/mmu_gather.c", "mm/userfaultfd.c"),
+    "Moving": ("mm/khugepaged.c", "mm/mmu_gather.c", "mm/migrate.c", "mm/userfaultfd.c"),
 }
 """The kernel's files, in the page's order. A function is in the table of the first it names."""
 

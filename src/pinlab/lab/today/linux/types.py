@@ -189,7 +189,7 @@ def pte_swp_exclusive(pte: u6) -> bool:
 
 @pure
 def pte_migration(pte: u6) -> bool:
-    """include/linux/leafops.h softleaf_is_migration()."""
+    """An entry of a page that is being migrated."""
     return pte > PTE_SWAP and pte & PTE_PFN != 0
 
 
