@@ -78,6 +78,17 @@ def reproduce(
 ) -> Reproduced:
     """Play a bug's operations with it and without, then look for it. Ctrl-C ends it, and what that
     leaves open is unknown. Raises UsageError."""
+    found = play(it, limits=limits, tell=tell)
+    if found.search.stopped != UNSOUGHT:
+        return found
+    return replace(found, search=look(it, limits=limits, jobs=jobs, tell=tell))
+
+
+UNSOUGHT: Final = "it was not looked for"
+
+
+def play(it: Bug, *, limits: Limits | None = None, tell: Tell | None = None) -> Reproduced:
+    """Play a bug's operations with it and without. Ctrl-C ends it. Raises UsageError."""
     say = tell or (lambda _: None)
     module = _modules()[it.number]
     buggy, fixed = sides(it)
@@ -90,17 +101,13 @@ def reproduce(
         say(f"{it.number}: without it")
         mended = check.check(fixed, (name,), limits=limits)
         stopped = mended.stopped
-    if stopped is None:
-        search = look(it, limits=limits, jobs=jobs, tell=tell)
-    else:
-        search = First(None, 0, 0, 0, stopped=stopped)
     return Reproduced(
         bug=it,
         story=inspect.cleandoc(module.__doc__ or ""),
         world=buggy.world.name,
         buggy=_side(broken, it.objective),
         fixed=_side(mended, it.objective),
-        search=search,
+        search=First(None, 0, 0, 0, stopped=stopped or UNSOUGHT),
         replaced=tuple(
             Replaced(each, _source(buggy, each), _source(fixed, each)) for each in changed(it)
         ),

@@ -54,6 +54,7 @@ def test_what_was_cleaned_while_the_device_stored_is_dirtied_again(tmp_path: Pat
     assert broken(design.load("mainline"), *told)["I4"] is Outcome.HOLDS
 
 
+@pytest.mark.slow
 def test_no_pair_breaks_more_than_is_known() -> None:
     found = check.sweep(design.load("mainline"), Wanted())
     known = {

@@ -63,6 +63,7 @@ def test_truncate_and_eviction_break_nothing(operations: str) -> None:
     assert not violated(design.load("mainline"), operations, "dirty rw+rw2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ask-after-unmap", "active-keeps-pinned"])
 def test_a_mended_taker_breaks_nothing_that_was_not_broken(name: str) -> None:
     assert not check.sweep(design.load(name), Wanted()).broken
