@@ -89,7 +89,7 @@ def test_names_are_completed() -> None:
         (["show", "--world", "old"], "there is no world 'old': there are 4.20, 7.2"),
         (["compare", "--world", "7"], "there is no world '7': "),
         (["list", "mainline", "--world", "7.2"], "leave --world out"),
-        (["show", "pageout", "--world", "7.2"], "has no function 'pageout'"),
+        (["show", "page_mkclean", "--world", "7.2"], "has no function 'page_mkclean'"),
         (["compare", "--world", "7.2"], "has no scenarios yet"),
         (["compare", "mainline", "--world", "7.2"], "if none is named: leave it out"),
         (["compare", "mainline", "untracked"], "compare designs of one world"),
