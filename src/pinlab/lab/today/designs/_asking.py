@@ -15,11 +15,14 @@ def pinned_after_mkclean(folio: Folio) -> bool:
     """The first half of mm/page-writeback.c folio_clear_dirty_for_io(), then the question. Folio
     locked.
 
-    The order matters, as GUP-fast takes no folio lock: it raises the count and looks at the entry
-    again. After the write-protection whoever has not raised it yet finds the entry changed, and
-    faults; ->page_mkwrite() waits for the folio lock. Asked before, it may be told no and pinned
-    the moment after. The barrier is for a folio that nobody maps any more: folio_mkclean() only
-    reads then, and who unmapped it may have let a pin through before.
+    GUP-fast takes no folio lock: it raises the count and looks at the entry again. Once the entries
+    are write-protected, who has not raised it yet finds that they changed, and faults, and
+    ->page_mkwrite() waits for the folio lock. Asked before that, a folio may be pinned the moment
+    after the answer, as if nobody had asked.
+
+    folio_mkclean() orders the question behind the entries that it changes. Of a folio that somebody
+    else has just unmapped it changes none, and only looks at the mapcount: the barrier is for that
+    one. Without it arm64 may answer with the count of before a pin that came by the old entry.
     """
     if READ_ONCE(folio.mapping) != NULL:
         if folio_mkclean(folio):

@@ -4,8 +4,13 @@ Asks once the folio is write-protected. The copy takes the way that fscrypt's bo
 ext4_bio_write_folio() (io_folio). What the holder of the pin stores later is written by the first
 writeback after the unpin, as the folio has never been clean.
 
+Nothing is open with it in pairs of all there is. A folio that is dirty as long as it is pinned
+keeps its buffers when the active list is scanned, and a direct write does not throw it out, though
+neither asks for pins.
+
 Known costs: the copy can be torn by a store while it is made; it does not change under the disk,
-and that is what checksums ask for. Every round of background writeback writes a pinned folio again.
+and that is what checksums ask for. Every round of background writeback writes a pinned folio
+again, and a direct write to its page goes through the cache.
 """
 
 from __future__ import annotations
