@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinlab.lab.language.kernel import NULL, READ_ONCE, kernel, smp_mb, trace
+from pinlab.lab.language.kernel import NULL, READ_ONCE, kernel, smp_mb, test_and_clear_bit, trace
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
 from pinlab.lab.today.linux.mm import folio_maybe_dma_pinned
 from pinlab.lab.today.linux.rmap import folio_mkclean
@@ -11,9 +11,9 @@ from pinlab.objectives.events import Event
 
 
 @kernel
-def pinned_after_mkclean(folio: Folio) -> bool:
-    """The first half of mm/page-writeback.c folio_clear_dirty_for_io(), then the question. Folio
-    locked.
+def clear_dirty_unless_pinned(folio: Folio) -> bool:
+    """mm/page-writeback.c folio_clear_dirty_for_io(), and the question between its halves. Folio
+    locked. False: it may be pinned, and stays dirty.
 
     GUP-fast takes no folio lock: it raises the count and looks at the entry again. Once the entries
     are write-protected, who has not raised it yet finds that they changed, and faults, and
@@ -31,6 +31,9 @@ def pinned_after_mkclean(folio: Folio) -> bool:
     smp_mb()
     if folio_maybe_dma_pinned(folio):
         trace(Event.ANSWER_PINNED, folio)
-        return True
+        return False
     trace(Event.ANSWER_UNPINNED, folio)
+    if test_and_clear_bit(folio.PG_dirty):
+        trace(Event.CLEAN_FOR_IO, folio)
+        return True
     return False

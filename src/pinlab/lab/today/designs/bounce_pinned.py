@@ -22,13 +22,12 @@ from pinlab.lab.language.kernel import (
     WRITE_ONCE,
     allocate,
     kernel,
-    test_and_clear_bit,
     trace,
     u2,
     u3,
 )
 from pinlab.lab.layout import TORN
-from pinlab.lab.today.designs._asking import pinned_after_mkclean
+from pinlab.lab.today.designs._asking import clear_dirty_unless_pinned
 from pinlab.lab.today.linux.ext4 import ext4_bio_write_folio
 from pinlab.lab.today.linux.page_writeback import folio_end_writeback, folio_start_writeback
 from pinlab.lab.today.linux.types import Folio, disk, folio_page
@@ -41,12 +40,7 @@ BOUNCED: Final = 4
 @kernel
 def folio_clear_dirty_for_io(folio: Folio) -> bool:
     """mm/page-writeback.c folio_clear_dirty_for_io(), and the question. False: it stays dirty."""
-    if pinned_after_mkclean(folio):
-        return False
-    if test_and_clear_bit(folio.PG_dirty):
-        trace(Event.CLEAN_FOR_IO, folio)
-        return True
-    return False
+    return clear_dirty_unless_pinned(folio)
 
 
 @kernel

@@ -10,23 +10,17 @@ stays, stays dirty.
 
 from __future__ import annotations
 
-from pinlab.lab.language.kernel import kernel, test_and_clear_bit, trace, u3
+from pinlab.lab.language.kernel import kernel, u3
 from pinlab.lab.layout import TORN
-from pinlab.lab.today.designs._asking import pinned_after_mkclean
+from pinlab.lab.today.designs._asking import clear_dirty_unless_pinned
 from pinlab.lab.today.linux.ext4 import ext4_bio_write_folio
 from pinlab.lab.today.linux.types import Folio
-from pinlab.objectives.events import Event
 
 
 @kernel
 def folio_clear_dirty_for_io(folio: Folio) -> bool:
     """mm/page-writeback.c folio_clear_dirty_for_io(), and the question. False: it stays dirty."""
-    if pinned_after_mkclean(folio):
-        return False
-    if test_and_clear_bit(folio.PG_dirty):
-        trace(Event.CLEAN_FOR_IO, folio)
-        return True
-    return False
+    return clear_dirty_unless_pinned(folio)
 
 
 @kernel
