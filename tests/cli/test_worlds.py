@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -47,7 +48,15 @@ def test_lists(capsys: Capture) -> None:
     said = capsys.readouterr().out
     assert "mainline" in said and "O1" in said and "refcount-bias" not in said
     assert run(["list", "scenarios", "--world", "7.2"]) == 0
-    assert capsys.readouterr().out == "The world 7.2 has no scenarios yet.\n"
+    said = capsys.readouterr().out
+    assert "dma-fsync" in said and "direct-io-fsync" not in said
+
+
+def test_a_world_without_scenarios(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = replace(worlds.LINUX_7_2, name="bare", scenarios=dict)
+    monkeypatch.setitem(worlds.WORLDS, "bare", bare)
+    assert run(["list", "scenarios", "--world", "bare"]) == 0
+    assert capsys.readouterr().out == "The world bare has no scenarios yet.\n"
 
 
 def test_functions(capsys: Capture) -> None:
@@ -89,8 +98,7 @@ def test_names_are_completed() -> None:
         (["show", "--world", "old"], "there is no world 'old': there are 4.20, 7.2"),
         (["compare", "--world", "7"], "there is no world '7': "),
         (["list", "mainline", "--world", "7.2"], "leave --world out"),
-        (["show", "shrink_page_list", "--world", "7.2"], "has no function 'shrink_page_list'"),
-        (["compare", "--world", "7.2"], "has no scenarios yet"),
+        (["show", "page_mkclean", "--world", "7.2"], "has no function 'page_mkclean'"),
         (["compare", "mainline", "--world", "7.2"], "if none is named: leave it out"),
         (["compare", "mainline", "untracked"], "compare designs of one world"),
     ],

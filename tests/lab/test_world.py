@@ -107,8 +107,13 @@ def test_compare_is_of_one_world() -> None:
     assert {row.design for row in check.compare(world=TOY, jobs=1).rows} == {"counted", "polite"}
     with pytest.raises(UsageError, match=r"untracked is of the world 4\.20, and polite of toy"):
         check.compare(("polite", "untracked"))
-    with pytest.raises(UsageError, match=r"7\.2 has no scenarios .* `pinlab sweep mainline`"):
-        check.compare(("mainline",))
+
+
+def test_a_world_without_scenarios_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(worlds.WORLDS, TOY.name, replace(TOY, scenarios=dict))
+    design.load.cache_clear()
+    with pytest.raises(UsageError, match=r"toy has no scenarios .* `pinlab sweep polite`"):
+        check.compare(("polite",))
 
 
 def test_its_functions_are_catalogued() -> None:
@@ -127,7 +132,8 @@ def test_a_diff_is_of_its_functions(tmp_path: Path) -> None:
 
 def test_its_scenarios_are_listed() -> None:
     assert [it.name for it in check.scenarios(TOY)] == ["party", "sip"]
-    assert check.scenarios(worlds.load("7.2")) == ()
+    assert "dma-fsync" in {it.name for it in check.scenarios(worlds.load("7.2"))}
+    assert "dma-fsync" not in {it.name for it in check.scenarios()}
 
 
 def test_it_has_no_operations() -> None:

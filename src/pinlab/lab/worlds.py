@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 import pinlab.lab.designs
 import pinlab.lab.linux
 import pinlab.lab.today.designs
@@ -14,7 +12,7 @@ from pinlab.lab.linux.types import Page, show
 from pinlab.lab.scenarios import scenario
 from pinlab.lab.scenarios.operations import OPERATIONS
 from pinlab.lab.scenarios.words import STATES, WORDS, state
-from pinlab.lab.today import operations, words
+from pinlab.lab.today import operations, scenarios, words
 from pinlab.lab.today.books import books as today_books
 from pinlab.lab.today.linux import types
 from pinlab.lab.world import World
@@ -48,7 +46,7 @@ LINUX_7_2 = World(
     "7.2",
     pinlab.lab.today.linux,
     types.Folio,
-    lambda: MappingProxyType({}),
+    lambda: scenarios.SCENARIOS,
     designs=pinlab.lab.today.designs,
     empty="mainline",
     operations=operations.OPERATIONS,

@@ -26,9 +26,21 @@ def gup_fast(mm: Mm, vma: Vma, flags: u4) -> Page:
 """
 
 NO_SECOND_LOOK_AT_THE_ENTRY = """
+from pinlab.lab.today.linux.gup import gup_fast_pmd_unchanged, gup_put_folio, try_grab_folio_fast
+
 @kernel
-def gup_fast_unchanged(vma: Vma, pmd: u4, pte: u6) -> bool:
-    return bool(READ_ONCE(vma.pmd) == pmd)
+def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
+    pmd = READ_ONCE(vma.pmd)
+    pte = READ_ONCE(vma.pte)
+    if pmd != PMD_TABLE or not pte_present(pte) or not pte_write(pte):
+        return cast(Page, NULL)
+    folio = try_grab_folio_fast(pte_page(pte), flags)
+    if folio == NULL:
+        return cast(Page, NULL)
+    if not gup_fast_pmd_unchanged(vma, pmd):
+        gup_put_folio(folio, flags)
+        return cast(Page, NULL)
+    return pte_page(pte)
 """
 
 NO_FLAG_OF_PINS = """

@@ -8,7 +8,7 @@ for an operation (mappings, static keys, CPUs with a TLB) follows from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
@@ -227,6 +227,26 @@ def combined(
         reach=tuple(dict.fromkeys(goals)),
         misuse=misuse,
     )
+
+
+def standing(
+    known: Mapping[str, Operation],
+    state: Callable[[str], State],
+    name: str,
+    summary: str,
+    operations: str,
+    words: str,
+    *,
+    judges: str,
+    bounds: str,
+    reach: tuple[Reach, ...] | None = None,
+    unless: Mapping[str, tuple[str, ...]] | None = None,
+    misuse: str = "",
+) -> Scenario:
+    """A scenario of the operations of a world, with a name of its own."""
+    chosen = played(operations, known)
+    made = combined(chosen, state(words), judges.split(), reach=reach, misuse=misuse)
+    return replace(made, name=name, summary=summary, bounds=bounds, unless=unless or {})
 
 
 def name_of(chosen: Sequence[Played], state: State) -> str:

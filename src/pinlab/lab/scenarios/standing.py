@@ -6,14 +6,15 @@ they begin in, the objectives that it judges, its bounds in words, and what it m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 
-from pinlab.lab.scenarios.operation import combined, played
+from pinlab.lab.scenarios import operation
 from pinlab.lab.scenarios.operations import OPERATIONS
-from pinlab.lab.scenarios.scenario import Reach, ReachEvents, ReachFunction, Scenario
+from pinlab.lab.scenarios.scenario import ReachEvents, ReachFunction
 from pinlab.lab.scenarios.words import state
 from pinlab.objectives.events import Event
+
+standing = partial(operation.standing, OPERATIONS, state)
 
 PINNED_UNDER_WRITEBACK = ReachEvents(
     "writeback looks at a pinned page",
@@ -23,24 +24,6 @@ PINNED_UNDER_WRITEBACK = ReachEvents(
 PINNED = ReachEvents("the page is pinned", (Event.PIN,))
 PUT_RECLAIM = "1 page, 1 mapping, 1 pin with 1 store, 1 round of writeback and of reclaim, 1 fsync"
 REUSED = ReachEvents("the block is reused", (Event.BLOCK_FREE, Event.BLOCK_REUSE))
-
-
-def standing(
-    name: str,
-    summary: str,
-    operations: str,
-    words: str,
-    *,
-    judges: str,
-    bounds: str,
-    reach: tuple[Reach, ...],
-    unless: Mapping[str, tuple[str, ...]] | None = None,
-    misuse: str = "",
-) -> Scenario:
-    """A scenario of operations with a name of its own."""
-    chosen = played(operations, OPERATIONS)
-    made = combined(chosen, state(words), judges.split(), reach=reach, misuse=misuse)
-    return replace(made, name=name, summary=summary, bounds=bounds, unless=unless or {})
 
 
 SCENARIOS = (

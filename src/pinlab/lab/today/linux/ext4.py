@@ -17,7 +17,7 @@ from pinlab.lab.language.kernel import (
     mutex_unlock,
     test_bit,
     trace,
-    u2,
+    u3,
     up_read,
 )
 from pinlab.lab.layout import TORN
@@ -55,10 +55,10 @@ def ext4_page_mkwrite(mapping: AddressSpace, folio: Folio) -> bool:
 
 
 @kernel
-def ext4_bio_write_folio(folio: Folio) -> u2:
+def ext4_bio_write_folio(folio: Folio) -> u3:
     """fs/ext4/page-io.c ext4_bio_write_folio(): clean buffers, writeback begins; folio locked.
     Returns the image that goes to the disk; TORN: no buffer is dirty, and nothing is sent. Left
-    out: encryption."""
+    out: encryption, and so the image that is a copy's (io_folio)."""
     if not test_bit(folio.BH_Dirty):
         folio_start_writeback(folio)
         folio_end_writeback(folio)
@@ -66,20 +66,20 @@ def ext4_bio_write_folio(folio: Folio) -> u2:
     clear_bit(folio.BH_Dirty)
     folio_start_writeback(folio)
     page = folio_page(folio)
-    image: u2 = READ_ONCE(page.data)
+    image: u3 = READ_ONCE(page.data)
     trace(Event.WRITEBACK_START, folio)
     return image
 
 
 @kernel
-def mpage_submit_folio(folio: Folio) -> u2:
+def mpage_submit_folio(folio: Folio) -> u3:
     """fs/ext4/inode.c mpage_submit_folio(): no look at what folio_clear_dirty_for_io() says."""
     folio_clear_dirty_for_io(folio)
     return ext4_bio_write_folio(folio)
 
 
 @kernel
-def ext4_end_bio(folio: Folio, image: u2) -> None:
+def ext4_end_bio(folio: Folio, image: u3) -> None:
     """fs/ext4/page-io.c ext4_end_bio(), ext4_finish_bio(): the disk has read the folio. If it
     changed since its checksum was taken it arrives torn.
 

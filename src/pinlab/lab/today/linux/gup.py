@@ -31,7 +31,6 @@ from pinlab.lab.language.kernel import (
     u2,
     u3,
     u4,
-    u6,
     up_read,
 )
 from pinlab.lab.today.linux.buffer import folio_mark_dirty
@@ -127,12 +126,12 @@ def gup_must_unshare(is_cow_mapping: bool, flags: u4, page: Page) -> bool:
 
 
 @kernel
-def gup_fast_unchanged(vma: Vma, pmd: u4, pte: u6) -> bool:
-    """mm/gup.c gup_fast_pte_range(): the second look, at both tables. The table may be off the tree
-    by now and its entries as they were."""
-    if not static_branch(vma.VM_FILE) and READ_ONCE(vma.pmd) != pmd:
-        return False
-    return bool(READ_ONCE(vma.pte) == pte)
+def gup_fast_pmd_unchanged(vma: Vma, pmd: u4) -> bool:
+    """mm/gup.c gup_fast_pte_range(), the second look at the upper entry. The table may be off the
+    tree by now and its entries as they were."""
+    if static_branch(vma.VM_FILE):
+        return True
+    return bool(READ_ONCE(vma.pmd) == pmd)
 
 
 @kernel
@@ -166,7 +165,10 @@ def gup_fast_pte_range(vma: Vma, flags: u4) -> Page:
     folio = try_grab_folio_fast(page, flags)
     if folio == NULL:
         return cast(Page, NULL)
-    if not gup_fast_unchanged(vma, pmd, pte):
+    unchanged = gup_fast_pmd_unchanged(vma, pmd)
+    if unchanged:
+        unchanged = READ_ONCE(vma.pte) == pte
+    if not unchanged:
         gup_put_folio(folio, flags)
         return cast(Page, NULL)
     if not gup_fast_folio_allowed(folio, flags):

@@ -29,7 +29,9 @@ from pinlab.lab.today.linux.ghost import look_at_owner
 from pinlab.lab.today.linux.gup import (
     FOLL_GET,
     FOLL_LONGTERM,
+    FOLL_PIN,
     FOLL_WRITE,
+    __get_user_pages,
     gup_fast_fallback,
     gup_put_folio,
     unpin_user_page,
@@ -105,6 +107,16 @@ def pin_unpin(mm: Mm, vma: Vma, flags: u4) -> None:
         unpin_user_pages_dirty_lock(page)
     else:
         unpin_user_page(page)
+
+
+@kernel
+def pin_unpin_slow(mm: Mm, vma: Vma) -> None:
+    """mm/gup.c pin_user_pages() for writing, which never takes the fast way; then it lets go."""
+    page = __get_user_pages(mm, vma, FOLL_WRITE | FOLL_PIN)
+    if page == NULL:
+        return
+    trace(Event.PIN, page_folio(page))
+    unpin_user_pages_dirty_lock(page)
 
 
 @kernel
