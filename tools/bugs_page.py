@@ -1,13 +1,15 @@
 """Writes the table of docs/bugs.md: what the lab finds of every bug of the corpus.
 
     python -m tools.bugs_page       play and look for all bugs, and rewrite the table
+    python -m tools.bugs_page B37   only this line
 
 tests/lab/bugs/test_corpus.py holds each line to a fresh exploration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pinlab.lab import corpus
@@ -27,10 +29,10 @@ def line(it: Reproduced) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def table(found: Iterable[Reproduced]) -> str:
+def table(lines: Iterable[str]) -> str:
     """The table, between its marks."""
     head = "| bug | title | fixed by | objective | played | with it | without it | by search |"
-    return "\n".join([BEGIN, head, "|---|---|---|---|---|---|---|---|", *map(line, found), END])
+    return "\n".join([BEGIN, head, "|---|---|---|---|---|---|---|---|", *lines, END])
 
 
 def written() -> list[str]:
@@ -40,15 +42,18 @@ def written() -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Rewrite the table."""
+def main(numbers: Sequence[str]) -> None:
+    """Rewrite the lines of these bugs; without any, all."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    found = table(map(corpus.reproduce, corpus.bugs().values()))
+    lines = {} if not numbers else {each.split()[1]: each for each in written()}
+    bugs = corpus.bugs()
+    lines |= {number: line(corpus.reproduce(bugs[number])) for number in numbers or bugs}
+    found = table(lines[number] for number in bugs if number in lines)
     PAGE.write_text(before + found + after, encoding="utf-8")
     print(PAGE)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
