@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
 from tools import model_page
 
 from pinlab.lab.catalogue import Described, described
+from tests.audit.sources import unpacked
 
 LAB = {"ghost", "device", "tasks"}
 """Files of the model that stand for none of the kernel."""
@@ -47,3 +52,15 @@ def test_a_docstring_is_read() -> None:
     )
     assert described("mm/gup.c gup_put_folio().").kernel == (("mm/gup.c", "gup_put_folio"),)
     assert described("fsync(2).") == Described((), "fsync(2)", "")
+
+
+@pytest.mark.slow
+def test_the_kernel_has_what_a_docstring_names(tmp_path: Path) -> None:
+    named = sorted({each for _, says in model_page.every() for each in says.kernel})
+    files = tuple(sorted({file for file, _ in named}))
+    with unpacked("7.2", tmp_path, files) as root:
+        text = {file: (root / file).read_text() for file in files}
+    assert len(named) > 150
+    for file, name in named:
+        defined = rf"^#define {name}\(|^(?![\s#])[^;{{}}]*?\b{name}\s*\([^;{{}}]*\{{"
+        assert re.search(defined, text[file], re.MULTILINE), f"{file} {name}"
