@@ -100,6 +100,7 @@ def test_names_are_completed() -> None:
         (["list", "mainline", "--world", "7.2"], "leave --world out"),
         (["show", "page_mkclean", "--world", "7.2"], "has no function 'page_mkclean'"),
         (["compare", "mainline", "--world", "7.2"], "if none is named: leave it out"),
+        (["check", "mainline", "--with", "gup"], "`pinlab list operations --world 7.2` explains"),
         (["compare", "mainline", "untracked"], "compare designs of one world"),
     ],
 )

@@ -40,7 +40,7 @@ def combination(design: Design, name: str) -> Scenario:
     """Operations from a state, by the name of their scenario. It judges all that any line which
     they come to can violate. Raises UsageError."""
     operations, _, words = name.partition(COMBINED)
-    chosen = played(operations, design.world.operations)
+    chosen = played(operations, design.world.operations, worlds.listing("operations", design.world))
     it = combined(chosen, design.world.state(words), ())
     asks = {name for each in chosen for name in each.operation.asks}
     return replace(
@@ -65,7 +65,7 @@ def combinations(
 ) -> tuple[str, ...]:
     """The names of the scenarios of some operations, from one state or from all that they can be
     played from. Raises UsageError if there is none."""
-    chosen = played(operations, world.operations)
+    chosen = played(operations, world.operations, worlds.listing("operations", world))
     states = [world.state(each) for each in (world.states if words is None else (words,))]
     refusals = [refusal(chosen, each) for each in states]
     names = [name_of(chosen, at) for at, why in zip(states, refusals, strict=True) if not why]

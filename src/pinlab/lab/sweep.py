@@ -20,7 +20,7 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import build
+from pinlab.lab import build, worlds
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
@@ -95,7 +95,7 @@ def _named(world: World, words: str) -> frozenset[str]:
     return frozenset(
         each.name
         for word in words.replace(",", " ").split()
-        for given in played(word, world.operations)
+        for given in played(word, world.operations, worlds.listing("operations", world))
         for each in ([given] if "@" in word else places(given.operation))
     )
 

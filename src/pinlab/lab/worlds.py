@@ -71,3 +71,8 @@ def load(name: str | None) -> World:
     if name not in WORLDS:
         raise UsageError(f"there is no world {name!r}: {nearest(name, WORLDS)}")
     return WORLDS[name]
+
+
+def listing(kind: str, world: World) -> str:
+    """The command that lists what a world has: designs, states, operations."""
+    return f"pinlab list {kind}" + ("" if world is DEFAULT else f" --world {world.name}")

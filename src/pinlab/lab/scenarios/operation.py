@@ -114,15 +114,17 @@ class Played:
         return frozenset({PRIVATE, CHILD} if "child" in self.operation.alone else own)
 
 
-def played(words: str, known: Mapping[str, Operation]) -> tuple[Played, ...]:
-    """The operations that words say, as `dio-read@1, fsync`. Raises UsageError."""
+def played(
+    words: str, known: Mapping[str, Operation], ask: str = "pinlab list operations"
+) -> tuple[Played, ...]:
+    """The operations that words say, as `dio-read@1, fsync`; `ask` is the command that has them.
+    Raises UsageError."""
     found = []
     for word in filter(None, re.split(r"[\s,]+", words)):
         name, _, place = word.partition("@")
         if name not in known:
             raise UsageError(
-                f"there is no operation {name!r}: {nearest(name, known)}; "
-                "`pinlab list operations` explains them"
+                f"there is no operation {name!r}: {nearest(name, known)}; `{ask}` explains them"
             )
         operation = known[name]
         if not place and operation.places:
@@ -132,7 +134,7 @@ def played(words: str, known: Mapping[str, Operation]) -> tuple[Played, ...]:
             raise UsageError(f"{word} cannot be played: say {where or name}")
         found.append(Played(operation, place))
     if not found:
-        raise UsageError("no operation is named; `pinlab list operations` has them")
+        raise UsageError(f"no operation is named; `{ask}` has them")
     return tuple(found)
 
 

@@ -42,17 +42,21 @@ class State:
         return word in self.words or word in self.entries
 
 
-def said(words: str, known: Mapping[str, str], apart: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def said(
+    words: str,
+    known: Mapping[str, str],
+    apart: Iterable[Sequence[str]],
+    ask: str = "pinlab list states",
+) -> tuple[str, ...]:
     """The words in the order of `known`. Of each of `apart` at most one can be so. Raises
-    UsageError for words that are none, or contradict."""
+    UsageError for words that are none, or contradict; `ask` is the command that has them."""
     found = [word for word in re.split(r"[\s+,]+", words) if word]
     if not found:
-        raise UsageError("a state is said in words; `pinlab list states` explains them")
+        raise UsageError(f"a state is said in words; `{ask}` explains them")
     for word in found:
         if word not in known:
             raise UsageError(
-                f"a state has no word {word!r}: {nearest(word, known)}; "
-                "`pinlab list states` explains them"
+                f"a state has no word {word!r}: {nearest(word, known)}; `{ask}` explains them"
             )
     for one, other in (pair for group in apart for pair in combinations(group, 2)):
         if one in found and other in found:

@@ -64,7 +64,7 @@ FRAME: Final = 1
 
 def state(words: str) -> State:
     """The state that words say. Raises UsageError for words that are none, or contradict."""
-    chosen = said(words, WORDS, _APART)
+    chosen = said(words, WORDS, _APART, "pinlab list states --world 7.2")
     entries = _entries(chosen)
     if not {"clean", "dirty", "absent", "anon"} & set(chosen):
         raise UsageError("a state says whether the page is clean, dirty, absent or anon; say which")
