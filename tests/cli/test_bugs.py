@@ -32,6 +32,16 @@ def test_the_story_of_a_bug(capsys: Captured) -> None:
     assert "breaks I4 in" in said
 
 
+@pytest.mark.parametrize(("columns", "beside"), [("100", False), ("220", True)])
+def test_both_codes_stand_beside_each_other_if_there_is_room(
+    columns: str, beside: bool, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    run(["bugs", "B37", "--max-states", "5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("with the bug" in line and "without it, today" in line for line in lines) is beside
+
+
 def test_what_is_cut_off_is_said(capsys: Captured) -> None:
     assert run(["bugs", "B37", "--max-states", "5"]) == EXIT_UNKNOWN
     said = " ".join(capsys.readouterr().out.split())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from rich.box import SIMPLE
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.bug import Reproduced, Side, Source
+from pinlab.lab.bug import Replaced, Reproduced, Side, Source
 from pinlab.lab.results import First
 from pinlab.objectives.verdict import Outcome
 from pinlab.report import chart
@@ -128,16 +129,41 @@ def one(it: Reproduced) -> RenderableType:
         *(Text.assemble((f"{name}: ", "bold"), said) for name, said in facts.items() if said),
     ]
     parts += [Text(line, style="yellow") for line in _open(it)]
-    for each in it.replaced:
-        parts += _code(f"{each.name}() with the bug", each.buggy)
-        parts += _code(f"{each.name}() without it", each.fixed)
+    parts += [_Beside(each) for each in it.replaced]
     if it.trace is not None:
         parts += [Text(), chart.chart(it.trace())]
     return Group(*parts)
 
 
-def _code(title: str, it: Source) -> Sequence[RenderableType]:
-    return (
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A function with the bug and without it, side by side where there is room for both."""
+
+    it: Replaced
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        buggy = _code(f"{self.it.name}() with the bug", self.it.buggy)
+        fixed = _code(f"{self.it.name}() without it", self.it.fixed)
+        widths = [
+            max(map(len, each.text.splitlines())) + NUMBERS
+            for each in (self.it.buggy, self.it.fixed)
+        ]
+        if sum(widths) > options.max_width:
+            yield Group(buggy, fixed)
+        else:
+            both = Table.grid()
+            for width in widths:
+                both.add_column(width=width)
+            both.add_row(buggy, fixed)
+            yield both
+
+
+NUMBERS = 8
+"""The columns that line numbers take, with what is left free."""
+
+
+def _code(title: str, it: Source) -> RenderableType:
+    return Group(
         Text(f"\n{title}, {it.file}:{it.first}", style="bold"),
         Syntax(
             it.text,
