@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from pinlab.cli._app import run
+from pinlab.lab import corpus
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
+from pinlab.report import bugs as report
 
 Captured = pytest.CaptureFixture[str]
 
@@ -32,13 +36,11 @@ def test_the_story_of_a_bug(capsys: Captured) -> None:
     assert "breaks I4 in" in said
 
 
-@pytest.mark.parametrize(("columns", "beside"), [("100", False), ("220", True)])
-def test_both_codes_stand_beside_each_other_if_there_is_room(
-    columns: str, beside: bool, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    run(["bugs", "B37", "--max-states", "5"])
-    lines = capsys.readouterr().out.splitlines()
+@pytest.mark.parametrize(("width", "beside"), [(100, False), (220, True)])
+def test_both_codes_stand_beside_each_other_if_there_is_room(width: int, beside: bool) -> None:
+    console = Console(width=width, file=StringIO(), record=True)
+    console.print(report.one(corpus.play(corpus.bug("B37"))))
+    lines = console.export_text().splitlines()
     assert any("with the bug" in line and "without it, today" in line for line in lines) is beside
 
 

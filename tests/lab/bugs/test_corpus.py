@@ -77,6 +77,7 @@ def test_the_search_does_not_depend_on_how_many_look() -> None:
     assert one == two
 
 
+@pytest.mark.slow
 def test_what_is_cut_off_is_unknown_and_not_not_found() -> None:
     found = corpus.reproduce(BUGS["B37"], limits=Limits(max_states=5))
     assert found.buggy.verdict.outcome is Outcome.UNKNOWN
@@ -96,6 +97,7 @@ def test_ctrl_c_ends_the_search_and_leaves_it_unknown() -> None:
     assert found.exit_status == EXIT_UNKNOWN
 
 
+@pytest.mark.slow
 def test_a_bug_that_a_world_has_still_is_mended_by_a_design() -> None:
     """Upside down: what brings B37 back stands for what mends another."""
     path = str(corpus.sides(BUGS["B37"])[0].path)

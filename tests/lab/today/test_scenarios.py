@@ -83,6 +83,7 @@ def test_no_design_costs_a_pin_anything(table: Comparison) -> None:
     assert costs["mainline"].gup_fast and costs["mainline"].irq_unpin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bounce-pinned", WHOLE])
 def test_with_copies_nothing_breaks_in_pairs_of_all_there_is(name: str) -> None:
     it = replace(design.load(name), base=None)  # all of it, and not what is new in it
@@ -90,6 +91,7 @@ def test_with_copies_nothing_breaks_in_pairs_of_all_there_is(name: str) -> None:
     assert not found.broken and not found.cut_off
 
 
+@pytest.mark.slow
 def test_without_copies_fsync_leaves_behind_what_a_cpu_stored() -> None:
     it = replace(design.load("skip-pinned"), base=None)
     found = check.sweep(it, Wanted()).smallest()
