@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pinlab.errors import UsageError
 from pinlab.lab.layout import CHILD, CPUS, PRIVATE, PROCESS, SHARED, SHARED2
-from pinlab.lab.scenarios.scenario import Reach, Scenario, Task
+from pinlab.lab.scenarios.scenario import Reach, ReachFunction, Scenario, Task
 from pinlab.lab.scenarios.state import State, mappings
 from pinlab.nearest import nearest
 
@@ -79,6 +79,16 @@ class Operation:
     """Another one is much like it: it is not combined with more than one other."""
     misuse: str = ""
     """What it does against the contract of what it calls, whoever is beside it."""
+
+
+def comes_to(function: str) -> ReachFunction:
+    """The goal that somebody comes to a function."""
+    return ReachFunction(f"{function}() is come to", function)
+
+
+def one_task(name: str, function: Callable[..., Any], *args: int) -> tuple[Task, ...]:
+    """The tasks of an operation that one thread does."""
+    return (Task(name, function, args),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any, Final
 from pinlab.lab.linux import device, direct_io, fork, memory, rdma, truncate, vmscan
 from pinlab.lab.linux import tasks as threads
 from pinlab.lab.linux.types import CHILD, FILE, PRIVATE
-from pinlab.lab.scenarios.operation import At, Operation
-from pinlab.lab.scenarios.scenario import ReachFunction, Task
+from pinlab.lab.scenarios.operation import At, Operation, comes_to, one_task
+from pinlab.lab.scenarios.scenario import Task
 
 MM, VMA = At.MM, At.VMA
 HERE: Final = (MM, VMA, 0)
@@ -46,14 +46,6 @@ def direct_io_tasks(program: Callable[..., Any], args: tuple[int, ...]) -> tuple
     )
 
 
-def _goal(function: str) -> ReachFunction:
-    return ReachFunction(f"{function}() is come to", function)
-
-
-def _one(name: str, function: Callable[..., Any], *args: int) -> tuple[Task, ...]:
-    return (Task(name, function, args),)
-
-
 _RDMA: Final = Task("rdma", rdma.ib_umem_get, HERE, daemon=True)
 _STREAM: Final = Task("device", device.streaming_device, HERE, daemon=True)
 
@@ -62,7 +54,7 @@ _ALL: Final = (
         "dio-read",
         "an O_DIRECT read into the page, completed in an interrupt",
         direct_io_tasks(threads.aio_read, HERE),
-        _goal("start_dma"),
+        comes_to("start_dma"),
         USED,
         alone=(DMA,),
         runs_user_code=True,
@@ -71,7 +63,7 @@ _ALL: Final = (
         "dio-read-verify",
         "the same, then fsync, and a look at the disk",
         direct_io_tasks(threads.aio_read_and_verify, (FILE, *HERE)),
-        _goal("start_dma"),
+        comes_to("start_dma"),
         FIRST,
         alone=(DMA, CHECKED),
         apart=("store", "store-twice", "store-verify", "truncate"),
@@ -81,8 +73,8 @@ _ALL: Final = (
     Operation(
         "dio-read-two",
         "an O_DIRECT read into page 1, then page 0",
-        _one("read", threads.aio_read_two, MM, VMA),
-        _goal("release_page"),
+        one_task("read", threads.aio_read_two, MM, VMA),
+        comes_to("release_page"),
         FIRST,
         needs=("two",),
         runs_user_code=True,
@@ -95,30 +87,30 @@ _ALL: Final = (
             Task("read", threads.dax_read, HERE),
             Task("device", device.one_shot_device, HERE, daemon=True),
         ),
-        _goal("start_dma"),
+        comes_to("start_dma"),
         {"1": ("dax",)},
         alone=(DMA,),
     ),
     Operation(
         "gup",
         "get_user_pages_fast() and put_user_page()",
-        _one("pin", threads.pin_unpin, *HERE),
-        _goal("release_page"),
+        one_task("pin", threads.pin_unpin, *HERE),
+        comes_to("release_page"),
         MAPPED,
     ),
     Operation(
         "gup-slow",
         "get_user_pages_unlocked() and put_user_page()",
-        _one("pin", threads.pin_then_unpin, *HERE),
-        _goal("release_page"),
+        one_task("pin", threads.pin_then_unpin, *HERE),
+        comes_to("release_page"),
         MAPPED,
         is_variant=True,
     ),
     Operation(
         "gup-atomic",
         "__get_user_pages_fast() with interrupts off, and put_user_page()",
-        _one("pin", threads.atomic_gup, VMA, 0),
-        _goal("__get_user_pages_fast"),
+        one_task("pin", threads.atomic_gup, VMA, 0),
+        comes_to("__get_user_pages_fast"),
         MAPPED,
         probes=("gup_fast_works",),
         is_variant=True,
@@ -126,8 +118,8 @@ _ALL: Final = (
     Operation(
         "put-dirty",
         "a device stores, put_user_pages_dirty()",
-        _one("driver", threads.store_then_dirty, *HERE),
-        _goal("put_user_pages_dirty"),
+        one_task("driver", threads.store_then_dirty, *HERE),
+        comes_to("put_user_pages_dirty"),
         SHARED,
         apart=TAKES_PAGES,
         is_variant=True,
@@ -135,8 +127,8 @@ _ALL: Final = (
     Operation(
         "put-dirty-verify",
         "the same, then fsync, and a look at the disk",
-        _one("driver", threads.dirty_and_verify, FILE, *HERE),
-        _goal("put_user_pages_dirty"),
+        one_task("driver", threads.dirty_and_verify, FILE, *HERE),
+        comes_to("put_user_pages_dirty"),
         FIRST,
         alone=(CHECKED,),
         apart=("store", "store-twice", *TAKES_PAGES),
@@ -145,15 +137,15 @@ _ALL: Final = (
     Operation(
         "put-dirty-lock",
         "a device stores, put_user_pages_dirty_lock()",
-        _one("driver", threads.store_then_dirty_lock, *HERE),
-        _goal("put_user_pages_dirty_lock"),
+        one_task("driver", threads.store_then_dirty_lock, *HERE),
+        comes_to("put_user_pages_dirty_lock"),
         SHARED,
     ),
     Operation(
         "put-dirty-lock-verify",
         "the same, then fsync, and a look at the disk",
-        _one("driver", threads.dirty_lock_and_verify, FILE, *HERE),
-        _goal("put_user_pages_dirty_lock"),
+        one_task("driver", threads.dirty_lock_and_verify, FILE, *HERE),
+        comes_to("put_user_pages_dirty_lock"),
         FIRST,
         alone=(CHECKED,),
         apart=("store", "store-twice", "truncate"),
@@ -162,8 +154,8 @@ _ALL: Final = (
     Operation(
         "put-clean-verify",
         "a device stores, put_user_pages(), fsync, and a look at the disk",
-        _one("driver", threads.forget_and_verify, FILE, *HERE),
-        _goal("put_user_pages"),
+        one_task("driver", threads.forget_and_verify, FILE, *HERE),
+        comes_to("put_user_pages"),
         FIRST,
         alone=(CHECKED,),
         misuse="nobody says that the device has stored",
@@ -171,8 +163,8 @@ _ALL: Final = (
     Operation(
         "dirty-early-verify",
         "set_page_dirty_lock(), a device stores, put_user_pages(), fsync, and a look at the disk",
-        _one("driver", threads.dirty_early_and_verify, FILE, *HERE),
-        _goal("put_user_pages"),
+        one_task("driver", threads.dirty_early_and_verify, FILE, *HERE),
+        comes_to("put_user_pages"),
         FIRST,
         alone=(CHECKED,),
         misuse="nobody says that the device has stored after it was cleaned",
@@ -181,7 +173,7 @@ _ALL: Final = (
         "rdma",
         "a registration forever, whose device stores again and again",
         (_RDMA, _STREAM),
-        _goal("start_dma"),
+        comes_to("start_dma"),
         FIRST,
         alone=(DMA, REGISTRATION),
         goes_on=True,
@@ -190,7 +182,7 @@ _ALL: Final = (
         "rdma-quiet",
         "a registration forever, whose device does nothing",
         (_RDMA,),
-        _goal("start_dma"),
+        comes_to("start_dma"),
         FIRST,
         alone=(DMA, REGISTRATION),
         goes_on=True,
@@ -200,7 +192,7 @@ _ALL: Final = (
         "rdma-dax",
         "a registration of a page on DAX, which must be refused",
         (_RDMA, _STREAM),
-        _goal("get_user_pages_longterm"),
+        comes_to("get_user_pages_longterm"),
         {"1": ("dax",)},
         alone=(DMA,),
         goes_on=True,
@@ -208,29 +200,29 @@ _ALL: Final = (
     Operation(
         "get-put",
         "get_page() and put_page() by somebody who knows that the page stays",
-        _one("reader", threads.take_and_drop, 1),
-        _goal("take_and_drop"),
+        one_task("reader", threads.take_and_drop, 1),
+        comes_to("take_and_drop"),
         pages=("file", "dax"),
         apart=(*TAKES_PAGES, *RECLAIMS),
     ),
     Operation(
         "fsync",
         "fsync(2), and a look at the disk, which must not have what was there before",
-        _one("fsync", threads.do_fsync, FILE, 0),
-        _goal("do_fsync"),
+        one_task("fsync", threads.do_fsync, FILE, 0),
+        comes_to("do_fsync"),
     ),
     Operation(
         "fsync-only",
         "fsync(2) and nothing else",
-        _one("fsync", threads.fsync_only, FILE),
-        _goal("fsync_only"),
+        one_task("fsync", threads.fsync_only, FILE),
+        comes_to("fsync_only"),
         is_variant=True,
     ),
     Operation(
         "fsync-forever",
         "a program that stores and calls fsync, again and again",
         (Task("fsync", threads.fsync_forever, (FILE, *HERE), daemon=True),),
-        _goal("fsync_forever"),
+        comes_to("fsync_forever"),
         FIRST,
         apart=(*TAKES_PAGES, *RECLAIMS, "rdma", "rdma-quiet"),
         goes_on=True,
@@ -240,27 +232,27 @@ _ALL: Final = (
     Operation(
         "writeback",
         "one round of background writeback",
-        _one("writeback", threads.wb_workfn, FILE),
-        _goal("wb_workfn"),
+        one_task("writeback", threads.wb_workfn, FILE),
+        comes_to("wb_workfn"),
     ),
     Operation(
         "reclaim",
         "kswapd tries to free the page",
-        _one("reclaim", vmscan.shrink_page_list, FILE, 1),
-        _goal("shrink_page_list"),
+        one_task("reclaim", vmscan.shrink_page_list, FILE, 1),
+        comes_to("shrink_page_list"),
         is_variant=True,
     ),
     Operation(
         "flush-reclaim",
         "the flusher cleans the page, kswapd tries to free it",
-        _one("reclaim", threads.flusher_then_kswapd, FILE, 1),
-        _goal("flusher_then_kswapd"),
+        one_task("reclaim", threads.flusher_then_kswapd, FILE, 1),
+        comes_to("flusher_then_kswapd"),
     ),
     Operation(
         "truncate",
         "truncate(2), or a punched hole",
-        _one("truncate", truncate.ext4_setattr, FILE, 0),
-        _goal("ext4_setattr"),
+        one_task("truncate", truncate.ext4_setattr, FILE, 0),
+        comes_to("ext4_setattr"),
         pages=("file", "dax"),
         keys=("truncates",),
         apart=("fsync",),
@@ -268,8 +260,8 @@ _ALL: Final = (
     Operation(
         "unlink",
         "the last mapping of an unlinked file on DAX goes",
-        _one("unlink", threads.munmap_unlinked, FILE, *HERE),
-        _goal("ext4_evict_inode"),
+        one_task("unlink", threads.munmap_unlinked, FILE, *HERE),
+        comes_to("ext4_evict_inode"),
         {"1": ("dax",)},
         never=("ro2", "rw2"),
         alone=("end of the file",),
@@ -279,15 +271,15 @@ _ALL: Final = (
     Operation(
         "dio-write",
         "an O_DIRECT write to another part of the page",
-        _one("direct write", truncate.iomap_dio_rw, FILE, 0),
-        _goal("iomap_dio_rw"),
+        one_task("direct write", truncate.iomap_dio_rw, FILE, 0),
+        comes_to("iomap_dio_rw"),
         keys=("truncates",),
     ),
     Operation(
         "dio-write-late",
         "the same by somebody who comes when the page has been pinned",
-        _one("write", threads.direct_write_once_pinned, FILE, 0),
-        _goal("iomap_dio_rw"),
+        one_task("write", threads.direct_write_once_pinned, FILE, 0),
+        comes_to("iomap_dio_rw"),
         beside=(REGISTRATION,),
         keys=("truncates",),
         is_variant=True,
@@ -295,45 +287,45 @@ _ALL: Final = (
     Operation(
         "zap",
         "madvise(MADV_DONTNEED)",
-        _one("zap", memory.madvise_dontneed, *HERE),
-        _goal("madvise_dontneed"),
+        one_task("zap", memory.madvise_dontneed, *HERE),
+        comes_to("madvise_dontneed"),
         FILLED,
     ),
     Operation(
         "munmap",
         "munmap(2), and the page table is freed",
-        _one("munmap", fork.munmap, *HERE),
-        _goal("munmap"),
+        one_task("munmap", fork.munmap, *HERE),
+        comes_to("munmap"),
         {**MAPPED, "child": ("anon",)},
         keys=("tables_go",),
     ),
     Operation(
         "write-fault",
         "a fault for a store",
-        _one("writer", threads.write_fault, *HERE),
-        _goal("write_fault"),
+        one_task("writer", threads.write_fault, *HERE),
+        comes_to("write_fault"),
         {**USED, "child": ("anon",)},
     ),
     Operation(
         "read-fault",
         "a fault for a load",
-        _one("reader", threads.read_fault, *HERE),
-        _goal("read_fault"),
+        one_task("reader", threads.read_fault, *HERE),
+        comes_to("read_fault"),
         FILLED,
     ),
     Operation(
         "store",
         "a thread stores, through its TLB",
-        _one("thread", threads.store, *HERE),
-        _goal("store"),
+        one_task("thread", threads.store, *HERE),
+        comes_to("store"),
         USED,
         stores=True,
     ),
     Operation(
         "store-twice",
         "a thread stores twice",
-        _one("thread", threads.store_twice, *HERE),
-        _goal("store_twice"),
+        one_task("thread", threads.store_twice, *HERE),
+        comes_to("store_twice"),
         USED,
         stores=True,
         is_variant=True,
@@ -341,8 +333,8 @@ _ALL: Final = (
     Operation(
         "store-verify",
         "a program stores the newest data, calls fsync, and looks at the disk",
-        _one("program", threads.store_and_verify, FILE, *HERE),
-        _goal("store_and_verify"),
+        one_task("program", threads.store_and_verify, FILE, *HERE),
+        comes_to("store_and_verify"),
         FIRST,
         alone=(CHECKED,),
         apart=("store", "store-twice", "truncate"),
@@ -352,8 +344,8 @@ _ALL: Final = (
     Operation(
         "fork",
         "fork(2), which copies the private mapping",
-        _one("fork", fork.dup_mmap, 1, 2, PRIVATE, CHILD, 0),
-        _goal("dup_mmap"),
+        one_task("fork", fork.dup_mmap, 1, 2, PRIVATE, CHILD, 0),
+        comes_to("dup_mmap"),
         pages=("file", "anon"),
         never=("forked",),
         alone=("child",),
@@ -361,8 +353,8 @@ _ALL: Final = (
     Operation(
         "pin-fork-store",
         "a program pins its page, forks, and stores there itself",
-        _one("parent", threads.pin_fork_store, 1, 2, PRIVATE, CHILD, 0),
-        _goal("copy_one_pte"),
+        one_task("parent", threads.pin_fork_store, 1, 2, PRIVATE, CHILD, 0),
+        comes_to("copy_one_pte"),
         pages=("anon",),
         never=("forked",),
         alone=("child", "pin of an owner"),
@@ -370,8 +362,8 @@ _ALL: Final = (
     Operation(
         "vmsplice",
         "a child keeps its parent's page in a pipe, unmaps it, and reads the pipe",
-        _one("child", threads.vmsplice_and_unmap, *HERE),
-        _goal("munmap"),
+        one_task("child", threads.vmsplice_and_unmap, *HERE),
+        comes_to("munmap"),
         {"child": ("anon",)},
         needs=("forked",),
         keys=("tables_go",),

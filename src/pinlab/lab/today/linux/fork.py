@@ -122,7 +122,7 @@ def copy_pte_range(mm: Mm, parent: Vma, child: Vma) -> None:
 def copy_page_range(mm: Mm, parent: Vma, child: Vma) -> None:
     """mm/memory.c copy_page_range(), vma_needs_copy(): the sequence count is odd while entries
     become read-only, which keeps GUP-fast out. Left out: mappings without an anon_vma, which are
-    not copied but faulted in again."""
+    not copied but faulted in again; leaves, as no operation collapses beside fork."""
     WRITE_ONCE(mm.write_protect_seq, (READ_ONCE(mm.write_protect_seq) + 1) % 4)
     smp_wmb()
     copy_pte_range(mm, parent, child)
