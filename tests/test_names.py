@@ -15,16 +15,16 @@ from rich.console import Group, RenderableType
 
 from pinlab.cli._app import run
 from pinlab.cli._show import Screen, show_json
-from pinlab.field.accounting import Accounted
-from pinlab.field.diff import diff
+from pinlab.field.census import snapshot
+from pinlab.field.census.diff import diff
+from pinlab.field.census.place import Placed
 from pinlab.field.events.monitor import Monitor
 from pinlab.field.events.schema import Meta, Row
-from pinlab.field.extents import Extents
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.attribution import Attribution, Skipped, Walked, join
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.target import Answer, Sort, Target
-from pinlab.field.place import Placed
-from pinlab.field.readers import snapshot
 from pinlab.names import decoded, harmless, printable
 from pinlab.objectives.verdict import Verdict
 from pinlab.report import census_table, events, who_schema, who_table

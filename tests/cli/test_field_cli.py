@@ -14,7 +14,7 @@ import pytest
 from tests.field import samples
 
 from pinlab.cli._app import run
-from pinlab.field.readers import snapshot
+from pinlab.field.census import snapshot
 
 CAPABILITIES = 41
 _PR_CAPBSET_DROP = 24

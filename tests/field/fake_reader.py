@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.readers.singly import read_singly
+from pinlab.field.memory.singly import read_singly
 
 
 class FakeReader(ABC):

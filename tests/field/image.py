@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError
-from pinlab.field.readers.reader import Chunk, PfnRange
+from pinlab.field.memory.reader import Chunk, PfnRange
 from tests.field.c_types import btf_of
 from tests.field.fake_reader import FakeReader
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from pinlab.field.census import census
-from pinlab.field.files import MappedFile
-from pinlab.field.owners import Owner
-from pinlab.field.place import Placed
+from pinlab.field.census.files import MappedFile
+from pinlab.field.census.owners import Owner
+from pinlab.field.census.place import Placed
 from tests.field.synthetic import Memory, SyntheticReader, flag
 
 FILE, ANON = 0xFFFF888000001000, 0xFFFF888000002001

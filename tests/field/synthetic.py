@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers.reader import Chunk, PfnRange
+from pinlab.field.memory.reader import Chunk, PfnRange
 from tests.field.btf_builder import kernel
 from tests.field.fake_reader import FakeReader
 

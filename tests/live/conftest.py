@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.memory.live import LiveReader
 from tests.live import needs
 
 NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")

@@ -11,7 +11,7 @@ from pinlab.field.errors import FieldError
 from pinlab.field.hold.kind import Held
 from pinlab.field.hold.kind import hold as holding
 from pinlab.field.hold.memory import Memory
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.memory.live import LiveReader
 
 
 def reader() -> LiveReader:

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pinlab.field.census import Census, Confidence, census
+from pinlab.field.census.place import place
 from pinlab.field.hold.kind import Held
 from pinlab.field.hold.memory import HUGE, Memory
 from pinlab.field.layout.page import page_layout
-from pinlab.field.place import place
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.memory.live import LiveReader
 from tests.live import needs
 
 pytestmark = pytest.mark.live

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.hold.memory import HUGE, Memory, buffer
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.machine import syscalls
+from pinlab.field.memory.live import LiveReader
 from tests.live import needs
 
 pytestmark = pytest.mark.live

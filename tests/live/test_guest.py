@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pinlab.field.census import Confidence, census
+from pinlab.field.census.place import PinnedFolio, Placed, place
 from pinlab.field.errors import ReaderError
-from pinlab.field.place import PinnedFolio, Placed, place
-from pinlab.field.readers import choose
+from pinlab.field.memory import choose
 from tests.live import guest
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from pinlab.field.census import census
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
-from pinlab.field.extents import Extents
 from pinlab.field.hold.kind import Held, hold, load
 from pinlab.field.hold.memory import HUGE, Memory
 from pinlab.field.holders.attribution import attribute, join, walk
 from pinlab.field.holders.claim import Claim
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.holders.extents import Extents
+from pinlab.field.memory.live import LiveReader
 
 pytestmark = pytest.mark.live
 

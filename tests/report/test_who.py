@@ -9,16 +9,16 @@ import pytest
 from rich.console import Console, RenderableType
 from tests.field.holders.test_attribution import census
 
-from pinlab.field.accounting import Accounted
-from pinlab.field.extents import Extents
+from pinlab.field.census.place import Placed
 from pinlab.field.hold.kind import Held
 from pinlab.field.hold.memory import Memory
 from pinlab.field.hold.runtime import Swept
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.attribution import Skipped, Walked, join
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.select import Order, select
 from pinlab.field.holders.target import Answer, Sort, Target, parse
-from pinlab.field.place import Placed
 from pinlab.report import hold, units, who_schema, who_table
 
 CLAIMS = (

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from pinlab.errors import UsageError
+from pinlab.field.census.meant import file_system
 from pinlab.field.events import names
 from pinlab.field.events.monitor import NEEDS
 from pinlab.field.holders.target import require_process
-from pinlab.field.meant import file_system
 from pinlab.field.probes.folio import Filter
 
 DeviceOption = Annotated[

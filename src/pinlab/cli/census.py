@@ -19,14 +19,14 @@ from pinlab.cli import _options as options
 from pinlab.cli._show import Screen, show, show_json
 from pinlab.errors import UsageError
 from pinlab.field.census import census as take
+from pinlab.field.census.meant import meant
+from pinlab.field.census.place import Placed, place
+from pinlab.field.census.select import Sort, select
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders.target import require_process
 from pinlab.field.layout.page import page_layout
-from pinlab.field.meant import meant
-from pinlab.field.place import Placed, place
-from pinlab.field.readers import choose
-from pinlab.field.readers.reader import Reader
-from pinlab.field.select import Sort, select
+from pinlab.field.memory import choose
+from pinlab.field.memory.reader import Reader
 from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import census_schema as schema
@@ -128,7 +128,7 @@ def census(
         )
 
     if open_ is not None:
-        from pinlab.field.readers import snapshot
+        from pinlab.field.census import snapshot
 
         whole = snapshot.load(open_)
     else:
@@ -141,7 +141,7 @@ def census(
                 return _watch(reader, chosen, watch, limit, raw)
             whole = place(reader, take(reader))
     if save is not None:
-        from pinlab.field.readers import snapshot
+        from pinlab.field.census import snapshot
 
         snapshot.save(whole, save, raw=raw)
     shown = chosen(whole)

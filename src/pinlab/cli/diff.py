@@ -10,7 +10,7 @@ import typer
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli.census import LIMIT
-from pinlab.field.diff import diff as compare
+from pinlab.field.census.diff import diff as compare
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_VIOLATED
 from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table
@@ -28,7 +28,7 @@ def diff(
 
     Status 0 if nothing changed, 1 if something did.
     """
-    from pinlab.field.readers import snapshot
+    from pinlab.field.census import snapshot
 
     difference = compare(snapshot.load(before), snapshot.load(after))
     if json:

@@ -13,6 +13,7 @@ from pinlab.cli import _options as options
 from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli.census import CoreOption, GuestOption
 from pinlab.errors import UsageError
+from pinlab.field.census.meant import pipe_at
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
@@ -20,9 +21,8 @@ from pinlab.field.holders.select import Order, select
 from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.walker import load
-from pinlab.field.meant import pipe_at
-from pinlab.field.readers import choose
-from pinlab.field.readers.reader import Reader
+from pinlab.field.memory import choose
+from pinlab.field.memory.reader import Reader
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table

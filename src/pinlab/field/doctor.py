@@ -17,9 +17,9 @@ from pinlab.field.holders.walker import Walker
 from pinlab.field.holders.walker import load as walkers
 from pinlab.field.layout.btf import VMLINUX, Btf
 from pinlab.field.layout.page import page_layout
-from pinlab.field.readers import choose
-from pinlab.field.readers.live import LiveReader
-from pinlab.field.readers.reader import PAGE_SIZE, Reader
+from pinlab.field.memory import choose
+from pinlab.field.memory.live import LiveReader
+from pinlab.field.memory.reader import PAGE_SIZE, Reader
 
 PAGES = 4
 _HOLD = {"pipe": "vmsplice"}

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.file_system import FileSystem
+from pinlab.field.machine import syscalls
 
 _MAKERS: Final = {
     FileSystem.ext4: ("mkfs.ext4", "-q", "-F", "-b", "4096"),

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 from pinlab.field.census import Census
-from pinlab.field.diff import Difference
+from pinlab.field.census.diff import Difference
+from pinlab.field.census.place import PinnedFolio, Placed
 from pinlab.field.doctor import Finding
-from pinlab.field.place import PinnedFolio, Placed
 
 
 class FileJson(TypedDict):

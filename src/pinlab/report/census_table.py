@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pinlab.field.census import Census, Confidence
-from pinlab.field.diff import Difference
+from pinlab.field.census.diff import Difference
+from pinlab.field.census.place import PinnedFolio, Placed
 from pinlab.field.doctor import Finding
-from pinlab.field.place import PinnedFolio, Placed
 from pinlab.names import printable
 from pinlab.report.fit import Column, in_blocks
 from pinlab.report.units import size

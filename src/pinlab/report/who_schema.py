@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypedDict
 
-from pinlab.field.extents import Extent
 from pinlab.field.holders.attribution import Share, Skipped, Walked
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extent
 from pinlab.field.holders.target import Answer
-from pinlab.field.pagemap import PAGE
+from pinlab.field.machine.pagemap import PAGE
 
 
 class OwnerJson(TypedDict):

@@ -12,7 +12,7 @@ from rich.text import Text
 from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.target import Answer
-from pinlab.field.pagemap import PAGE
+from pinlab.field.machine.pagemap import PAGE
 from pinlab.names import printable
 from pinlab.report import units
 from pinlab.report import who_schema as schema

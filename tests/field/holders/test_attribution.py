@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab.field.census import COLUMNS, Census, Folios, Totals
-from pinlab.field.extents import Extent, Extents
 from pinlab.field.holders.attribution import Walked, join
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extent, Extents
 from pinlab.report.who_schema import joined
 
 ME = (Owner(1, "me", 3),)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
+from pinlab.field.census.meant import _within, meant, pipe_at
 from pinlab.field.errors import FieldError
-from pinlab.field.meant import _within, meant, pipe_at
 
 
 def test_a_waiting_writer_of_a_pipe_is_left_waiting(tmp_path: Path) -> None:

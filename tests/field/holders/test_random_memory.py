@@ -13,15 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pinlab.field import view
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File, Task
 from pinlab.field.holders.walker import load
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers import bounded
-from pinlab.field.readers.reader import Chunk, PfnRange
+from pinlab.field.memory import bounded, view
+from pinlab.field.memory.reader import Chunk, PfnRange
 from tests.field.fake_reader import FakeReader
 
 BTF = Path("/sys/kernel/btf/vmlinux")

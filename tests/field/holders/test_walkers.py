@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.field.accounting import Accounted
 from pinlab.field.errors import LayoutError
-from pinlab.field.extents import Extents
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import load
 from tests.field.image import Image, page

@@ -35,7 +35,7 @@ from pinlab.field.census.result import COLUMNS, Census, Confidence, Folios, Kind
 from pinlab.field.census.scan import scan
 from pinlab.field.census.settle import settle
 from pinlab.field.layout.page import PageLayout, page_layout
-from pinlab.field.readers.reader import PfnRange, Reader
+from pinlab.field.memory.reader import PfnRange, Reader
 
 __all__ = ["COLUMNS", "Census", "Confidence", "Folios", "Kind", "Sums", "Totals", "census"]
 

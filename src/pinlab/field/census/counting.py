@@ -12,7 +12,7 @@ from pinlab.field.census.reading import Reading, order_of, pages_of
 from pinlab.field.census.result import Confidence, Folios, Kind
 from pinlab.field.census.struct_page import column, flag, hugetlb, tail, typed
 from pinlab.field.layout.page import PIN_BIAS, LargeMapcount, PageLayout
-from pinlab.field.readers.reader import PfnRange
+from pinlab.field.memory.reader import PfnRange
 
 ANON, MOVABLE, KSM = 1, 2, 3
 """Low bits of `mapping` (PAGE_MAPPING_FLAGS)."""

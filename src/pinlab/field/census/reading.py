@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pinlab.field.census.struct_page import column, hugetlb, leads
 from pinlab.field.errors import FaultError
 from pinlab.field.layout.page import LargeMapcount, PageLayout
-from pinlab.field.readers.reader import Reader
+from pinlab.field.memory.reader import Reader
 
 BIGGEST_ORDER = 18
 """A hugetlb page of 1 GiB."""

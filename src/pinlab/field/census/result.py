@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.readers.reader import PAGE_SIZE
+from pinlab.field.memory.reader import PAGE_SIZE
 
 
 class Confidence(IntEnum):

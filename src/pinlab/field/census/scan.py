@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinlab.field.census.struct_page import column, flag, hugetlb, leads, tail, typed
 from pinlab.field.layout.page import PIN_BIAS, PageLayout
-from pinlab.field.readers.reader import Chunk, PfnRange, Reader
+from pinlab.field.memory.reader import Chunk, PfnRange, Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pinlab.field.census.reading import read
 from pinlab.field.census.result import COLUMNS, Confidence, Folios
 from pinlab.field.census.scan import Candidates
 from pinlab.field.layout.page import PIN_BIAS, PageLayout
-from pinlab.field.readers.reader import PfnRange, Reader
+from pinlab.field.memory.reader import PfnRange, Reader
 
 REREADS = 3
 

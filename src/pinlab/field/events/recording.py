@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from pinlab import parquet
 from pinlab.errors import UsageError
-from pinlab.field import parquet
 from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import FENTRY, INFERRED, RAW
 from pinlab.field.events.schema import MODEL, SCHEMA, VERSION, Meta, Row

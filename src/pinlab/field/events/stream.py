@@ -16,11 +16,11 @@ from pinlab.field.events.batch import Batch
 from pinlab.field.events.columns import Names
 from pinlab.field.events.normalise import Normaliser
 from pinlab.field.events.schema import Meta
+from pinlab.field.memory.live import LiveReader
 from pinlab.field.probes.folio import Filter
 from pinlab.field.probes.record import Records
 from pinlab.field.probes.source import RING_BYTES, Source
 from pinlab.field.probes.symbols import Symbols
-from pinlab.field.readers.live import LiveReader
 
 PERIOD = 0.05
 """Seconds between two looks at the ring."""

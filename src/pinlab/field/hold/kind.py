@@ -14,11 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pinlab.errors import UsageError
-from pinlab.field.accounting import Accounted
 from pinlab.field.errors import FieldError
-from pinlab.field.extents import Extents
 from pinlab.field.file_system import FileSystem
 from pinlab.field.hold.memory import Buffer, Memory, buffer
+from pinlab.field.holders.accounting import Accounted
+from pinlab.field.holders.extents import Extents
 from pinlab.field.pmem import pmem
 
 

@@ -12,9 +12,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field import pagemap
-from pinlab.field import syscalls as sys
 from pinlab.field.errors import FieldError, ReaderError
+from pinlab.field.machine import pagemap
+from pinlab.field.machine import syscalls as sys
 
 HUGE = 2 << 20
 """Bytes of a huge page of the size that THP and hugetlb have by default on x86-64."""

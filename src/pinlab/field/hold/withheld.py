@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.hold import fuse_server, runtime
+from pinlab.field.machine import syscalls
 
 PATIENCE = 10.0
 """Seconds to wait for the server or for a READ to reach it."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.field.holders.claim import Claim
-from pinlab.field.pagemap import PAGE, PFN
+from pinlab.field.machine.pagemap import PAGE, PFN
 
 MOST = 1 << 28
 """Bytes of pagemap that are read of one process: 128 GiB of its address space."""

@@ -18,13 +18,13 @@ from pinlab.field.census import Census, Confidence
 from pinlab.field.census import census as take_census
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import LayoutError
-from pinlab.field.extents import Extents
 from pinlab.field.holders import addresses
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import Walker, load
 from pinlab.field.layout.page import PIN_BIAS
-from pinlab.field.readers.reader import Reader
+from pinlab.field.memory.reader import Reader
 
 TRIES = 15
 PAUSE = 0.01

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pinlab.field.accounting import Accounted
-from pinlab.field.extents import Extents
+from pinlab.field.holders.accounting import Accounted
+from pinlab.field.holders.extents import Extents
 
 
 @dataclass(frozen=True, slots=True, order=True)

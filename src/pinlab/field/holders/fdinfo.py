@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pinlab.field import pagemap
-from pinlab.field.accounting import Accounted
 from pinlab.field.errors import ReaderError
-from pinlab.field.extents import Extents
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.walker import load
+from pinlab.field.machine import pagemap
 from pinlab.names import decoded
 
 BUFFER = re.compile(r"^\s*(\d+): (?:0x)?([0-9a-f]+)/(\d+)$", re.MULTILINE)

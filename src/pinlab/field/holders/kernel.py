@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.processes import Processes
-from pinlab.field.lists import entries
-from pinlab.field.namespaces import first_pid_namespace, monotonic_offset_ns
-from pinlab.field.readers.bounded import BoundedReader
-from pinlab.field.readers.reader import Reader
-from pinlab.field.view import Structs, View
+from pinlab.field.machine.namespaces import first_pid_namespace, monotonic_offset_ns
+from pinlab.field.memory.bounded import BoundedReader
+from pinlab.field.memory.lists import entries
+from pinlab.field.memory.reader import Reader
+from pinlab.field.memory.view import Structs, View
 
 T = TypeVar("T")
 Claimed = TypeVar("Claimed")

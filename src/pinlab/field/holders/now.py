@@ -6,7 +6,7 @@ import time
 
 from pinlab.field.holders.attribution import walk
 from pinlab.field.holders.claim import Claim
-from pinlab.field.readers.reader import Reader
+from pinlab.field.memory.reader import Reader
 
 FRESH = 0.1
 """Seconds for which an answer is taken for this moment: a walk takes about half of that."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pinlab.field import pagemap
 from pinlab.field.errors import ReaderError
-from pinlab.field.extents import Extents
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.machine import pagemap
 
 MOST: Final = 1 << 40
 """Bytes beyond which a range is not looked up (2 GiB of pagemap)."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.claim import Owner
-from pinlab.field.view import View
+from pinlab.field.memory.view import View
 
 if TYPE_CHECKING:
     from pinlab.field.holders.kernel import Kernel

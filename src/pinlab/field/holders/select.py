@@ -10,7 +10,7 @@ from pinlab.errors import UsageError
 from pinlab.field.holders.attribution import Share
 from pinlab.field.holders.target import Answer
 from pinlab.field.holders.walker import load
-from pinlab.field.pagemap import PAGE
+from pinlab.field.machine.pagemap import PAGE
 
 
 class Order(StrEnum):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.errors import UsageError
+from pinlab.field.census.meant import meant, pipe_at
+from pinlab.field.census.place import Placed, place
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import Attribution, Share
 from pinlab.field.holders.kernel import OWN
-from pinlab.field.meant import meant, pipe_at
-from pinlab.field.namespaces import first_pid_namespace
-from pinlab.field.place import Placed, place
-from pinlab.field.readers.reader import Reader
+from pinlab.field.machine.namespaces import first_pid_namespace
+from pinlab.field.memory.reader import Reader
 
 FRAME_BITS = 52
 """A physical address has at most 64 bits, and a page 12."""

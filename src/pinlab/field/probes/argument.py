@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pinlab.field import bpf
-from pinlab.field.bpf import (
+from pinlab.field.machine import bpf
+from pinlab.field.machine.bpf import (
     R0,
     R1,
     R2,

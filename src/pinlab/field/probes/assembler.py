@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field.bpf import R10
+from pinlab.field.machine.bpf import R10
 
 FETCH_TIME, CURRENT_PID, CURRENT_COMM, CURRENT_CPU = 5, 14, 16, 8
 GET_STACK_ID, READ_KERNEL = 27, 113

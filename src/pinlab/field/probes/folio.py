@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field import bpf
-from pinlab.field.bpf import (
+from pinlab.field.census.struct_page import MASK_SHIFT, MASK_TOP
+from pinlab.field.layout.page import PIN_BIAS
+from pinlab.field.machine import bpf
+from pinlab.field.machine.bpf import (
     R0,
     R1,
     R2,
@@ -32,8 +34,6 @@ from pinlab.field.bpf import (
     mov_imm,
     store,
 )
-from pinlab.field.census.struct_page import MASK_SHIFT, MASK_TOP
-from pinlab.field.layout.page import PIN_BIAS
 from pinlab.field.probes import assembler as a
 from pinlab.field.probes import record
 from pinlab.field.probes.assembler import Item, Label

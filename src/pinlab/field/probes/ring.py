@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pinlab.field import bpf
+from pinlab.field.machine import bpf
 
 HEADER: Final = 8
 _BUSY, _DISCARDED = 1 << 31, 1 << 30

@@ -12,9 +12,10 @@ from contextlib import ExitStack, suppress
 
 import numpy as np
 
-from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
 from pinlab.field.layout.btf import VMLINUX, Btf
+from pinlab.field.machine import bpf
+from pinlab.field.memory.live import LiveReader
 from pinlab.field.probes import argument, bio, folio, record
 from pinlab.field.probes.hooks import (
     FUNCTIONS,
@@ -28,7 +29,6 @@ from pinlab.field.probes.hooks import (
 )
 from pinlab.field.probes.record import Records
 from pinlab.field.probes.ring import HEADER, Ring
-from pinlab.field.readers.live import LiveReader
 
 RING_BYTES = 64 << 20
 STACKS = 1 << 14

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pinlab.field import pagemap
 from pinlab.field.errors import FieldError
+from pinlab.field.machine import pagemap
 from pinlab.field.witness.placement import places
 from pinlab.field.witness.scratch import Scratch
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pinlab.field.file_system import FileSystem
-from pinlab.field.pagemap import PAGE
+from pinlab.field.machine.pagemap import PAGE
 
 # linux/fiemap.h
 FS_IOC_FIEMAP: Final = 0xC020660B

@@ -28,7 +28,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
@@ -37,6 +36,7 @@ from pinlab.field.events.stream import Cost, Stream
 from pinlab.field.file_system import FileSystem
 from pinlab.field.hold.kinds import bio
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.machine import syscalls
 from pinlab.field.probes.folio import Filter
 from pinlab.field.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
 from pinlab.field.witness.scratch import Scratch

@@ -20,7 +20,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field import syscalls
 from pinlab.field.errors import FieldError
 from pinlab.field.file_system import FileSystem
 from pinlab.field.hold import runtime
@@ -33,6 +32,7 @@ from pinlab.field.hold.kinds.bio import (
     TRIES,
 )
 from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_INFO64
+from pinlab.field.machine import syscalls
 
 PREFIX: Final = "pinlab-witness-"
 

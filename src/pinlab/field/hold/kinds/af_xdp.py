@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pinlab.field.accounting import Accounted, exempt
-from pinlab.field.extents import Extents
 from pinlab.field.hold.kind import Held, Kind, held
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.holders.accounting import Accounted, exempt
+from pinlab.field.holders.extents import Extents
 
 # linux/if_xdp.h
 AF_XDP: Final = 44

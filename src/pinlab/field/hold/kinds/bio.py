@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from pinlab.field.errors import FieldError
-from pinlab.field.extents import Extents
 from pinlab.field.hold import withheld
 from pinlab.field.hold.kind import Held, Kind, held
 from pinlab.field.hold.kinds.fuse import reading
 from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_CLR_FD, LOOP_INFO64
+from pinlab.field.holders.extents import Extents
 
 # linux/loop.h
 LOOP_CTL_GET_FREE: Final = 0x4C82

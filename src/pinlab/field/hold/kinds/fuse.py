@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pinlab.field import syscalls as sys
-from pinlab.field.extents import Extents
 from pinlab.field.hold import fuse_server, withheld
 from pinlab.field.hold.kind import Held, Kind, held
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.holders.extents import Extents
+from pinlab.field.machine import syscalls as sys
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pinlab.field import pagemap
-from pinlab.field import syscalls as sys
-from pinlab.field.accounting import Accounted, exempt
-from pinlab.field.extents import Extents
 from pinlab.field.hold.kind import Held, Kind, held
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.holders.accounting import Accounted, exempt
+from pinlab.field.holders.extents import Extents
+from pinlab.field.machine import pagemap
+from pinlab.field.machine import syscalls as sys
 
 IORING_REGISTER_BUFFERS: Final = 0
 IORING_UNREGISTER_BUFFERS: Final = 1

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from pinlab.field import syscalls as sys
 from pinlab.field.errors import FieldError
-from pinlab.field.extents import Extents
 from pinlab.field.hold.kind import Held, Kind, held
 from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.holders.extents import Extents
+from pinlab.field.machine import syscalls as sys
 
 # linux/userfaultfd.h
 UFFD_API: Final = 0xAA

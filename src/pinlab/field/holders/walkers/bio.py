@@ -17,12 +17,12 @@ from typing import Final
 import numpy as np
 
 from pinlab.field.errors import FaultError, LayoutError
-from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import Walker
-from pinlab.field.readers.reader import PAGE_SIZE
-from pinlab.field.view import View
+from pinlab.field.memory.reader import PAGE_SIZE
+from pinlab.field.memory.view import View
 
 # linux/blk_types.h: the order of enum bio_flags is not in BTF where it is anonymous and unused.
 BIO_PAGE_PINNED: Final = 0

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pinlab.field.accounting import Accounted
-from pinlab.field.extents import Extents
 from pinlab.field.holders import present, trees
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
-from pinlab.field.lists import rbtree
-from pinlab.field.readers.reader import PAGE_SIZE
-from pinlab.field.view import View
+from pinlab.field.memory.lists import rbtree
+from pinlab.field.memory.reader import PAGE_SIZE
+from pinlab.field.memory.view import View
 
 MODES: Final = {
     "IOPT_PAGES_ACCOUNT_USER": Accounted.LOCKED_VM,

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from pinlab.field.census.files import key_of
 from pinlab.field.errors import FaultError
-from pinlab.field.extents import Extents
-from pinlab.field.files import key_of
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker

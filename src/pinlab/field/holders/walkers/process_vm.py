@@ -17,14 +17,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field import pagemap
 from pinlab.field.errors import ReaderError
-from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import Task
 from pinlab.field.holders.walker import Walker
-from pinlab.field.view import View
+from pinlab.field.machine import pagemap
+from pinlab.field.memory.view import View
 
 # arch/x86/entry/syscalls/syscall_64.tbl
 CALLS: Final = {310: "process_vm_readv", 311: "process_vm_writev"}

@@ -12,15 +12,15 @@ from typing import Final
 
 import numpy as np
 
-from pinlab.field.accounting import Accounted
 from pinlab.field.errors import FaultError
-from pinlab.field.extents import Extents
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
-from pinlab.field.readers.reader import PAGE_SIZE
-from pinlab.field.view import View
+from pinlab.field.memory.reader import PAGE_SIZE
+from pinlab.field.memory.view import View
 
 DRIVERS: Final = {
     "RDMA_DRIVER_MLX5": ("mlx5_ib_mr", "ibmr", "umem"),

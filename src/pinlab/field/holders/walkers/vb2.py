@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pinlab.field.extents import Extents
 from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
-from pinlab.field.view import View
+from pinlab.field.memory.view import View
 
 ALLOCATORS: Final = {
     "vb2_vmalloc_get_userptr": "vb2_vmalloc_buf",

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.field.place import Placed
-from pinlab.field.readers import snapshot
+from pinlab.field.census import snapshot
+from pinlab.field.census.place import Placed
 from tests.field import samples
 
 

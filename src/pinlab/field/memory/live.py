@@ -28,12 +28,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field import bpf
 from pinlab.field.errors import FaultError, ReaderError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers import present
-from pinlab.field.readers.chunking import CHUNK_BYTES, chunked
-from pinlab.field.readers.reader import PAGE_SIZE, Chunk, PfnRange
+from pinlab.field.machine import bpf, ram
+from pinlab.field.memory.chunking import CHUNK_BYTES, chunked
+from pinlab.field.memory.reader import PAGE_SIZE, Chunk, PfnRange
 
 _MANY = 256
 _STRIDE = 256
@@ -231,7 +230,7 @@ class LiveReader:
 
     def ranges(self) -> tuple[PfnRange, ...]:
         """The frames that are present, ascending."""
-        return present.of_this_machine()
+        return ram.of_this_machine()
 
     def counters(self) -> dict[str, int]:
         """The counters of /proc/vmstat, settled by vm.stat_refresh where that is allowed."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pinlab.cli._app import run
-from pinlab.field import bpf
 from pinlab.field.errors import ReaderError
 from pinlab.field.layout import btf
-from pinlab.field.readers import choose, live
-from pinlab.field.readers.live import LiveReader
+from pinlab.field.machine import bpf
+from pinlab.field.memory import choose, live
+from pinlab.field.memory.live import LiveReader
 from tests.field.synthetic import types
 
 

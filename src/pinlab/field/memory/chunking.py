@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.readers.reader import Chunk, PfnRange
+from pinlab.field.memory.reader import Chunk, PfnRange
 
 CHUNK_BYTES = 1 << 20
 """Struct pages copied at once: so much stays in a second level cache while it is decoded."""

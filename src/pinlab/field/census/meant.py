@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.errors import UsageError
-from pinlab.field import pagemap, syscalls
+from pinlab.field.census.place import Placed
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError, ReaderError
-from pinlab.field.place import Placed
+from pinlab.field.machine import pagemap, syscalls
 from pinlab.names import decoded
 
 T = TypeVar("T")

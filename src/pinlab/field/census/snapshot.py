@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pinlab import parquet
 from pinlab.errors import UsageError
-from pinlab.field import parquet
 from pinlab.field.census import COLUMNS, Census, Confidence, Folios, Kind, Totals
-from pinlab.field.files import MappedFile
-from pinlab.field.owners import Owner
-from pinlab.field.place import Placed
+from pinlab.field.census.files import MappedFile
+from pinlab.field.census.owners import Owner
+from pinlab.field.census.place import Placed
 from pinlab.names import printable
 
 SCHEMA = "pinlab.census/1"

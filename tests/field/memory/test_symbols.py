@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.field.readers.live import address_of
+from pinlab.field.memory.live import address_of
 
 TABLE = b"""0000000000000000 A fixed_percpu_data
 ffffffff81000000 T _stext

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers.reader import PAGE_SIZE, Reader
+from pinlab.field.memory.reader import PAGE_SIZE, Reader
 from pinlab.names import decoded
 
 WHOLE = 512

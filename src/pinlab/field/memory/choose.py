@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import cast
 
 from pinlab.field.errors import ReaderError
-from pinlab.field.readers.live import LiveReader
-from pinlab.field.readers.reader import Reader
+from pinlab.field.memory.live import LiveReader
+from pinlab.field.memory.reader import Reader
 
 
 def choose(core: Path | None = None, guest: Path | None = None) -> Reader:
@@ -44,7 +44,7 @@ def kcore() -> Reader:
 
 def _drgn() -> ModuleType:
     try:
-        from pinlab.field.readers import through_drgn
+        from pinlab.field.memory import through_drgn
     except ImportError:
         raise ReaderError(
             "drgn is not installed, which reads dumps, guests and /proc/kcore: "

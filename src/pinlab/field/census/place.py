@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.field.census import Census, Confidence, Kind
-from pinlab.field.files import MappedFile, file_of, mounts_here
-from pinlab.field.owners import Owner, Owners
-from pinlab.field.readers.reader import Reader
-from pinlab.field.view import Structs
+from pinlab.field.census.files import MappedFile, file_of, mounts_here
+from pinlab.field.census.owners import Owner, Owners
+from pinlab.field.memory.reader import Reader
+from pinlab.field.memory.view import Structs
 from pinlab.names import printable
 
 

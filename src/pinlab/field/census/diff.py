@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from pinlab.field.place import PinnedFolio, Placed
+from pinlab.field.census.place import PinnedFolio, Placed
 
 
 @dataclass(frozen=True, slots=True)

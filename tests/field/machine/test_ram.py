@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pinlab.field.readers.present import merged, of_iomem, of_zoneinfo
-from pinlab.field.readers.reader import PfnRange
+from pinlab.field.machine.ram import merged, of_iomem, of_zoneinfo
+from pinlab.field.memory.reader import PfnRange
 
 IOMEM = """\
 00000000-00000fff : Reserved

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers.reader import Chunk, PfnRange, Reader
+from pinlab.field.memory.reader import Chunk, PfnRange, Reader
 
 AT_ONCE: Final = 64 << 20
 """Bytes of one read."""

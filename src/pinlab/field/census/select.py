@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.place import PinnedFolio, Placed
+from pinlab.field.census.place import PinnedFolio, Placed
 
 
 class Sort(StrEnum):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pinlab.field.errors import FaultError
-from pinlab.field.lists import entries, rbtree
-from pinlab.field.readers.reader import PAGE_SIZE
-from pinlab.field.view import Structs, View
+from pinlab.field.memory.lists import entries, rbtree
+from pinlab.field.memory.reader import PAGE_SIZE
+from pinlab.field.memory.view import Structs, View
 
 MOST_MAPPINGS = 4096
 

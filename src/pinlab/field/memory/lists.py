@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pinlab.field.errors import FaultError
-from pinlab.field.view import Structs, View
+from pinlab.field.memory.view import Structs, View
 
 MOST: Final = 1 << 22
 """Entries beyond which a list is taken for a loop that a race made."""

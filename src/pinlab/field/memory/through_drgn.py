@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError, ReaderError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.readers.chunking import chunked
-from pinlab.field.readers.present import merged
-from pinlab.field.readers.reader import PAGE_SIZE, Chunk, PfnRange
-from pinlab.field.readers.singly import read_singly
+from pinlab.field.machine.ram import merged
+from pinlab.field.memory.chunking import chunked
+from pinlab.field.memory.reader import PAGE_SIZE, Chunk, PfnRange
+from pinlab.field.memory.singly import read_singly
 
 _HAS_MEM_MAP, _ONLINE = 1 << 1, 1 << 2
 """Low bits of section_mem_map."""

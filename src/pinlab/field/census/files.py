@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinlab.field.errors import FaultError
-from pinlab.field.view import Structs, View
+from pinlab.field.memory.view import Structs, View
 from pinlab.names import decoded
 
 DEEPEST = 256

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pinlab.field.errors import ReaderError
-from pinlab.field.readers.reader import PAGE_SIZE, PfnRange
+from pinlab.field.memory.reader import PAGE_SIZE, PfnRange
 
 _LINE = re.compile(r"\s*([0-9a-f]+)-([0-9a-f]+) : (.+)")
 

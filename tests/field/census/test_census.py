@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinlab.field.census import Census, Confidence, Kind, census
-from pinlab.field.readers.reader import PfnRange
+from pinlab.field.memory.reader import PfnRange
 from tests.field.btf_builder import KERNELS
 from tests.field.synthetic import Decoded, Memory, SyntheticReader, decode, flag
 

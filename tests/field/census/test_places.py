@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinlab.field.diff import GroupChange, diff
-from pinlab.field.files import mounts_of
-from pinlab.field.meant import Meant
-from pinlab.field.owners import Mapping, Owner
-from pinlab.field.place import Placed
-from pinlab.field.select import Sort, select
+from pinlab.field.census.diff import GroupChange, diff
+from pinlab.field.census.files import mounts_of
+from pinlab.field.census.meant import Meant
+from pinlab.field.census.owners import Mapping, Owner
+from pinlab.field.census.place import Placed
+from pinlab.field.census.select import Sort, select
 from tests.field import samples
 
 

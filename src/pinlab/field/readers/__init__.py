@@ -1,1 +1,0 @@
-"""Sources of kernel memory: live, kcore, vmcore, guest; all answer the few calls of `reader`."""
