@@ -27,10 +27,10 @@ if __name__ == "__main__":  # run as a file: the repository is not on the path y
 
 from benchmarks.peers import Missing
 from pinlab.errors import UsageError
+from pinlab.field.acts.pinning.kind import hold
 from pinlab.field.census import census
 from pinlab.field.census.place import place
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.kind import hold
 from pinlab.field.layout.btf import Btf
 from pinlab.field.layout.page import page_layout
 from pinlab.field.memory.live import LiveReader

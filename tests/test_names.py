@@ -58,7 +58,7 @@ def placed(name: str) -> Placed:
     return replace(
         whole,
         files=tuple(it and replace(it, path=name, file_system=name) for it in whole.files),
-        owners=tuple(it and replace(it, command=name) for it in whole.owners),
+        mappers=tuple(it and replace(it, command=name) for it in whole.mappers),
     )
 
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from pinlab.field.census import census
 from pinlab.field.census.files import MappedFile
-from pinlab.field.census.owners import Owner
+from pinlab.field.census.mappers import Mapper
 from pinlab.field.census.place import Placed
 from tests.field.synthetic import Memory, SyntheticReader, flag
 
 FILE, ANON = 0xFFFF888000001000, 0xFFFF888000002001
 COUNTERS = {"nr_foll_pin_acquired": 10, "nr_foll_pin_released": 5}
 DATA = MappedFile("254:0", 77, "ext4", "/srv/data.bin")
-OWNER = Owner(4711, "reader", 0x7F0000001000)
+OWNER = Mapper(4711, "reader", 0x7F0000001000)
 
 
 def placed(*, boot: str = "b", taken: float = 1000.0, more: bool = False) -> Placed:

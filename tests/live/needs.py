@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 import pytest
 
 from pinlab.errors import UsageError
+from pinlab.field.acts.pinning.kind import Held
+from pinlab.field.acts.pinning.kind import hold as holding
+from pinlab.field.acts.pinning.memory import Memory
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.kind import Held
-from pinlab.field.hold.kind import hold as holding
-from pinlab.field.hold.memory import Memory
 from pinlab.field.memory.live import LiveReader
 
 

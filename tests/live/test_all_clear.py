@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pinlab.field.hold.kind import Held
+from pinlab.field.acts.pinning.kind import Held
 from tests.live import needs
 
 pytestmark = pytest.mark.live

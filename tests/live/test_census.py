@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pinlab.field.acts.pinning.kind import Held
+from pinlab.field.acts.pinning.memory import HUGE, Memory
 from pinlab.field.census import Census, Confidence, census
 from pinlab.field.census.place import place
-from pinlab.field.hold.kind import Held
-from pinlab.field.hold.memory import HUGE, Memory
 from pinlab.field.layout.page import page_layout
 from pinlab.field.memory.live import LiveReader
 from tests.live import needs
@@ -185,8 +185,8 @@ def test_whose_pages_they_are(reader: LiveReader) -> None:
                     assert row.file is not None and row.file.file_system == "tmpfs"
                     assert (row.file.path or "").startswith("/memfd:")
                 else:
-                    assert row.owner is not None and row.owner.pid == os.getpid()
-                    assert held.address <= row.owner.address < held.address + held.length
+                    assert row.mapper is not None and row.mapper.pid == os.getpid()
+                    assert held.address <= row.mapper.address < held.address + held.length
             if memory is Memory.thp:
                 assert rows[0].order == 9 and rows[0].confidence is Confidence.EXACT
 

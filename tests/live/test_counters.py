@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pinlab.field.acts.pinning.memory import HUGE, Memory, buffer
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.memory import HUGE, Memory, buffer
 from pinlab.field.machine import syscalls
 from pinlab.field.memory.live import LiveReader
 from tests.live import needs

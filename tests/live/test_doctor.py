@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from pinlab.field.acts.doctor import examine
 from pinlab.field.census import census
-from pinlab.field.doctor import examine
 from tests.live import needs
 
 pytestmark = pytest.mark.live

@@ -49,8 +49,8 @@ def _whose(row: PinnedFolio, pin: guest.Pin) -> None:
         name = "guest" if pin.what == "memfd" else "huge"
         assert row.file.path == f"/memfd:{name} (deleted)"
     else:
-        assert row.owner is not None
-        assert (row.owner.pid, row.owner.command, row.owner.address) == (1, "init", pin.address)
+        assert row.mapper is not None
+        assert (row.mapper.pid, row.mapper.command, row.mapper.address) == (1, "init", pin.address)
 
 
 def test_guest(booted: guest.Guest) -> None:

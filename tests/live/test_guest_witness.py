@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pinlab.field.file_system import FileSystem
+from pinlab.field.acts.file_system import FileSystem
 from pinlab.field.probes.hooks import FUNCTIONS, TRACEPOINTS, Hook
 from pinlab.guest import machine
 from pinlab.guest.kernel import GuestError

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from pinlab.cli import _app as cli
-from pinlab.field.hold import runtime
-from pinlab.field.hold.kinds import bio
+from pinlab.field.acts.pinning import runtime
+from pinlab.field.acts.pinning.kinds import bio
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("folder")]
 

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pinlab.field.acts.pinning.kind import Held, hold, load
+from pinlab.field.acts.pinning.memory import HUGE, Memory
 from pinlab.field.census import census
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.kind import Held, hold, load
-from pinlab.field.hold.memory import HUGE, Memory
 from pinlab.field.holders.attribution import attribute, join, walk
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents

@@ -20,12 +20,12 @@ from typing import Any
 
 import pytest
 
+from pinlab.field.acts.pinning.kind import Held
+from pinlab.field.acts.pinning.kinds import bio, fuse
+from pinlab.field.acts.pinning.memory import Buffer, Memory
 from pinlab.field.errors import FieldError
 from pinlab.field.events.monitor import UNSEEN_HOLDER, Monitor
 from pinlab.field.events.stream import Stream
-from pinlab.field.hold.kind import Held
-from pinlab.field.hold.kinds import bio, fuse
-from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.machine import bpf
 from pinlab.field.probes.bio import of_bio
 from pinlab.field.probes.folio import Filter

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.witness.evidence import PAGE, Moment, Whose
+from pinlab.field.acts.witness.placement import places
+from pinlab.field.acts.witness.runs import Series, repeat
+from pinlab.field.acts.witness.scene import PAGES, Hazard, Scene
+from pinlab.field.acts.witness.scratch import scratch
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.witness.evidence import PAGE, Moment, Whose
-from pinlab.field.witness.placement import places
-from pinlab.field.witness.runs import Series, repeat
-from pinlab.field.witness.scene import PAGES, Hazard, Scene
-from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome
 from tests.live.test_hold_command import COMMAND, PATIENCE, eventually, loops, outstanding, settled

@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console, RenderableType
 from tests.field.holders.test_attribution import census
 
+from pinlab.field.acts.pinning.kind import Held
+from pinlab.field.acts.pinning.memory import Memory
+from pinlab.field.acts.pinning.runtime import Swept
 from pinlab.field.census.place import Placed
-from pinlab.field.hold.kind import Held
-from pinlab.field.hold.memory import Memory
-from pinlab.field.hold.runtime import Swept
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.attribution import Skipped, Walked, join
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extents
-from pinlab.field.holders.select import Order, select
+from pinlab.field.holders.select_holders import Order, select_holders
 from pinlab.field.holders.target import Answer, Sort, Target, parse
 from pinlab.report import hold, units, who_schema, who_table
 
@@ -95,13 +95,13 @@ def test_weak() -> None:
 def test_selecting_leaves_what_is_said_about_pins() -> None:
     whole = answer()
 
-    assert select(whole, order=Order.size).shares[0].claim.kind == "io_uring"
-    only = select(whole, kind="bio")
+    assert select_holders(whole, order=Order.size).shares[0].claim.kind == "io_uring"
+    only = select_holders(whole, kind="bio")
     assert [share.claim.kind for share in only.shares] == ["bio"]
     assert only.unexplained == 2
-    assert select(whole, over=4096).shares == whole.shares[:1]
+    assert select_holders(whole, over=4096).shares == whole.shares[:1]
     with pytest.raises(Exception, match="no kind of holder 'x'"):
-        select(whole, kind="x")
+        select_holders(whole, kind="x")
 
 
 def test_targets() -> None:

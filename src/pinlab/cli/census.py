@@ -21,7 +21,7 @@ from pinlab.errors import UsageError
 from pinlab.field.census import census as take
 from pinlab.field.census.meant import meant
 from pinlab.field.census.place import Placed, place
-from pinlab.field.census.select import Sort, select
+from pinlab.field.census.select_folios import Sort, select_folios
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders.target import require_process
 from pinlab.field.layout.page import page_layout
@@ -123,7 +123,7 @@ def census(
     of_file = None if file is None else _of(file, own=not (core or guest or open_))
 
     def chosen(whole: Placed) -> Placed:
-        return select(
+        return select_folios(
             whole, over=over, unexplained=unexplained, file=of_file, pid=process, sort=sort
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
-from pinlab.field.doctor import examine
+from pinlab.field.acts.doctor import examine
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN
 from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table

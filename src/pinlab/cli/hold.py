@@ -12,10 +12,10 @@ from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli._wait import signals, until_told
 from pinlab.errors import UsageError
-from pinlab.field.hold import runtime
-from pinlab.field.hold.kind import hold as holding
-from pinlab.field.hold.kind import load
-from pinlab.field.hold.memory import Memory
+from pinlab.field.acts.pinning import runtime
+from pinlab.field.acts.pinning.kind import hold as holding
+from pinlab.field.acts.pinning.kind import load
+from pinlab.field.acts.pinning.memory import Memory
 from pinlab.objectives.verdict import EXIT_HOLDS
 from pinlab.report import hold as report
 

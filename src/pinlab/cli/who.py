@@ -17,7 +17,7 @@ from pinlab.field.census.meant import pipe_at
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
-from pinlab.field.holders.select import Order, select
+from pinlab.field.holders.select_holders import Order, select_holders
 from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.walker import load
@@ -92,7 +92,7 @@ def who(
 
     def chosen(reader: Reader) -> Answer:
         found = answer_for(reader, attribute(reader), wanted)
-        return select(found, kind=kind, over=least, order=sort)
+        return select_holders(found, kind=kind, over=least, order=sort)
 
     try:
         reader = choose.choose(core, guest)

@@ -16,12 +16,12 @@ from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli._wait import signals
 from pinlab.cli.guest import SECONDS, KernelOption, ModulesOption, order
 from pinlab.errors import UsageError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.hold import runtime
-from pinlab.field.witness.reuse import Reuses
-from pinlab.field.witness.reuse import repeat as repeat_o3
-from pinlab.field.witness.runs import Series, repeat
-from pinlab.field.witness.scene import Hazard, Scene
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pinning import runtime
+from pinlab.field.acts.witness.reuse import Reuses
+from pinlab.field.acts.witness.reuse import repeat as repeat_o3
+from pinlab.field.acts.witness.runs import Series, repeat
+from pinlab.field.acts.witness.scene import Hazard, Scene
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED, exit_status
 from pinlab.report import reuse

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypedDict
 
+from pinlab.field.acts.doctor import Finding
 from pinlab.field.census import Census
 from pinlab.field.census.diff import Difference
 from pinlab.field.census.place import PinnedFolio, Placed
-from pinlab.field.doctor import Finding
 
 
 class FileJson(TypedDict):
@@ -195,11 +195,11 @@ def folio(row: PinnedFolio, *, raw: bool = False) -> FolioJson:
             "index": row.index,
         },
         "owner": None
-        if row.owner is None
+        if row.mapper is None
         else {
-            "pid": row.owner.pid,
-            "command": row.owner.command,
-            "address": row.owner.address,
+            "pid": row.mapper.pid,
+            "command": row.mapper.command,
+            "address": row.mapper.address,
         },
         "mapping": row.mapping if raw else None,
     }

@@ -11,10 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pinlab.field.acts.doctor import Finding
 from pinlab.field.census import Census, Confidence
 from pinlab.field.census.diff import Difference
 from pinlab.field.census.place import PinnedFolio, Placed
-from pinlab.field.doctor import Finding
 from pinlab.names import printable
 from pinlab.report.fit import Column, in_blocks
 from pinlab.report.units import size
@@ -139,8 +139,8 @@ def _cells(row: PinnedFolio, raw: bool) -> tuple[Text, ...]:
 
 
 def _at(row: PinnedFolio) -> str:
-    if row.owner is not None:
-        return hex(row.owner.address)
+    if row.mapper is not None:
+        return hex(row.mapper.address)
     return f"page {row.index}" if row.file is not None else "-"
 
 

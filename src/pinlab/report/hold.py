@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.field.hold.kind import Held
-from pinlab.field.hold.runtime import Swept
+from pinlab.field.acts.pinning.kind import Held
+from pinlab.field.acts.pinning.runtime import Swept
 from pinlab.report import units
 
 

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pinlab.field.witness.evidence import SENT
-from pinlab.field.witness.reuse import Reuses, Run
+from pinlab.field.acts.witness.evidence import SENT
+from pinlab.field.acts.witness.reuse import Reuses, Run
 from pinlab.names import printable
 from pinlab.objectives.verdict import Outcome
 

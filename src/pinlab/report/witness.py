@@ -11,10 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pinlab.field.acts.witness.evidence import PROMISES, SENT, Bytes, Look, Moment, Page
+from pinlab.field.acts.witness.runs import Series
+from pinlab.field.acts.witness.scene import LATER, Hazard, Scene, Step, covers
 from pinlab.field.events.monitor import HISTORY
-from pinlab.field.witness.evidence import PROMISES, SENT, Bytes, Look, Moment, Page
-from pinlab.field.witness.runs import Series
-from pinlab.field.witness.scene import LATER, Hazard, Scene, Step, covers
 from pinlab.report import events as report
 from pinlab.report.events import EventJson, VerdictJson, ViolationJson
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from pinlab.field.census.diff import GroupChange, diff
 from pinlab.field.census.files import mounts_of
+from pinlab.field.census.mappers import Mapper, Mapping
 from pinlab.field.census.meant import Meant
-from pinlab.field.census.owners import Mapping, Owner
 from pinlab.field.census.place import Placed
-from pinlab.field.census.select import Sort, select
+from pinlab.field.census.select_folios import Sort, select_folios
 from tests.field import samples
 
 
@@ -20,28 +20,28 @@ def pfns(placed: Placed) -> list[int]:
 
 def test_select() -> None:
     placed = samples.placed()
-    assert pfns(select(placed)) == [3, 5, 6, 8]
-    assert pfns(select(placed, over=1)) == [3]
-    assert pfns(select(placed, unexplained=True)) == [5]
+    assert pfns(select_folios(placed)) == [3, 5, 6, 8]
+    assert pfns(select_folios(placed, over=1)) == [3]
+    assert pfns(select_folios(placed, unexplained=True)) == [5]
     first = Meant((samples.DATA.device, 77), None)
-    assert pfns(select(placed, file=first.rows)) == [3]
-    assert pfns(select(samples.empty(), file=first.rows)) == []
+    assert pfns(select_folios(placed, file=first.rows)) == [3]
+    assert pfns(select_folios(samples.empty(), file=first.rows)) == []
 
 
 def test_a_file_is_known_by_its_frames_where_its_number_is_not_its_own() -> None:
     placed = samples.placed()
-    assert pfns(select(placed, file=Meant(None, np.array([3, 9], np.uint64)).rows)) == [3]
-    assert pfns(select(placed, file=Meant(None, np.array([9], np.uint64)).rows)) == []
+    assert pfns(select_folios(placed, file=Meant(None, np.array([3, 9], np.uint64)).rows)) == [3]
+    assert pfns(select_folios(placed, file=Meant(None, np.array([9], np.uint64)).rows)) == []
 
 
 def test_sort() -> None:
     placed = samples.placed(more=True)
-    assert pfns(select(placed, sort=Sort.pins))[:2] == [6, 3]
-    assert pfns(select(placed, sort=Sort.order))[0] == 16
-    assert pfns(select(placed, sort=Sort.file))[0] == 3
-    assert pfns(select(placed, sort=Sort.owner)) == [5, 6, 16, 3, 8]
+    assert pfns(select_folios(placed, sort=Sort.pins))[:2] == [6, 3]
+    assert pfns(select_folios(placed, sort=Sort.order))[0] == 16
+    assert pfns(select_folios(placed, sort=Sort.file))[0] == 3
+    assert pfns(select_folios(placed, sort=Sort.owner)) == [5, 6, 16, 3, 8]
     for sort in Sort:
-        assert sorted(pfns(select(placed, sort=sort))) == [3, 5, 6, 8, 16]
+        assert sorted(pfns(select_folios(placed, sort=sort))) == [3, 5, 6, 8, 16]
 
 
 def test_where() -> None:
@@ -64,7 +64,7 @@ def test_diff() -> None:
 def test_a_frame_used_again_is_another_folio() -> None:
     before = samples.placed()
     other = Placed(
-        before.census, before.files, (*before.owners[:1], Owner(1, "x", 0), *before.owners[2:])
+        before.census, before.files, (*before.mappers[:1], Mapper(1, "x", 0), *before.mappers[2:])
     )
     found = diff(before, other)
     assert [row.pfn for row in found.new] == [row.pfn for row in found.gone] == [5]
@@ -85,8 +85,8 @@ def test_mounts() -> None:
 
 def test_owner_by_index() -> None:
     mapping = Mapping(0x7000, 0x9000, 3, 12, "x")
-    assert mapping.owner(4) == Owner(12, "x", 0x8000)
-    assert mapping.owner(5) is None and mapping.owner(2) is None
+    assert mapping.mapper(4) == Mapper(12, "x", 0x8000)
+    assert mapping.mapper(5) is None and mapping.mapper(2) is None
 
 
 def test_take_keeps_totals() -> None:

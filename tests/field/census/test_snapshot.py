@@ -25,7 +25,7 @@ def same(one: Placed, two: Placed) -> bool:
 
 def same_rows(one: Placed, two: Placed) -> bool:
     first, second = asdict(one.census.folios), asdict(two.census.folios)
-    return (one.files, one.owners) == (two.files, two.owners) and all(
+    return (one.files, one.mappers) == (two.files, two.mappers) and all(
         np.array_equal(first[name], second[name]) for name in first
     )
 

@@ -68,8 +68,8 @@ def diff(before: Placed, after: Placed) -> Difference:
 def _identity(row: PinnedFolio) -> Hashable:
     if row.file is not None:
         return row.pfn, row.order, row.file.device, row.file.inode, row.index
-    if row.owner is not None:
-        return row.pfn, row.order, row.owner.pid, row.owner.address
+    if row.mapper is not None:
+        return row.pfn, row.order, row.mapper.pid, row.mapper.address
     return row.pfn, row.order, row.kind, row.index
 
 

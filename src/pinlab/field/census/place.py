@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinlab.field.census import Census, Confidence, Kind
 from pinlab.field.census.files import MappedFile, file_of, mounts_here
-from pinlab.field.census.owners import Owner, Owners
+from pinlab.field.census.mappers import Mapper, Mappers
 from pinlab.field.memory.reader import Reader
 from pinlab.field.memory.view import Structs
 from pinlab.names import printable
@@ -34,7 +34,7 @@ class PinnedFolio:
     index: int
     mapping: int
     file: MappedFile | None
-    owner: Owner | None
+    mapper: Mapper | None
 
     @property
     def pages(self) -> int:
@@ -47,8 +47,8 @@ class PinnedFolio:
         if self.file is not None:
             file = self.file
             return printable(file.path or f"{file.file_system} {file.device} inode {file.inode}")
-        if self.owner is not None and self.owner.pid:
-            return printable(f"{self.owner.command} ({self.owner.pid})")
+        if self.mapper is not None and self.mapper.pid:
+            return printable(f"{self.mapper.command} ({self.mapper.pid})")
         if self.kind is Kind.ANON:
             return "anonymous, mapped by nobody" if not self.mapcount else "anonymous"
         words = {Kind.NONE: "no mapping", Kind.KSM: "merged by KSM", Kind.MOVABLE: "a driver's"}
@@ -59,18 +59,18 @@ class PinnedFolio:
         """What folios of one file, or of one process, have in common."""
         if self.file is not None:
             return self.file.device, self.file.inode
-        if self.owner is not None:
-            return self.owner.pid
+        if self.mapper is not None:
+            return self.mapper.pid
         return self.where
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A census, and for each row the file or the owner; a row has at most one of the two."""
+    """A census, and for each row the file or who maps it; a row has at most one of the two."""
 
     census: Census
     files: tuple[MappedFile | None, ...]
-    owners: tuple[Owner | None, ...]
+    mappers: tuple[Mapper | None, ...]
 
     def __len__(self) -> int:
         return len(self.files)
@@ -114,7 +114,7 @@ class Placed:
                 index,
                 mapping,
                 self.files[i],
-                self.owners[i],
+                self.mappers[i],
             )
 
     def take(self, rows: NDArray[np.intp]) -> Placed:
@@ -124,18 +124,18 @@ class Placed:
         return Placed(
             census,
             tuple(self.files[i] for i in chosen),
-            tuple(self.owners[i] for i in chosen),
+            tuple(self.mappers[i] for i in chosen),
         )
 
 
 def place(reader: Reader, census: Census) -> Placed:
-    """Find the file or the owner of every folio."""
+    """Find the file or who maps it of every folio."""
     structs = Structs(reader)
-    owners = Owners(structs)
+    mappers = Mappers(structs)
     mounts = mounts_here() if reader.name in ("live", "kcore") else {}
     found: dict[int, MappedFile | None] = {}
     of_file: list[MappedFile | None] = []
-    of_owner: list[Owner | None] = []
+    of_mapper: list[Mapper | None] = []
     folios = census.folios
     for kind, mapping, index, mapcount in zip(
         folios.kind.tolist(),
@@ -145,13 +145,13 @@ def place(reader: Reader, census: Census) -> Placed:
         strict=True,
     ):
         file: MappedFile | None = None
-        owner: Owner | None = None
+        mapper: Mapper | None = None
         if kind == Kind.FILE:
             if mapping not in found:
                 found[mapping] = file_of(structs.at("address_space", mapping), mounts)
             file = found[mapping]
         elif kind == Kind.ANON and mapcount > 0:
-            owner = owners.owner(mapping, index)
+            mapper = mappers.mapper(mapping, index)
         of_file.append(file)
-        of_owner.append(owner)
-    return Placed(census, tuple(of_file), tuple(of_owner))
+        of_mapper.append(mapper)
+    return Placed(census, tuple(of_file), tuple(of_mapper))

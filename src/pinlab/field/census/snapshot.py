@@ -18,7 +18,7 @@ from pinlab import parquet
 from pinlab.errors import UsageError
 from pinlab.field.census import COLUMNS, Census, Confidence, Folios, Kind, Totals
 from pinlab.field.census.files import MappedFile
-from pinlab.field.census.owners import Owner
+from pinlab.field.census.mappers import Mapper
 from pinlab.field.census.place import Placed
 from pinlab.names import printable
 
@@ -78,7 +78,7 @@ def table(placed: Placed, *, raw: bool = False) -> pa.Table:
     for name in ("device", "inode", "file_system", "path"):
         columns[name] = [None if file is None else _kept(file, name) for file in placed.files]
     for name in ("pid", "command", "address"):
-        columns[name] = [None if owner is None else _kept(owner, name) for owner in placed.owners]
+        columns[name] = [None if each is None else _kept(each, name) for each in placed.mappers]
     totals = census.totals
     about = {
         "schema": SCHEMA,
@@ -168,13 +168,13 @@ def _placed(read: pa.Table, about: dict[str, Any]) -> Placed:
             strict=True,
         )
     )
-    owners = tuple(
-        None if pid is None else Owner(pid, command, address)
+    mappers = tuple(
+        None if pid is None else Mapper(pid, command, address)
         for pid, command, address in zip(
             values["pid"], values["command"], values["address"], strict=True
         )
     )
-    return Placed(census, files, owners)
+    return Placed(census, files, mappers)
 
 
 def _sensible(folios: Folios, about: dict[str, Any]) -> None:

@@ -152,7 +152,7 @@ def _claimed(whole: Attribution, shares: tuple[Share, ...]) -> NDArray[np.intp]:
 def _owned(reader: Reader, whole: Attribution, pid: int) -> NDArray[np.intp]:
     """The anonymous folios of a process, whoever claims them."""
     placed = place(reader, whole.census)
-    mine = [owner is not None and owner.pid == pid for owner in placed.owners]
+    mine = [owner is not None and owner.pid == pid for owner in placed.mappers]
     return np.flatnonzero(np.array(mine, np.bool_))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pinlab.field.holders import present, trees
+from pinlab.field.holders import mapped_now, trees
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
@@ -58,7 +58,7 @@ def _claims(kernel: Kernel, space: View, file: File, seen: set[int]) -> Iterator
         certain = Extents((pfn, 1, 1) for pfn in values if pfn is not None)
         weak = len(certain) < pages["npinned"]
         if weak and owners:
-            certain = present.extents(kernel, owners[0].pid, address, length)
+            certain = mapped_now.extents(kernel, owners[0].pid, address, length)
         yield Claim(
             WALKER.kind,
             f"{pages['npinned']:,} pages of an I/O address space",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pinlab.field.holders import present
+from pinlab.field.holders import mapped_now
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
@@ -43,7 +43,7 @@ def _claims(kernel: Kernel, dma: View, file: File) -> Iterator[Claim]:
     if dma["iommu_mapped"]:
         found = Extents()
         for pid in sorted({owner.pid for owner in owners})[:1]:
-            found = present.extents(kernel, pid, address, length)
+            found = mapped_now.extents(kernel, pid, address, length)
         yield Claim(
             WALKER.kind,
             detail,

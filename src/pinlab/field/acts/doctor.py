@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinlab.errors import UsageError
+from pinlab.field.acts.pinning.kind import hold as holding
+from pinlab.field.acts.pinning.kind import load
 from pinlab.field.census import Folios, census
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.kind import hold as holding
-from pinlab.field.hold.kind import load
 from pinlab.field.holders.attribution import NOT_BUILT_IN, walk
 from pinlab.field.holders.walker import Walker
 from pinlab.field.holders.walker import load as walkers

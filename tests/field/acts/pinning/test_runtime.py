@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pinlab.field.acts.pinning import runtime
+from pinlab.field.acts.pinning.runtime import Process
 from pinlab.field.errors import FieldError
-from pinlab.field.hold import runtime
-from pinlab.field.hold.runtime import Process
 
 
 @pytest.fixture

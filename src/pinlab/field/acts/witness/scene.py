@@ -28,18 +28,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pinning.kinds import bio
+from pinlab.field.acts.pinning.memory import Buffer, Memory
+from pinlab.field.acts.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
+from pinlab.field.acts.witness.scratch import Scratch
 from pinlab.field.errors import FieldError
 from pinlab.field.events import names
 from pinlab.field.events.monitor import Monitor, Violation
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.events.stream import Cost, Stream
-from pinlab.field.file_system import FileSystem
-from pinlab.field.hold.kinds import bio
-from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.machine import syscalls
 from pinlab.field.probes.folio import Filter
-from pinlab.field.witness.evidence import PAGE, PROMISES, SENT, Look, Moment, Subject
-from pinlab.field.witness.scratch import Scratch
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pinlab.field.acts.pinning import withheld
+from pinlab.field.acts.pinning.kind import Held, Kind, held
+from pinlab.field.acts.pinning.kinds.fuse import reading
+from pinlab.field.acts.pinning.memory import Buffer, Memory
+from pinlab.field.acts.pinning.runtime import LO_FILE_NAME, LOOP_CLR_FD, LOOP_INFO64
 from pinlab.field.errors import FieldError
-from pinlab.field.hold import withheld
-from pinlab.field.hold.kind import Held, Kind, held
-from pinlab.field.hold.kinds.fuse import reading
-from pinlab.field.hold.memory import Buffer, Memory
-from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_CLR_FD, LOOP_INFO64
 from pinlab.field.holders.extents import Extents
 
 # linux/loop.h

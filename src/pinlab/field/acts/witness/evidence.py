@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pinlab.field.acts.witness.placement import places
+from pinlab.field.acts.witness.scratch import Scratch
 from pinlab.field.errors import FieldError
 from pinlab.field.machine import pagemap
-from pinlab.field.witness.placement import places
-from pinlab.field.witness.scratch import Scratch
 
 PAGE: Final = pagemap.PAGE
 HEAD: Final = 8

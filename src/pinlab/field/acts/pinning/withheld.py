@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from pinlab.field.acts.pinning import fuse_server, runtime
 from pinlab.field.errors import FieldError
-from pinlab.field.hold import fuse_server, runtime
 from pinlab.field.machine import syscalls
 
 PATIENCE = 10.0

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from pinlab.cli._app import run as pinlab
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pmem import pmem
+from pinlab.field.acts.witness.reuse import Met, Reuses, Run
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.pmem import pmem
-from pinlab.field.witness.reuse import Met, Reuses, Run
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome
 from pinlab.report import reuse as report

@@ -24,19 +24,19 @@ from pathlib import Path
 from typing import Final
 
 from pinlab import objectives
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pinning.kinds import fuse
+from pinlab.field.acts.pinning.memory import Buffer, Memory
+from pinlab.field.acts.pmem import Pmem, pmem
+from pinlab.field.acts.witness.evidence import HEAD, SENT
+from pinlab.field.acts.witness.placement import places
 from pinlab.field.census.struct_page import column
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.hold.kinds import fuse
-from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.layout.page import PageLayout, page_layout
 from pinlab.field.machine import pagemap, syscalls
 from pinlab.field.machine.pagemap import PAGE
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
-from pinlab.field.pmem import Pmem, pmem
-from pinlab.field.witness.evidence import HEAD, SENT
-from pinlab.field.witness.placement import places
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.judge import Judgement, judge

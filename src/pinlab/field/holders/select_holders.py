@@ -37,7 +37,7 @@ _KEYS: dict[Order, Callable[[Share], tuple[float | str, ...]]] = {
 }
 
 
-def select(
+def select_holders(
     answer: Answer, *, kind: str | None = None, over: int = 0, order: Order = Order.kind
 ) -> Answer:
     """The answer with only holders of a kind and of more than `over` bytes.

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.witness.evidence import Look, Moment
+from pinlab.field.acts.witness.scene import Hazard, Scene, covers, play
+from pinlab.field.acts.witness.scratch import scratch
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.witness.evidence import Look, Moment
-from pinlab.field.witness.scene import Hazard, Scene, covers, play
-from pinlab.field.witness.scratch import scratch
 from pinlab.objectives.events import Event
 
 FRAMES = 6

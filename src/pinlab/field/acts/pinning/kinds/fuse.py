@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pinlab.field.hold import fuse_server, withheld
-from pinlab.field.hold.kind import Held, Kind, held
-from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.acts.pinning import fuse_server, withheld
+from pinlab.field.acts.pinning.kind import Held, Kind, held
+from pinlab.field.acts.pinning.memory import Buffer, Memory
 from pinlab.field.holders.extents import Extents
 from pinlab.field.machine import syscalls as sys
 

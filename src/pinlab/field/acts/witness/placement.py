@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field.file_system import FileSystem
+from pinlab.field.acts.file_system import FileSystem
 from pinlab.field.machine.pagemap import PAGE
 
 # linux/fiemap.h

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pinlab.field.hold.kind import Held, Kind, held
-from pinlab.field.hold.memory import Buffer, Memory
+from pinlab.field.acts.pinning.kind import Held, Kind, held
+from pinlab.field.acts.pinning.memory import Buffer, Memory
 from pinlab.field.holders.accounting import Accounted, exempt
 from pinlab.field.holders.extents import Extents
 

@@ -3,7 +3,7 @@
 `folio->mapping` of anonymous memory is the `struct anon_vma` of the process that faulted it in;
 its tree holds the mappings of that process and of all forked from it, any of which may map the
 folio. The first whose range covers the folio's index is told: the parent, unless it unmapped it.
-A folio that nobody maps has no owner: its anon_vma may be another's by now.
+A folio that nobody maps has no mapper: its anon_vma may be another's by now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_MAPPINGS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Mapper:
     """A process that maps anonymous memory."""
 
     pid: int
@@ -40,16 +40,16 @@ class Mapping:
     pid: int
     command: str
 
-    def owner(self, index: int) -> Owner | None:
-        """The owner of the page with this index, if it lies within."""
+    def mapper(self, index: int) -> Mapper | None:
+        """Who maps the page with this index, if it lies within."""
         address = self.start + (index - self.first) * PAGE_SIZE
         if self.start <= address < self.end:
-            return Owner(self.pid, self.command, address)
+            return Mapper(self.pid, self.command, address)
         return None
 
 
-class Owners:
-    """Finds owners; asks the kernel once per mapping and process."""
+class Mappers:
+    """Finds who maps; asks the kernel once per mapping and process."""
 
     def __init__(self, structs: Structs) -> None:
         self._structs = structs
@@ -57,13 +57,13 @@ class Owners:
         self._processes: dict[int, tuple[int, str]] = {}
         self._listed: dict[int, View] | None = None
 
-    def owner(self, mapping: int, index: int) -> Owner | None:
-        """The owner of a folio by its `mapping` and `index`; None if it cannot be found."""
+    def mapper(self, mapping: int, index: int) -> Mapper | None:
+        """Who maps a folio, by its `mapping` and `index`; None if it cannot be found."""
         anon_vma = mapping & ~3
         if anon_vma not in self._mappings:
             self._mappings[anon_vma] = self._mappings_of(anon_vma)
         for each in self._mappings[anon_vma]:
-            found = each.owner(index)
+            found = each.mapper(index)
             if found is not None:
                 return found
         return None

@@ -20,10 +20,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.hold import runtime
-from pinlab.field.hold.kinds.bio import (
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pinning import runtime
+from pinlab.field.acts.pinning.kinds.bio import (
     LO_FLAGS,
     LO_FLAGS_AUTOCLEAR,
     LOOP_CONFIG,
@@ -31,7 +30,8 @@ from pinlab.field.hold.kinds.bio import (
     LOOP_CTL_GET_FREE,
     TRIES,
 )
-from pinlab.field.hold.runtime import LO_FILE_NAME, LOOP_INFO64
+from pinlab.field.acts.pinning.runtime import LO_FILE_NAME, LOOP_INFO64
+from pinlab.field.errors import FieldError
 from pinlab.field.machine import syscalls
 
 PREFIX: Final = "pinlab-witness-"

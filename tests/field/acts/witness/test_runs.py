@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pinlab.cli.witness import status
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.witness import runs
+from pinlab.field.acts.witness.evidence import Bytes, Look, Moment, Page, Whose
+from pinlab.field.acts.witness.runs import Course, Series, repeat
+from pinlab.field.acts.witness.scene import Hazard, Scene, Step
 from pinlab.field.errors import FieldError
 from pinlab.field.events.schema import Row
-from pinlab.field.file_system import FileSystem
-from pinlab.field.witness import runs
-from pinlab.field.witness.evidence import Bytes, Look, Moment, Page, Whose
-from pinlab.field.witness.runs import Course, Series, repeat
-from pinlab.field.witness.scene import Hazard, Scene, Step
 from pinlab.objectives.events import Event
 from pinlab.report import witness as report
 from tests.field.events import records

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pinlab.field.acts.file_system import FileSystem
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
 from pinlab.field.machine import syscalls
 
 _MAKERS: Final = {

@@ -1,9 +1,9 @@
 """A device that withholds its answer: a FUSE server of one file, as a process of its own.
 
-Run as `python -m pinlab.field.hold.fuse_server FUSE_FD CONTROL_FD PARENT_PID`, by `withheld`
-only. It speaks the protocol of linux/fuse.h on one descriptor and three words on the other:
-told "withhold" it keeps every READ from then on unanswered and says "held SIZE" for each; told
-"release" it answers them all. It ends with its parent: by the parent death signal, when the
+Run as `python -m pinlab.field.acts.pinning.fuse_server FUSE_FD CONTROL_FD PARENT_PID`, by
+`withheld` only. It speaks the protocol of linux/fuse.h on one descriptor and three words on the
+other: told "withhold" it keeps every READ from then on unanswered and says "held SIZE" for each;
+told "release" it answers them all. It ends with its parent: by the parent death signal, when the
 control socket closes, and, should the parent's main thread be gone while another is stuck in a
 read of ours, within a second.
 """

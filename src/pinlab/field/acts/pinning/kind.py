@@ -14,12 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pinlab.errors import UsageError
+from pinlab.field.acts.file_system import FileSystem
+from pinlab.field.acts.pinning.memory import Buffer, Memory, buffer
+from pinlab.field.acts.pmem import pmem
 from pinlab.field.errors import FieldError
-from pinlab.field.file_system import FileSystem
-from pinlab.field.hold.memory import Buffer, Memory, buffer
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.extents import Extents
-from pinlab.field.pmem import pmem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Kind:
 @cache
 def load() -> Mapping[str, Kind]:
     """Every kind by name, found by its place."""
-    package = importlib.import_module("pinlab.field.hold.kinds")
+    package = importlib.import_module("pinlab.field.acts.pinning.kinds")
     found: dict[str, Kind] = {}
     for module in pkgutil.iter_modules(package.__path__):
         kind = importlib.import_module(f"{package.__name__}.{module.name}").KIND

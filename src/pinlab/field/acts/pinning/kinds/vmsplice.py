@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pinlab.field.acts.pinning.kind import Held, Kind, held
+from pinlab.field.acts.pinning.memory import Buffer, Memory
 from pinlab.field.errors import FieldError
-from pinlab.field.hold.kind import Held, Kind, held
-from pinlab.field.hold.memory import Buffer, Memory
 from pinlab.field.holders.extents import Extents
 from pinlab.field.machine import syscalls as sys
 from pinlab.field.machine.pagemap import PAGE

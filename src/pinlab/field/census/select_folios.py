@@ -23,7 +23,7 @@ class Sort(StrEnum):
     owner = "owner"
 
 
-def select(
+def select_folios(
     placed: Placed,
     *,
     over: int | None = None,
@@ -43,7 +43,9 @@ def select(
     if file is not None:
         keep &= file(placed)
     if pid is not None:
-        keep &= np.array([each is not None and each.pid == pid for each in placed.owners], np.bool_)
+        keep &= np.array(
+            [each is not None and each.pid == pid for each in placed.mappers], np.bool_
+        )
     chosen = placed.take(np.flatnonzero(keep))
     if sort is Sort.pfn:
         return chosen
@@ -58,7 +60,7 @@ def _key(row: PinnedFolio, sort: Sort) -> tuple[int | str, ...]:
     if sort is Sort.file:
         file = row.file
         return ("~", "", row.pfn) if file is None else (row.where, row.index, row.pfn)
-    owner = row.owner
-    if owner is None:
+    mapper = row.mapper
+    if mapper is None:
         return (1, "", 0, row.pfn)
-    return (0, owner.command, owner.pid, owner.address)
+    return (0, mapper.command, mapper.pid, mapper.address)
