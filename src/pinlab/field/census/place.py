@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pinlab.field.census import Census, Confidence, Kind
 from pinlab.field.census.files import MappedFile, file_of, mounts_here
 from pinlab.field.census.mappers import Mapper, Mappers
-from pinlab.field.memory.reader import Reader
+from pinlab.field.memory.reader import OWN, Reader
 from pinlab.field.memory.view import Structs
 from pinlab.names import printable
 
@@ -132,7 +132,7 @@ def place(reader: Reader, census: Census) -> Placed:
     """Find the file or who maps it of every folio."""
     structs = Structs(reader)
     mappers = Mappers(structs)
-    mounts = mounts_here() if reader.name in ("live", "kcore") else {}
+    mounts = mounts_here() if reader.name in OWN else {}
     found: dict[int, MappedFile | None] = {}
     of_file: list[MappedFile | None] = []
     of_mapper: list[Mapper | None] = []

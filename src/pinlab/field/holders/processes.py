@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from pinlab.field.errors import FaultError, LayoutError
+from pinlab.field.holders.access import Access
 from pinlab.field.holders.claim import Owner
 from pinlab.field.memory.view import View
-
-if TYPE_CHECKING:
-    from pinlab.field.holders.kernel import Kernel
-
 
 SPARSE: Final = 1 << 13
 """Descriptors up to which a table is read whole. It has a power of two of them, 64 or more."""
@@ -55,7 +52,7 @@ class File:
 class Processes:
     """The processes of a kernel that is being walked."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Access) -> None:
         self._kernel = kernel
         self._releases: dict[int, int] = {}
 

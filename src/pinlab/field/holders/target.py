@@ -16,9 +16,8 @@ from pinlab.field.census.place import Placed, place
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import Attribution, Share
-from pinlab.field.holders.kernel import OWN
 from pinlab.field.machine.namespaces import first_pid_namespace
-from pinlab.field.memory.reader import Reader
+from pinlab.field.memory.reader import OWN, Reader
 
 FRAME_BITS = 52
 """A physical address has at most 64 bits, and a page 12."""

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, ReaderError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.machine import bpf, ram
+from pinlab.field.machine import bpf
+from pinlab.field.memory import ram
 from pinlab.field.memory.chunking import CHUNK_BYTES, chunked
 from pinlab.field.memory.reader import PAGE_SIZE, Chunk, PfnRange
 

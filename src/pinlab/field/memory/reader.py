@@ -19,6 +19,8 @@ from pinlab.field.layout.btf import Btf
 
 PAGE_SIZE = 4096
 """Bytes; of every kernel that has a census here (x86-64)."""
+OWN = frozenset({"live", "kcore"})
+"""Names of the readers of the kernel we run on, whose /proc may be asked beside it."""
 
 
 @dataclass(frozen=True, slots=True)

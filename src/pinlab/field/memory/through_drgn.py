@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError, ReaderError
 from pinlab.field.layout.btf import Btf
-from pinlab.field.machine.ram import merged
 from pinlab.field.memory.chunking import chunked
+from pinlab.field.memory.ram import merged
 from pinlab.field.memory.reader import PAGE_SIZE, Chunk, PfnRange
 from pinlab.field.memory.singly import read_singly
 

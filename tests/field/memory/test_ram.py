@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinlab.field.machine.ram import merged, of_iomem, of_zoneinfo
+from pinlab.field.memory.ram import merged, of_iomem, of_zoneinfo
 from pinlab.field.memory.reader import PfnRange
 
 IOMEM = """\
