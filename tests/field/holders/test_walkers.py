@@ -100,6 +100,130 @@ def test_io_uring_counts_a_cloned_buffer_once() -> None:
     assert found.accounted_in == (Accounted.LOCKED_VM,)
 
 
+@pytest.mark.parametrize("field", ["bool is_kbuf;", "u8 flags;"], ids=["6.15", "7.2"])
+def test_io_uring_claims_no_buffer_that_the_kernel_lent(field: str) -> None:
+    """Ublk lends the pages of a block request: io_uring has no pin on them."""
+    image = Image(UBUF_NEW.replace("int refs;\n", f"int refs; {field}\n", 1))
+    lent = ubuf(image, 0, [(10, 4096, 0)])
+    image.set("io_mapped_ubuf", lent, **{field.split()[1].rstrip(";"): 1})
+    node = image.new("io_rsrc_node", buf=lent)
+    table = {"buf_table__nr": 1, "buf_table__nodes": image.pointers([node])}
+    image.process(7, "ring", [image.file("io_uring_release", image.new("io_ring_ctx", **table))])
+
+    assert walk(image, "io_uring") == []
+
+
+XARRAY = """
+struct xarray { int xa_lock; void *xa_head; };
+struct xa_node { u8 shift; void *slots[64]; };
+"""
+REGIONS = (
+    XARRAY
+    + """
+struct io_mapped_region { struct page **pages; unsigned int nr_pages; unsigned int flags; };
+struct io_buffer_list { u16 bgid; u16 flags; struct io_mapped_region region; };
+"""
+    + UBUF_NEW.replace(
+        "struct io_rsrc_data file_table;",
+        "struct io_rsrc_data file_table; struct xarray io_bl_xa; struct io_mapped_region sq_region;"
+        "struct io_mapped_region ring_region; struct io_mapped_region param_region;",
+    )
+)
+USER_PROVIDED = 2
+
+
+def test_io_uring_claims_memory_that_rings_were_given() -> None:
+    image = Image(REGIONS)
+    group = image.new(
+        "io_buffer_list",
+        bgid=7,
+        flags=1,
+        region__pages=image.pointers([page(20), page(21)]),
+        region__nr_pages=2,
+        region__flags=USER_PROVIDED,
+    )
+    ring = image.new(
+        "io_ring_ctx",
+        user=1,
+        io_bl_xa__xa_head=group,
+        ring_region__pages=image.pointers([page(10)]),
+        ring_region__nr_pages=1,
+        ring_region__flags=USER_PROVIDED,
+        sq_region__pages=image.pointers([page(11)]),  # the kernel's own
+        sq_region__nr_pages=1,
+        param_region__pages=image.pointers([page(30)]),
+        param_region__nr_pages=1,
+        param_region__flags=USER_PROVIDED,
+    )
+    image.process(7, "ring", [image.file("io_uring_release", ring)])
+
+    found = walk(image, "io_uring")
+
+    assert {claim.detail: claim.extents for claim in found} == {
+        "rings": Extents([(10, 1, 1)]),
+        "waiting region": Extents([(30, 1, 1)]),
+        "provided buffers, group 7": Extents([(20, 1, 1), (21, 1, 1)]),
+    }
+    counted = {claim.detail: claim.accounted_in for claim in found}
+    assert counted["waiting region"] == (Accounted.LOCKED_VM,)
+    assert counted["rings"] == ()  # where io_create_region() does not take the ring: 7.0
+
+
+REGIONS_612 = (
+    XARRAY
+    + "struct io_buffer_list { struct page **buf_pages; u16 bgid; u16 buf_nr_pages; u16 flags; };"
+    + UBUF_612.replace(
+        "int flags;",
+        "int flags; struct xarray io_bl_xa; u16 n_ring_pages; u16 n_sqe_pages;"
+        "struct page **ring_pages; struct page **sqe_pages;",
+    )
+)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_io_uring_of_612_has_arrays_of_pages(given: bool) -> None:
+    image = Image(REGIONS_612)
+    group = image.new(
+        "io_buffer_list", bgid=3, buf_pages=image.pointers([page(20)]), buf_nr_pages=1
+    )
+    ring = image.new(
+        "io_ring_ctx",
+        flags=(1 << 14) * given,
+        io_bl_xa__xa_head=group,
+        n_ring_pages=1,
+        ring_pages=image.pointers([page(10)]),
+    )
+    image.process(7, "ring", [image.file("io_uring_release", ring)])
+
+    names = [claim.detail for claim in walk(image, "io_uring")]
+
+    assert names == ["rings"] * given + ["provided buffers, group 3"]
+
+
+TASKS = (
+    REGIONS
+    + """
+struct io_tctx_node { struct task_struct *task; struct io_ring_ctx *ctx; };
+struct io_uring_task { struct xarray xa; };
+"""
+)
+
+
+def test_io_uring_finds_a_ring_without_a_descriptor() -> None:
+    """A registered ring, or one that only its mapping keeps: the task that used it has it."""
+    image = Image(TASKS)
+    node = image.new("io_rsrc_node", buf=ubuf(image, 0x7000, [(10, 4096, 0)]))
+    table = {"buf_table__nr": 1, "buf_table__nodes": image.pointers([node])}
+    ring = image.new("io_ring_ctx", **table)
+    image.function("io_uring_release")
+    used = image.new("io_uring_task", xa__xa_head=image.new("io_tctx_node", ctx=ring))
+    image.process(7, "ring", io_uring=used)
+
+    (found,) = walk(image, "io_uring")
+
+    assert found.owners == (Owner(7, "ring"),)
+
+
 def test_io_uring_starts_inside_a_folio() -> None:
     """A coalesced buffer may begin some pages into its folio: bv_offset is then beyond a page."""
     image = Image(UBUF_NEW)

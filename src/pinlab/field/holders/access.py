@@ -104,9 +104,11 @@ class Access:
 
     def pfns(self, pages: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The frames of some `struct page *`. Raises FaultError if any is none."""
-        found = pages - np.uint64(self.reader.vmemmap)
+        first = np.uint64(self.reader.vmemmap)
+        found = pages - first
         size = np.uint64(self._page_size)
-        if len(found) and ((found % size != 0) | (found >> np.uint64(52) != 0)).any():
+        odd = (pages < first) | (found % size != 0) | (found >> np.uint64(52) != 0)
+        if odd.any():
             raise FaultError(int(pages[0]), self._page_size)
         return found // size
 

@@ -1,0 +1,92 @@
+"""User memory that io_uring was given for itself: rings, provided-buffer rings, waiting regions.
+
+IORING_SETUP_NO_MMAP, IORING_REGISTER_PBUF_RING and IORING_REGISTER_MEM_REGION; io_uring/memmap.c,
+io_uring/kbuf.c. Each page is pinned once (io_pin_pages). The kernel keeps no address of them.
+What it allocated itself (IO_REGION_F_USER_PROVIDED is not set) is no user's memory.
+
+6.13 made one `io_mapped_region` of what were arrays of pages before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pinlab.field.holders import trees
+from pinlab.field.holders.accounting import Accounted
+from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.walkers.io_uring.rings import Ring
+from pinlab.field.memory.view import View
+
+KIND: Final = "io_uring"
+PAGES: Final = 1 << 19
+"""Of a region; rings and groups have less, and 2 GiB for waiting were odd."""
+NO_MMAP: Final = 1 << 14
+"""IORING_SETUP_NO_MMAP, include/uapi/linux/io_uring.h."""
+BUF_RING: Final = 1
+"""IOBL_BUF_RING, io_uring/kbuf.h. 6.12 had its number of pages besides."""
+
+
+def claims(kernel: Kernel, ring: Ring) -> Iterator[Claim]:
+    """One claim per region of a ring."""
+    context = ring.context
+    counted = ring.locked_vm if _counts_all(kernel) else ()
+    if context.has("ring_region"):
+        yield from claim(kernel, ring, "rings", context.inside("ring_region"), counted)
+        yield from claim(kernel, ring, "submission queue", context.inside("sq_region"), counted)
+    elif context.has("ring_pages") and context["flags"] & NO_MMAP:
+        for name, count, pages in (
+            ("rings", "n_ring_pages", "ring_pages"),
+            ("submission queue", "n_sqe_pages", "sqe_pages"),
+        ):
+            yield from _claim(kernel, ring, name, context[pages], context[count], ())
+    if context.has("param_region"):
+        region = context.inside("param_region")
+        yield from claim(kernel, ring, "waiting region", region, ring.locked_vm)
+    if context.has("io_bl_xa"):
+        for address in trees.xarray(kernel, context.where("io_bl_xa")):
+            yield from _group(kernel, ring, kernel.at("io_buffer_list", address), counted)
+
+
+def _group(
+    kernel: Kernel, ring: Ring, group: View, counted: tuple[Accounted, ...]
+) -> Iterator[Claim]:
+    """The ring that a group of buffers is provided by, if it is one and the user's."""
+    name = f"provided buffers, group {group['bgid']}"
+    if group.has("region"):
+        if group["flags"] & BUF_RING:
+            yield from claim(kernel, ring, name, group.inside("region"), counted)
+    elif group.has("buf_pages") and not group["flags"] & _of_kernel(kernel):
+        yield from _claim(kernel, ring, name, group["buf_pages"], group["buf_nr_pages"], ())
+
+
+def claim(
+    kernel: Kernel, ring: Ring, name: str, region: View, counted: tuple[Accounted, ...]
+) -> Iterator[Claim]:
+    """The claim on an io_mapped_region; none if its pages are not the user's."""
+    provided = kernel.reader.btf.enumerator("IO_REGION_F_USER_PROVIDED") or 2
+    if region["flags"] & provided:
+        count = region["nr_pages"]
+        yield from _claim(kernel, ring, name, region["pages"], count, counted)
+
+
+def _claim(
+    kernel: Kernel, ring: Ring, name: str, array: int, count: int, counted: tuple[Accounted, ...]
+) -> Iterator[Claim]:
+    if array and count:
+        pages = kernel.pfns(kernel.pointers(array, count, PAGES))
+        extents = Extents.of_pages(pages)
+        yield Claim(KIND, name, ring.owners, extents, accounted_in=counted)
+
+
+def _counts_all(kernel: Kernel) -> bool:
+    """Whether every region is counted against RLIMIT_MEMLOCK; 7.0 left out rings and groups."""
+    parameters = kernel.reader.btf.parameters("io_create_region") or ()
+    return parameters[:1] == ("struct io_ring_ctx *",)
+
+
+def _of_kernel(kernel: Kernel) -> int:
+    """IOBL_MMAP of 6.12: the group's pages are the kernel's. Before, IOBL had another order."""
+    return kernel.reader.btf.enumerator("IOBL_MMAP") or 0
