@@ -611,3 +611,82 @@ def test_every_walker_says_what_it_is_and_needs() -> None:
     assert {"io_uring", "bio", "fuse", "af_xdp", "pipe", "process_vm"} <= set(walkers)
     for kind, walker in walkers.items():
         assert walker.kind == kind and walker.summary and walker.needs
+
+
+SOCKETS = """
+struct rb_node { unsigned long up; struct rb_node *rb_right; struct rb_node *rb_left; };
+struct rb_root { struct rb_node *rb_node; };
+struct sk_buff {
+    union { struct { struct sk_buff *next; struct sk_buff *prev; }; struct rb_node rbnode;
+            struct list_head list; };
+    unsigned int tail; unsigned int end; u8 *head;
+};
+struct skb_frag { u64 netmem; unsigned int len; unsigned int offset; };
+struct skb_shared_info {
+    u8 flags; u8 meta_len; u8 nr_frags; struct sk_buff *frag_list; struct skb_frag frags[17];
+};
+struct sock_common { u16 skc_family; };
+struct sock {
+    struct sock_common __sk_common; struct list_head sk_receive_queue;
+    struct list_head sk_write_queue; struct list_head sk_error_queue;
+    struct rb_root tcp_rtx_queue; u16 sk_protocol;
+};
+struct socket { int state; struct sock *sk; };
+"""
+
+
+def packet(image: Image, frames: list[int], **info: int) -> int:
+    """A packet of some frames, one fragment each."""
+    shared = image.new("skb_shared_info", nr_frags=len(frames), **info)
+    image.bvecs(image.where("skb_shared_info", shared, "frags"), [(pfn, 4096, 0) for pfn in frames])
+    return image.new("sk_buff", head=shared - 128, end=128)
+
+
+@pytest.fixture
+def all_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frame is the kernel's own."""
+    monkeypatch.setattr(
+        "pinlab.field.holders.walkers.socket.of_user", lambda _, frames: frames != 99
+    )
+
+
+@pytest.mark.usefixtures("all_of_users")
+def test_socket_claims_others_pages_in_its_queues() -> None:
+    image = Image(SOCKETS)
+    sock = image.new("sock", sk_protocol=6)
+    image.set("sock_common", sock, skc_family=2)
+    waiting = packet(image, [10, 11], flags=1)
+    lent = packet(image, [30], flags=1 | 16)  # io_uring keeps the references itself
+    own = packet(image, [99])
+    image.chain(
+        image.where("sock", sock, "sk_write_queue"),
+        [image.where("sk_buff", each, "list") for each in (waiting, lent, own)],
+    )
+    sent = packet(image, [12], flags=1, frag_list=packet(image, [13]))
+    image.set("sock", sock, tcp_rtx_queue__rb_node=image.where("sk_buff", sent, "rbnode"))
+    image.process(7, "server", [image.file("sock_close", image.new("socket", sk=sock))])
+
+    sends, splices = walk(image, "socket")
+
+    assert sends.extents == Extents([(12, 1, 1), (10, 1, 1), (11, 1, 1)])
+    assert splices.extents == Extents([(13, 1, 1)])
+    assert (sends.detail, sends.references) == ("zero-copy send, tcp", True)
+    assert sends.owners == (Owner(7, "server", 3),)
+
+
+@pytest.mark.usefixtures("all_of_users")
+def test_socket_counts_fragments_that_clones_share_once() -> None:
+    image = Image(SOCKETS)
+    shared = packet(image, [10])
+    head = image.btf.offset("sk_buff", "head")
+    clone = image.new("sk_buff", end=128)
+    image.poke(clone + head, image.read(shared + head, 8))
+    for packets in ([shared], [clone]):
+        sock = image.new("sock")
+        image.set("sock_common", sock, skc_family=1)
+        image.chain(image.where("sock", sock, "sk_receive_queue"), packets)
+        image.process(7, "x", [image.file("sock_close", image.new("socket", sk=sock))])
+
+    (found,) = walk(image, "socket")
+
+    assert found.extents.total == 1

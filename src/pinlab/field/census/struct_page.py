@@ -57,6 +57,23 @@ def leads(
     return named | _true(is_mask & odd & (first & info == head))
 
 
+def head_of(
+    pages: NDArray[np.uint64], pfn: NDArray[np.uint64], layout: PageLayout, vmemmap: int
+) -> NDArray[np.uint64]:
+    """The frame of the head of the folio that each page is part of: its own if it is no tail.
+
+    What a page says is not verified: `pages` may be of memory that was freed meanwhile.
+    """
+    size = np.uint64(layout.page_size)
+    base = np.uint64(vmemmap)
+    info = column(pages, layout.compound_head) - np.uint64(1)
+    if layout.head_by_mask:
+        is_mask = (info >> np.uint64(MASK_SHIFT)) == np.uint64(MASK_TOP)
+        info = np.where(is_mask, (base + pfn * size) & info, info)
+    named: NDArray[np.uint64] = (info - base) // size
+    return np.where(tail(pages, layout), named, pfn)
+
+
 def _true(values: Any) -> NDArray[np.bool_]:
     """What numpy's stubs do not see: that this is an array of truth values."""
     return cast(NDArray[np.bool_], values)

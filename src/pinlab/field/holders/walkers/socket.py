@@ -1,0 +1,71 @@
+"""Pages in the queues of sockets that are not the kernel's own: zero-copy sends, and splices.
+
+MSG_ZEROCOPY, sendfile and splice put pages of a process or of the page cache into packets
+(net/core/skbuff.c): plain references, one per fragment, dropped when the packet goes. What an
+ordinary send was copied into belongs to nobody else and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.frames import of_user
+from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.sockets import Socket, queued, shared, sockets
+from pinlab.field.holders.walker import Walker
+from pinlab.field.memory.view import View
+
+ZEROCOPY: Final = 1 << 0
+"""SKBFL_ZEROCOPY_ENABLE, include/linux/skbuff.h."""
+LENT: Final = 1 << 4
+"""SKBFL_MANAGED_FRAG_REFS: the packet has no reference, its sender (io_uring) has."""
+FRAGMENT: Final = 16
+"""Bytes of a skb_frag_t: a page, then a length and an offset."""
+
+
+def walk(kernel: Kernel) -> Iterator[Claim]:
+    """One claim per socket and way."""
+    files = tuple(kernel.processes.released_by("sock_close"))
+    seen: set[int] = set()
+
+    def of_socket(socket: Socket) -> Iterator[Claim]:
+        ways: dict[str, list[int]] = {}
+        found: set[int] = set()
+        for packet in queued(kernel, socket):
+            for info in shared(kernel, packet):
+                if info.address in seen or info.address in found or info["flags"] & LENT:
+                    continue
+                found.add(info.address)
+                way = "zero-copy send" if info["flags"] & ZEROCOPY else "splice"
+                ways.setdefault(way, []).extend(_pages(kernel, info))
+        seen.update(found)
+        for way, pages in ways.items():
+            frames = kernel.pfns(np.array(pages, np.uint64))
+            frames = frames[of_user(kernel, frames)]
+            if len(frames):
+                detail = f"{way}, {socket.name}"
+                extents = Extents.of_pages(frames)
+                yield Claim(WALKER.kind, detail, socket.file.owners, extents, references=True)
+
+    yield from kernel.each(sockets(kernel, files), of_socket)
+
+
+def _pages(kernel: Kernel, info: View) -> list[int]:
+    """The pages of the fragments, but for those that are memory of a device."""
+    place = kernel.structs.place("skb_shared_info", "frags")
+    count = info["nr_frags"]
+    words = kernel.pointers(info.address + place.byte, 2 * count, most=2 * place.size // FRAGMENT)
+    return [page for page in words[::2].tolist() if page and not page & 1]
+
+
+WALKER = Walker(
+    "socket",
+    "zero-copy sends, and pages spliced into sockets",
+    walk,
+    needs=("sk_buff", "skb_shared_info", "sock"),
+)

@@ -1,0 +1,67 @@
+"""Every kind of holder that a small program can make here, and what should be found of it.
+
+The table of docs/holders.md (`python -m tools.holders_page`) and the live tests are made of this.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A way to hold pages."""
+
+    module: str
+    """Of tests/live/programs/."""
+    way: str
+    what: str
+    """In words, for the table."""
+    kind: str
+    detail: str
+    """How the claims on it begin: the walker, and which of several."""
+    counted_as: str
+    """`pins` or `references`."""
+
+
+PROGRAMS = (
+    Program("rings", "no_mmap", "rings in memory of the process", "io_uring", "", "pins"),
+    Program("rings", "provided", "a ring of provided buffers", "io_uring", "provided", "pins"),
+    Program("rings", "region", "a region for waiting", "io_uring", "waiting region", "pins"),
+    Program("rings", "request", "a buffer only a request has", "io_uring", "buffer of", "pins"),
+    Program("rings", "ring_fd", "a ring without descriptor", "io_uring", "buffer", "pins"),
+    Program("rings", "mapped", "a ring that is only mapped", "io_uring", "buffer", "pins"),
+    Program("sockets", "zero_copy", "MSG_ZEROCOPY", "socket", "zero-copy send", "references"),
+    Program("sockets", "send_file", "sendfile to a socket", "socket", "splice", "references"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A program that holds."""
+
+    pid: int
+    count: int
+    """How often pages should be held; 0: as often as their counts say."""
+
+
+@contextmanager
+def running(program: Program) -> Iterator[Made]:
+    """The program, while it holds. Raises RuntimeError with what it said if it does not."""
+    words = [sys.executable, "-m", f"tests.live.programs.{program.module}", program.way]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as child:
+        try:
+            assert child.stdout is not None and child.stderr is not None
+            line = child.stdout.readline()
+            if not line:
+                raise RuntimeError(child.stderr.read().strip().splitlines()[-1])
+            told = json.loads(line)
+            yield Made(told["pid"], told["count"])
+        finally:
+            child.kill()

@@ -1,0 +1,56 @@
+"""Holders that small programs make: every pin and reference is found, and has its process."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pinlab.field.census.struct_page import column
+from pinlab.field.holders.attribution import attribute
+from pinlab.field.holders.claim import Claim
+from pinlab.field.layout.page import page_layout
+from pinlab.field.memory.live import LiveReader
+from tests.live.made import PROGRAMS, Made, Program, running
+
+pytestmark = pytest.mark.live
+
+
+def beyond_mappings(live: LiveReader, claims: list[Claim]) -> int:
+    """References of the claimed frames that no page table has; of small anonymous folios."""
+    layout = page_layout(live.btf)
+    held: Counter[int] = Counter()
+    for claim in claims:
+        held.update(claim.extents.each_frame().tolist())
+    frames = np.array(sorted(held), np.uint64)
+    addresses = np.uint64(live.vmemmap) + frames * np.uint64(layout.page_size)
+    pages, good = live.read_many(addresses, layout.page_size)
+    assert good.all()
+    words = pages.view(np.uint64)
+    mapped = column(words, layout.mapcount).view(np.int32).astype(np.int64) + 1
+    return int((column(words, layout.refcount).astype(np.int64) - mapped).sum())
+
+
+def of(claims: list[Claim], program: Program, made: Made) -> list[Claim]:
+    return [
+        claim
+        for claim in claims
+        if claim.kind == program.kind
+        and claim.detail.startswith(program.detail)
+        and any(owner.pid == made.pid for owner in claim.owners)
+    ]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: f"{each.module}-{each.way}")
+def test_what_a_program_holds_is_found_and_attributed(live: LiveReader, program: Program) -> None:
+    try:
+        with running(program) as made:
+            whole = attribute(live)
+            mine = of([share.claim for share in whole.shares], program, made)
+            expected = made.count or beyond_mappings(live, mine)
+    except RuntimeError as error:
+        pytest.skip(f"{program.what}: {error}")
+    assert sum(claim.extents.total for claim in mine) == expected > 0
+    assert all(claim.references == (program.counted_as == "references") for claim in mine)
+    assert whole.agrees
