@@ -65,6 +65,15 @@ class Access:
         data = self.reader.read(address, size * count) if count else b""
         return np.frombuffer(data, np.uint8).reshape(count, size)
 
+    def many(
+        self, addresses: NDArray[np.uint64], type_name: str
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The structures at some addresses as bytes, as `rows` has them, and which could be read:
+        the others have no row and are races. Raises FaultError, if only for the budget."""
+        rows, readable = self.reader.read_many(addresses, self.structs.size(type_name))
+        self.races += int((~readable).sum())
+        return rows[readable], readable
+
     def _credible(self, address: int, count: int, most: int) -> None:
         """A count beyond what the kernel allows was read from something else: a race."""
         if not 0 <= count <= most:

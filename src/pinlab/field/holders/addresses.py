@@ -33,13 +33,12 @@ def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
                 wanted.setdefault(pid, []).append(number)
     found: dict[int, int] = {}
     for pid, numbers in wanted.items():
-        frames = {n: claims[n].extents.each_frame() for n in numbers if n not in found}
-        longest = max(map(len, frames.values()), default=0)
-        for start, pfns in _mapped(pid, longest):
-            for number in [n for n in frames if n not in found]:
-                page = _match(pfns, frames[number])
-                if page is not None:
-                    found[number] = start + page * PAGE
+        left = _Sought({n: claims[n].extents.each_frame() for n in numbers if n not in found})
+        for start, pfns in _mapped(pid, left.longest):
+            for number, page in left.matches(pfns):
+                found[number] = start + page * PAGE
+            if not left:
+                break
     return tuple(
         replace(claim, address=found[n], length=claim.length or claim.extents.frames * PAGE)
         if n in found
@@ -48,11 +47,29 @@ def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     )
 
 
-def _match(pfns: NDArray[np.uint64], frames: NDArray[np.uint64]) -> int | None:
-    for page in np.flatnonzero(pfns == frames[0]).tolist():
-        if np.array_equal(pfns[page : page + len(frames)], frames):
-            return int(page)
-    return None
+class _Sought:
+    """Claims by their frames, the first of which says where in a mapping to look."""
+
+    def __init__(self, frames: dict[int, NDArray[np.uint64]]) -> None:
+        self.longest = max(map(len, frames.values()), default=0)
+        self._by_first: dict[int, dict[bytes, list[int]]] = {}
+        for number, each in frames.items():
+            alike = self._by_first.setdefault(int(each[0]), {})
+            alike.setdefault(each.tobytes(), []).append(number)
+
+    def __len__(self) -> int:
+        return len(self._by_first)
+
+    def matches(self, pfns: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+        """Claims and the page where they have their frames in a row; they are sought no more."""
+        firsts = np.array(list(self._by_first), np.uint64)
+        for page in np.flatnonzero(np.isin(pfns, firsts)).tolist():
+            alike = self._by_first.get(int(pfns[page]), {})
+            for frames in list(alike):
+                if pfns[page : page + len(frames) // pfns.itemsize].tobytes() == frames:
+                    yield from ((number, page) for number in alike.pop(frames))
+            if not alike:
+                self._by_first.pop(int(pfns[page]), None)
 
 
 def _mapped(pid: int, longest: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:

@@ -6,12 +6,13 @@ in flight (SCM_RIGHTS) or a table of registered files keeps open is not found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.access import Access
@@ -22,6 +23,8 @@ SPARSE: Final = 1 << 13
 """Descriptors up to which a table is read whole. It has a power of two of them, 64 or more."""
 TABLE: Final = 1 << 29
 """Descriptors of a table beyond which it is none; fs.nr_open is at most twice as many."""
+PIECE: Final = 1 << 14
+"""Structures that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,17 @@ class Processes:
         """The name of each process."""
         return {task.pid: task.command for task in self.tasks if task.pid == task.tid}
 
+    @cached_property
+    def _threads_by_tid(self) -> dict[int, Task]:
+        return {task.tid: task for task in reversed(self.tasks)}
+
+    @cached_property
+    def _tasks_by_address(self) -> dict[int, Task]:
+        return {task.address: task for task in self.tasks}
+
     def thread(self, tid: int) -> Owner | None:
         """The process of a thread by its number; None if it is gone."""
-        found = next((each for each in self.tasks if each.tid == tid), None)
+        found = self._threads_by_tid.get(tid)
         return None if found is None else self._process(found)
 
     def _process(self, task: Task) -> Owner:
@@ -102,7 +113,7 @@ class Processes:
 
     def owner(self, task: int) -> tuple[Owner, ...]:
         """The process of a task_struct, as owners; none if it is gone."""
-        found = next((each for each in self.tasks if each.address == task), None)
+        found = self._tasks_by_address.get(task)
         return () if found is None else (self._process(found),)
 
     @cached_property
@@ -123,8 +134,15 @@ class Processes:
             command = self.commands.get(task.pid, task.command)
             for fd, file in descriptors:
                 owners.setdefault(file, set()).add(Owner(task.pid, command, fd))
-        self._kernel.reader.begin()
-        return self._read_files(owners)
+        addresses = np.array(sorted(owners), np.uint64)
+        found: list[File] = []
+        for piece in np.array_split(addresses, len(addresses) // PIECE + 1):
+            self._kernel.reader.begin()
+            try:
+                found += self._read_files(piece, owners)
+            except FaultError:
+                self._kernel.races += 1
+        return tuple(found)
 
     def _descriptors(self, task: Task) -> Iterator[tuple[int, int]]:
         """The descriptors of a task, each with its `struct file *`. Raises FaultError."""
@@ -145,23 +163,17 @@ class Processes:
                 yield start + fd, int(pointers[fd]) & ~7
         self._kernel.same(table, "fd", "max_fds")
 
-    def _read_files(self, owners: dict[int, set[Owner]]) -> tuple[File, ...]:
-        addresses = np.array(sorted(owners), np.uint64)
-        if not len(addresses):
-            return ()
-        rows, readable = self._kernel.reader.read_many(addresses, self._kernel.structs.size("file"))
-        self._kernel.races += int((~readable).sum())
-        columns = [
+    def _read_files(
+        self, addresses: NDArray[np.uint64], owners: dict[int, set[Owner]]
+    ) -> Iterator[File]:
+        rows, readable = self._kernel.many(addresses, "file")
+        operations, private, inode, mapping = (
             self._kernel.column(rows, "file", path).tolist()
             for path in ("f_op", "private_data", "f_inode", "f_mapping")
-        ]
-        return tuple(
-            File(address, operations, private, inode, mapping, tuple(sorted(owners[address])))
-            for address, ok, operations, private, inode, mapping in zip(
-                addresses.tolist(), readable.tolist(), *columns, strict=True
-            )
-            if ok
         )
+        at = addresses[readable].tolist()
+        for each in zip(at, operations, private, inode, mapping, strict=True):
+            yield File(*each, tuple(sorted(owners[each[0]])))
 
     def released_by(self, *names: str) -> Sequence[File]:
         """The open files whose kind is released by one of these functions.
@@ -171,7 +183,20 @@ class Processes:
         wanted = {self._kernel.reader.symbol(name) for name in names} - {None}
         if not wanted:
             raise LayoutError(f"this kernel's symbols do not name {' or '.join(names)}")
-        return [file for file in self.files if self._release(file.operations) in wanted]
+        kinds = self._files_by_operations.items()
+        return [file for kind, files in kinds if self._release(kind) in wanted for file in files]
+
+    @cached_property
+    def _files_by_operations(self) -> dict[int, list[File]]:
+        return _grouped(self.files, lambda file: file.operations)
+
+    @cached_property
+    def _files_by_mapping(self) -> dict[int, list[File]]:
+        return _grouped(self.files, lambda file: file.mapping)
+
+    @cached_property
+    def _files_by_address(self) -> dict[int, File]:
+        return {file.address: file for file in self.files}
 
     def _release(self, operations: int) -> int:
         if operations not in self._releases:
@@ -187,10 +212,18 @@ class Processes:
     def opened(self, mapping: int, processes: Iterable[Owner]) -> tuple[Owner, ...]:
         """Some processes with the descriptors by which they have one file; as they are if none."""
         pids = {owner.pid for owner in processes}
-        files = [file.owners for file in self.files if file.mapping == mapping]
-        found = {owner for owners in files for owner in owners if owner.pid in pids}
+        files = self._files_by_mapping.get(mapping, ())
+        found = {owner for file in files for owner in file.owners if owner.pid in pids}
         return tuple(sorted(found or processes))
 
     def owners_of(self, file: int) -> tuple[Owner, ...]:
         """Who has a `struct file *` open."""
-        return next((each.owners for each in self.files if each.address == file), ())
+        found = self._files_by_address.get(file)
+        return () if found is None else found.owners
+
+
+def _grouped(files: Iterable[File], key: Callable[[File], int]) -> dict[int, list[File]]:
+    found: dict[int, list[File]] = {}
+    for file in files:
+        found.setdefault(key(file), []).append(file)
+    return found

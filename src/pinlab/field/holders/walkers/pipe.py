@@ -1,21 +1,23 @@
 """Pages in pipes that are not the pipe's own: vmsplice and splice. fs/splice.c, fs/pipe.c.
 
 Plain references, counted nowhere. A page of the pipe's own has no other owner and is left out.
+A machine may have a hundred thousand pipes, mostly empty: they are read many at once, and only
+the slots that are used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pinlab.field.census.files import key_of
-from pinlab.field.errors import FaultError
-from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
+from pinlab.field.holders.processes import PIECE, File
 from pinlab.field.holders.walker import Walker
 
 SLOTS: Final = 1 << 19
@@ -26,50 +28,96 @@ STEALERS = {
 }
 
 
+class _Rings(NamedTuple):
+    """Pipes that are not empty, as columns."""
+
+    address: NDArray[np.uint64]
+    buffers: NDArray[np.uint64]
+    size: NDArray[np.uint64]
+    tail: NDArray[np.uint64]
+    used: NDArray[np.uint64]
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> _Rings:
+        """Some of them."""
+        return _Rings(*(column[rows] for column in self))
+
+
+class _Pipe(NamedTuple):
+    """The used slots of one pipe."""
+
+    address: int
+    pages: NDArray[np.uint64]
+    operations: NDArray[np.uint64]
+
+
 def walk(kernel: Kernel) -> Iterator[Claim]:
     """One claim per pipe and sort of page."""
-    seen: set[int] = set()
-    sorts: dict[int, str] = {}
+    ends: dict[int, list[File]] = {}
+    for file in kernel.processes.released_by("pipe_release"):  # a pipe has two, of anybody
+        ends.setdefault(file.private, []).append(file)
+    sorts: dict[int, str] = {0: ""}
 
-    def pipe(file: File) -> Iterator[Claim]:
-        if file.private in seen:
+    def claims(pipe: _Pipe) -> Iterator[Claim]:
+        for operations in set(pipe.operations.tolist()) - sorts.keys():
+            sorts[operations] = _sort(kernel, operations)
+        named = np.array([sorts[each] for each in pipe.operations.tolist()])
+        found = {
+            sort: Extents.of_pages(kernel.pfns(pipe.pages[named == sort]))
+            for sort in STEALERS.values()
+            if (named == sort).any()
+        }
+        if not found:
             return
-        found = _pages(kernel, file.private, sorts)
-        seen.add(file.private)
-        inode = key_of(kernel.at("inode", file.inode))
-        for sort, pages in found.items():
-            extents = Extents.of_pages(kernel.pfns(np.array(pages, np.uint64)))
-            owners = tuple(sorted(set(ends[file.private])))
+        files = ends[pipe.address]
+        inode = key_of(kernel.at("inode", files[0].inode))
+        owners = tuple(sorted({owner for file in files for owner in file.owners}))
+        for sort, extents in found.items():
             yield Claim(WALKER.kind, sort, owners, extents, references=True, inode=inode)
 
-    pipes = kernel.processes.released_by("pipe_release")
-    ends: dict[int, list[Owner]] = {}
-    for each in pipes:  # a pipe has two files, of anybody
-        ends.setdefault(each.private, []).extend(each.owners)
-    yield from kernel.each(pipes, pipe)
+    addresses = np.array(sorted(ends), np.uint64)
+    pieces = np.array_split(addresses, len(addresses) // PIECE + 1)
+    rings = kernel.each(pieces, lambda piece: _not_empty(kernel, piece))
+    yield from kernel.each(kernel.each(rings, lambda some: _slots(kernel, some)), claims)
 
 
-def _pages(kernel: Kernel, address: int, sorts: dict[int, str]) -> dict[str, list[int]]:
-    """The pages of a pipe's used slots, by sort."""
-    pipe = kernel.at("pipe_inode_info", address)
-    head, tail, size = pipe["head"], pipe["tail"], pipe["ring_size"]
-    used = head - tail & (1 << 8 * kernel.structs.place("pipe_inode_info", "head").size) - 1
-    if size & size - 1 or used > size:
-        raise FaultError(address, size)  # no pipe any more
-    if not used:
-        return {}
-    rows = kernel.rows(pipe["bufs"], "pipe_buffer", size, SLOTS)
-    kernel.same(pipe, "bufs", "ring_size")
-    pages = kernel.column(rows, "pipe_buffer", "page").tolist()
-    operations = kernel.column(rows, "pipe_buffer", "ops").tolist()
-    found: dict[str, list[int]] = {}
-    for slot in range(tail, tail + used):
-        at = slot & (size - 1)
-        if (ops := operations[at]) not in sorts and ops:
-            sorts[ops] = _sort(kernel, ops)
-        if ops and sorts[ops]:
-            found.setdefault(sorts[ops], []).append(pages[at])
-    return found
+def _not_empty(kernel: Kernel, addresses: NDArray[np.uint64]) -> Iterator[_Rings]:
+    """The pipes that have anything in them, so many at once as have no more than 2 * SLOTS."""
+    rows, readable = kernel.many(addresses, "pipe_inode_info")
+    buffers, size, head, tail = (
+        kernel.column(rows, "pipe_inode_info", path)
+        for path in ("bufs", "ring_size", "head", "tail")
+    )
+    bits = 8 * kernel.structs.place("pipe_inode_info", "head").size
+    used = head - tail & np.uint64((1 << bits) - 1)
+    credible = (size & size - np.uint64(1) == 0) & (used <= size) & (size <= SLOTS)
+    kernel.races += int((~credible).sum())  # no pipes any more
+    found = _Rings(addresses[readable], buffers, size, tail, used).take(credible & (used > 0))
+    group = np.cumsum(found.used) // np.uint64(SLOTS)
+    for rings in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1):
+        if len(rings):
+            yield found.take(rings)
+
+
+def _slots(kernel: Kernel, rings: _Rings) -> Iterator[_Pipe]:
+    """The used slots of some pipes."""
+    used = rings.used.astype(np.intp)
+    ends = np.cumsum(used)
+    of = np.repeat(np.arange(len(used)), used)  # the pipe of each slot
+    number = (np.arange(len(of)) - (ends - used)[of]).astype(np.uint64)
+    slot = (rings.tail[of] + number) & (rings.size[of] - np.uint64(1))
+    size = kernel.structs.size("pipe_buffer")
+    addresses = (rings.buffers[of] + slot * np.uint64(size)).astype(np.uint64)
+    rows, readable = kernel.reader.read_many(addresses, size)
+    size = kernel.structs.size("pipe_inode_info")
+    again, still = kernel.reader.read_many(rings.address, size)
+    still &= kernel.column(again, "pipe_inode_info", "bufs") == rings.buffers
+    still &= kernel.column(again, "pipe_inode_info", "ring_size") == rings.size
+    still[of[~readable]] = False
+    kernel.races += int((~still).sum())
+    pages = np.split(kernel.column(rows, "pipe_buffer", "page"), ends[:-1])
+    operations = np.split(kernel.column(rows, "pipe_buffer", "ops"), ends[:-1])
+    for row in np.flatnonzero(still).tolist():
+        yield _Pipe(int(rings.address[row]), pages[row], operations[row])
 
 
 def _sort(kernel: Kernel, operations: int) -> str:
