@@ -36,6 +36,8 @@ PROGRAMS = (
     Program("rings", "request", "a buffer only a request has", "io_uring", "buffer of", "pins"),
     Program("rings", "ring_fd", "a ring without descriptor", "io_uring", "buffer", "pins"),
     Program("rings", "mapped", "a ring that is only mapped", "io_uring", "buffer", "pins"),
+    Program("rings", "in_flight", "a pipe in a message unread", "pipe", "vms", "references"),
+    Program("rings", "file_table", "a pipe in a ring's file table", "pipe", "vms", "references"),
     Program("sockets", "zero_copy", "MSG_ZEROCOPY", "socket", "zero-copy send", "references"),
     Program("sockets", "send_file", "sendfile to a socket", "socket", "splice", "references"),
 )

@@ -203,7 +203,9 @@ def test_who_by_process_frame_and_file(tmp_path: Path) -> None:
         (claim,) = json.loads(by_process.stdout)["claims"]
         (held,) = said["holds"]
         assert (claim["address"], claim["length"]) == (held["address"], held["length"])
-        assert claim["owners"] == [{"pid": child.pid, "command": said["command"], "fd": held["fd"]}]
+        assert claim["owners"] == [
+            {"pid": child.pid, "command": said["command"], "fd": held["fd"], "by": None}
+        ]
         pfn = held["extents"][0][0]
         by_frame = json.loads(run("who", hex(pfn), "--json").stdout)
         assert by_frame["totals"]["pins"] == 1

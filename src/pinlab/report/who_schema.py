@@ -18,6 +18,7 @@ class OwnerJson(TypedDict):
     pid: int
     command: str
     fd: int | None
+    by: str | None
 
 
 class ClaimJson(TypedDict):
@@ -173,7 +174,10 @@ def _claim(share: Share) -> ClaimJson:
 
 def owners(claim: Claim) -> list[OwnerJson]:
     """The processes of a holder."""
-    return [{"pid": each.pid, "command": each.command, "fd": each.fd} for each in claim.owners]
+    return [
+        {"pid": each.pid, "command": each.command, "fd": each.fd, "by": each.by or None}
+        for each in claim.owners
+    ]
 
 
 def joined(extents: Iterable[Extent]) -> list[Extent]:

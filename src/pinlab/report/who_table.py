@@ -77,13 +77,20 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
 
 
 def processes(owners: Iterable[Owner]) -> str:
-    """Each process with its descriptors: "dd (12) fd 3,4"."""
+    """Each process with its descriptors, or what it has instead: "dd (12) fd 3,4"."""
     fds: dict[str, list[str]] = {}
+    ways: dict[str, list[str]] = {}
     for owner in owners:
-        own = fds.setdefault(printable(f"{owner.command} ({owner.pid})"), [])
-        own += [] if owner.fd is None else [str(owner.fd)]
-    named = (f"{name} fd {','.join(own)}" if own else name for name, own in fds.items())
-    return "; ".join(named) or "nobody found"
+        name = printable(f"{owner.command} ({owner.pid})")
+        fds.setdefault(name, []).extend([] if owner.fd is None else [str(owner.fd)])
+        ways.setdefault(name, []).extend([owner.by] if owner.by else [])
+    return "; ".join(_by(name, fds[name], ways[name]) for name in fds) or "nobody found"
+
+
+def _by(name: str, fds: list[str], ways: list[str]) -> str:
+    """A process and how it has something."""
+    parts = ([f"fd {','.join(fds)}"] if fds else []) + [f"by {way}" for way in ways]
+    return " ".join([name, ", ".join(parts)]) if parts else name
 
 
 def _total_table(totals: schema.TotalsJson) -> RenderableType:

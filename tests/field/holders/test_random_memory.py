@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError, LayoutError
 from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File, Task
+from pinlab.field.holders.processes import Task
+from pinlab.field.holders.rings import Ring
 from pinlab.field.holders.walker import load
 from pinlab.field.layout.btf import Btf
 from pinlab.field.memory import bounded, view
@@ -97,12 +99,9 @@ def kernel_over(memory: AnyMemory) -> Kernel:
     place = PAGE_OFFSET + 8192
     owner = (Owner(1, "any", 3),)
     files = tuple(File(place + n, 1, place + n, place, place, owner) for n in range(3))
-    known = kernel.processes
-    known.__dict__ |= {
-        "tasks": (Task(place, 1, 1, "any", place),),
-        "files": files,
-        "released_by": lambda *names: files,
-    }
+    kernel.processes.__dict__["tasks"] = (Task(place, 1, 1, "any", place),)
+    rings = (Ring(kernel.at("io_ring_ctx", place), owner),)
+    kernel.files.__dict__ |= {"_found": (files, rings), "released_by": lambda *names: files}
     blocks = [(name, kernel.at("super_block", place)) for name in ("bdev", "fuse")]
     kernel.__dict__["super_blocks"] = tuple(blocks)
     return kernel
@@ -157,7 +156,7 @@ def test_memory_like_a_kernels_is_read_to_an_end(kind: str, seed: int, mapped: f
 def test_processes_are_read_to_an_end(seed: int, mapped: float) -> None:
     for likely in (False, True):
         kernel = Kernel(AnyMemory(seed, likely, mapped))
-        assert len(kernel.processes.files) < 1 << 20
+        assert len(kernel.files.all) < 1 << 20
         assert len(kernel.super_blocks) < 1 << 20
 
 

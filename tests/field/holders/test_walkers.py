@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -224,7 +226,7 @@ def test_io_uring_finds_a_ring_without_a_descriptor() -> None:
 
     (found,) = walk(image, "io_uring")
 
-    assert found.owners == (Owner(7, "ring"),)
+    assert found.owners == (Owner(7, "ring", by="a ring without descriptor"),)
 
 
 def test_io_uring_starts_inside_a_folio() -> None:
@@ -768,3 +770,40 @@ def test_socket_counts_fragments_that_clones_share_once() -> None:
     (found,) = walk(image, "socket")
 
     assert found.extents.total == 1
+
+
+KEPT = SOCKETS.replace("u8 *head;", "u8 *head; u8 cb[48];").replace(
+    "struct sock_common {",
+    "struct scm_fp_list { short count; struct file *fp[253]; };"
+    "struct unix_skb_parms { void *pid; struct scm_fp_list *fp; };"
+    "struct sock_common {",
+) + UBUF_NEW.replace(
+    "struct io_ring_ctx {\n    int flags; struct io_rsrc_data file_table;",
+    "struct io_file_table { struct io_rsrc_data data; };"
+    "struct io_ring_ctx { int flags; struct io_file_table file_table;",
+)
+
+
+def test_a_file_in_a_message_or_a_rings_table_is_found() -> None:
+    """A socket in flight has a ring in flight, whose table has a third file: nobody has a
+    descriptor of the last two."""
+    image = Image(KEPT)
+    last = image.file("some_release", 5)
+    node = image.new("io_rsrc_node", file_ptr=last | 4)
+    files = {"file_table__data__nr": 1, "file_table__data__nodes": image.pointers([node])}
+    ring = image.file("io_uring_release", image.new("io_ring_ctx", **files))
+    passed = image.new("scm_fp_list", count=1)
+    image.poke(image.where("scm_fp_list", passed, "fp"), struct.pack("<Q", ring))
+    message = image.new("sk_buff")
+    image.set("unix_skb_parms", image.where("sk_buff", message, "cb"), fp=passed)
+    sock = image.new("sock")
+    image.set("sock_common", sock, skc_family=1)
+    image.chain(image.where("sock", sock, "sk_receive_queue"), [message])
+    image.process(7, "reader", [image.file("sock_close", image.new("socket", sk=sock))])
+
+    found = Kernel(image).files
+
+    (third,) = found.released_by("some_release")
+    assert third.owners == (Owner(7, "reader", by="a ring's file table"),)
+    assert found.rings[0].owners == (Owner(7, "reader", by="a message in flight"),)
+    assert len(found.all) == 3

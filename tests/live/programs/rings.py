@@ -13,7 +13,7 @@ import time
 
 from tests.live.programs import PAGE, SIZE, call, hold, libc, memory
 
-SETUP, ENTER, REGISTER = 425, 426, 427
+VMSPLICE, SETUP, ENTER, REGISTER = 278, 425, 426, 427
 NO_MMAP = 1 << 14
 BUFFERS, UNREGISTER, FILES, RING_FDS, PBUF_RING, MEM_REGION = 0, 1, 2, 20, 22, 34
 READ_FIXED = 4
@@ -114,22 +114,38 @@ def map_only(ring: int) -> None:
         raise OSError(ctypes.get_errno(), "mmap")
 
 
+def full_pipe() -> tuple[int, int]:
+    """A pipe of our pages."""
+    ends = os.pipe()
+    vector = ctypes.create_string_buffer(struct.pack("QQ", keep()[1], SIZE))
+    assert call(VMSPLICE, ends[1], vector, 1, 0) == SIZE
+    return ends
+
+
 def in_flight() -> int:
-    """A buffer of a ring that is in a message nobody has read, and whose maker has ended."""
+    """A pipe that is in a message nobody has read; a ring cannot be sent (6.7 and newer)."""
     ours, theirs = socket.socketpair()
-    maker = os.fork()
-    if not maker:
-        ring, _, _ = registered()
-        rights = array.array("i", [ring])
-        theirs.sendmsg([b"r"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        os._exit(0)
-    os.waitpid(maker, 0)
+    ends = full_pipe()
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", ends))]
+    theirs.sendmsg([b"r"], passed)
     theirs.close()
     KEPT.append(ours)
+    for end in ends:
+        os.close(end)
     return SIZE // PAGE
 
 
-WAYS = (no_mmap, provided, region, request, ring_fd, mapped, in_flight)
+def file_table() -> int:
+    """A pipe that only a ring's table of registered files keeps."""
+    ring, _ = setup()
+    ends = full_pipe()
+    register(ring, FILES, struct.pack("ii", *ends), 2)
+    for end in ends:
+        os.close(end)
+    return SIZE // PAGE
+
+
+WAYS = (no_mmap, provided, region, request, ring_fd, mapped, in_flight, file_table)
 
 if __name__ == "__main__":
     hold({each.__name__: each for each in WAYS}[sys.argv[1]]())

@@ -8,13 +8,22 @@ from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.extents import Extents
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Owner:
     """A process that has the holder, and by which descriptor if by one."""
 
     pid: int
     command: str
     fd: int | None = None
+    by: str = ""
+    """How, if by no descriptor: "in flight"."""
+
+    def __lt__(self, other: Owner) -> bool:
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[int, str, int, str]:
+        return self.pid, self.command, -1 if self.fd is None else self.fd, self.by
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from pinlab.field.errors import FaultError
 from pinlab.field.holders.access import Access
+from pinlab.field.holders.files import Files
 from pinlab.field.holders.processes import Processes
 from pinlab.field.memory.reader import Reader
 from pinlab.field.memory.view import View
@@ -22,11 +23,12 @@ class Kernel(Access):
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader)
         self.processes = Processes(self)
+        self.files = Files(self, self.processes)
 
     @cached_property
     def super_blocks(self) -> tuple[tuple[str, View], ...]:
         """Every mounted file system with the name of its type, found from any open file."""
-        for file in self.processes.files:
+        for file in self.files.all:
             try:
                 first = self.at("inode", file.inode).follow("i_sb") if file.inode else None
                 if first is None:

@@ -7,15 +7,16 @@ socket was sent, in `sk_receive_queue`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pinlab.field.errors import FaultError
 from pinlab.field.holders.access import Access
-from pinlab.field.holders.processes import File
+from pinlab.field.holders.claim import Owner
 from pinlab.field.memory.lists import rbtree
 from pinlab.field.memory.view import View
 
@@ -23,6 +24,11 @@ AF_UNIX: Final = 1
 AF_INET: Final = 2
 AF_INET6: Final = 10
 TCP: Final = 6
+QUEUES: Final = ("sk_write_queue", "sk_receive_queue", "sk_error_queue")
+PIECE: Final = 1 << 14
+"""Sockets that are read at once."""
+MOST_PASSED: Final = 253
+"""Files in a message (SCM_MAX_FD, include/net/scm.h)."""
 CHAIN: Final = 1 << 12
 """The most packets that one may be a list of (frag_list)."""
 DEEPEST: Final = 4
@@ -34,45 +40,73 @@ FAMILIES: Final = {AF_UNIX: "unix", AF_INET: "ip", AF_INET6: "ip", 16: "netlink"
 class Socket:
     """A socket that somebody has, by its `struct sock`."""
 
-    file: File
     sock: View
+    owners: tuple[Owner, ...]
     family: int
     protocol: int
+    busy: tuple[str, ...]
+    """Its queues that are not empty."""
+    sent: int
+    """The root of `tcp_rtx_queue`, if it is of TCP."""
 
     @property
     def name(self) -> str:
         """What it speaks."""
-        if self.protocol == TCP and self.family in (AF_INET, AF_INET6):
-            return "tcp"
-        return FAMILIES.get(self.family, f"family {self.family}")
+        return "tcp" if self.is_tcp else FAMILIES.get(self.family, f"family {self.family}")
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether it keeps what was not acknowledged."""
+        return self.protocol == TCP and self.family in (AF_INET, AF_INET6)
 
 
-def sockets(kernel: Access, files: tuple[File, ...]) -> Iterator[Socket]:
-    """The sockets of files that `sock_close` releases. Read at once, as a server has many."""
-    if not files:
-        return
-    structs = kernel.structs
-    addresses = np.array([file.private for file in files], np.uint64)
-    rows, good = kernel.reader.read_many(addresses, structs.size("socket"))
+def sockets(kernel: Access, owners: Mapping[int, tuple[Owner, ...]]) -> Iterator[Socket]:
+    """Some sockets by the addresses of `struct socket`, read many at once. Raises FaultError."""
+    addresses = np.array(sorted(owners), np.uint64)
+    for piece in np.array_split(addresses, len(addresses) // PIECE + 1):
+        yield from _piece(kernel, piece, owners)
+
+
+def _piece(
+    kernel: Access, addresses: NDArray[np.uint64], owners: Mapping[int, tuple[Owner, ...]]
+) -> Iterator[Socket]:
+    rows, readable = kernel.many(addresses, "socket")
     inner = kernel.column(rows, "socket", "sk")
-    known = np.flatnonzero(good & (inner != 0))
-    rows, good = kernel.reader.read_many(inner[known], structs.size("sock"))
+    at, inner = addresses[readable][inner != 0].tolist(), inner[inner != 0]
+    rows, readable = kernel.many(inner, "sock")
     family = kernel.column(rows, "sock", "__sk_common.skc_family").tolist()
     protocol = kernel.column(rows, "sock", "sk_protocol").tolist()
-    for at, number in enumerate(known.tolist()):
-        if good[at]:
-            sock = kernel.at("sock", int(inner[number]))
-            yield Socket(files[number], sock, family[at], protocol[at])
+    sent = kernel.column(rows, "sock", "tcp_rtx_queue.rb_node").tolist()
+    first = [kernel.column(rows, "sock", f"{queue}.next").tolist() for queue in QUEUES]
+    for row, number in enumerate(np.flatnonzero(readable).tolist()):
+        sock = kernel.at("sock", int(inner[number]))
+        busy = tuple(
+            queue
+            for queue, packets in zip(QUEUES, first, strict=True)
+            if packets[row] not in (0, sock.where(queue))
+        )
+        yield Socket(sock, owners[at[number]], family[row], protocol[row], busy, sent[row])
 
 
 def queued(kernel: Access, socket: Socket) -> Iterator[View]:
     """The packets of a socket, each a `struct sk_buff`. Raises FaultError."""
-    if socket.name == "tcp":  # what was sent first comes first
-        root = socket.sock["tcp_rtx_queue.rb_node"]
-        for node in rbtree(kernel.structs, root):
+    if socket.is_tcp:  # what was sent first comes first
+        for node in rbtree(kernel.structs, socket.sent):
             yield kernel.structs.entry(node, "sk_buff", "rbnode")
-    for queue in ("sk_write_queue", "sk_receive_queue", "sk_error_queue"):
+    for queue in socket.busy:
         yield from kernel.entries(socket.sock.where(queue), "sk_buff", "list")
+
+
+def in_flight(kernel: Access, socket: Socket) -> Iterator[int]:
+    """The files that a unix socket was sent and nobody has received (SCM_RIGHTS): addresses of
+    `struct file`. Raises FaultError."""
+    if socket.family != AF_UNIX or "sk_receive_queue" not in socket.busy:
+        return
+    for packet in queued(kernel, socket):
+        passed = kernel.at("unix_skb_parms", packet.where("cb")).follow("fp")
+        if passed is not None:
+            files = kernel.pointers(passed.where("fp"), passed["count"], MOST_PASSED)
+            yield from files.tolist()
 
 
 def shared(kernel: Access, packet: View, depth: int = 0) -> Iterator[View]:

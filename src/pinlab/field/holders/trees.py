@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pinlab.field.errors import FaultError
-from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.access import Access
 
 DEEPEST: Final = 16
 """Levels: a 64 bit index of 6 bits each has 11."""
@@ -14,12 +14,12 @@ _INTERNAL: Final = 4096
 """Pointers below are markers (XA_RETRY_ENTRY, siblings), not nodes."""
 
 
-def xarray(kernel: Kernel, address: int) -> Iterator[int]:
+def xarray(kernel: Access, address: int) -> Iterator[int]:
     """The entries of a `struct xarray`, ascending by index. Raises FaultError."""
     yield from _entries(kernel, kernel.at("xarray", address)["xa_head"], 0)
 
 
-def _entries(kernel: Kernel, entry: int, depth: int) -> Iterator[int]:
+def _entries(kernel: Access, entry: int, depth: int) -> Iterator[int]:
     if depth > DEEPEST:
         raise FaultError(entry, 8)
     if not entry:

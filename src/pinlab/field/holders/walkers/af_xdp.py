@@ -11,8 +11,8 @@ from typing import Final
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.reader import PAGE_SIZE
 
@@ -42,7 +42,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         seen.add(umem.address)
         yield claim
 
-    yield from kernel.each(kernel.processes.released_by("sock_close"), sock)
+    yield from kernel.each(kernel.files.released_by("sock_close"), sock)
 
 
 WALKER = Walker("af_xdp", "umem of AF_XDP sockets", walk, needs=("xdp_sock", "xdp_umem"))

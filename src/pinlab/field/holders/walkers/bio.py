@@ -159,9 +159,9 @@ def _opened(kernel: Kernel, bio: View, owners: tuple[Owner, ...]) -> tuple[Owner
     if disk is None:
         return owners
     if disk.has("bd_mapping"):  # 6.11 and newer
-        return kernel.processes.opened(disk["bd_mapping"], owners)
+        return kernel.files.opened(disk["bd_mapping"], owners)
     inode = disk.follow("bd_inode")
-    return owners if inode is None else kernel.processes.opened(inode["i_mapping"], owners)
+    return owners if inode is None else kernel.files.opened(inode["i_mapping"], owners)
 
 
 def _waiting(kernel: Kernel, completion: View) -> tuple[Owner, ...]:
@@ -173,7 +173,7 @@ def _waiting(kernel: Kernel, completion: View) -> tuple[Owner, ...]:
 
 
 def _file(kernel: Kernel, iocb: int) -> tuple[Owner, ...]:
-    return kernel.processes.owners_of(kernel.at("kiocb", iocb)["ki_filp"]) if iocb else ()
+    return kernel.files.owners_of(kernel.at("kiocb", iocb)["ki_filp"]) if iocb else ()
 
 
 WALKER = Walker(

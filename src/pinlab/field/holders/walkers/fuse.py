@@ -95,7 +95,7 @@ def _owners(kernel: Kernel, request: View, pages: View) -> tuple[Owner, ...]:
     try:
         io = kernel.structs.entry(pages.address, "fuse_io_args", "ap").follow("io")
         iocb = None if io is None else io.follow("iocb")
-        owners = () if iocb is None else kernel.processes.owners_of(iocb["ki_filp"])
+        owners = () if iocb is None else kernel.files.owners_of(iocb["ki_filp"])
     except FaultError:
         owners = ()
     same = tuple(owner for owner in owners if asked is None or owner.pid == asked.pid)

@@ -15,8 +15,8 @@ from pinlab.field.holders import mapped_now, trees
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.lists import rbtree
 from pinlab.field.memory.reader import PAGE_SIZE
@@ -41,7 +41,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
                 space = kernel.structs.entry(entry, "iommufd_ioas", "obj")
                 yield from _claims(kernel, space, file, seen)
 
-    yield from kernel.each(kernel.processes.released_by("iommufd_fops_release"), context)
+    yield from kernel.each(kernel.files.released_by("iommufd_fops_release"), context)
 
 
 def _claims(kernel: Kernel, space: View, file: File, seen: set[int]) -> Iterator[Claim]:

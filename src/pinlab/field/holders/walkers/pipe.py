@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pinlab.field.census.files import key_of
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import PIECE, File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import PIECE, File
 from pinlab.field.holders.walker import Walker
 
 SLOTS: Final = 1 << 19
@@ -53,7 +53,7 @@ class _Pipe(NamedTuple):
 def walk(kernel: Kernel) -> Iterator[Claim]:
     """One claim per pipe and sort of page."""
     ends: dict[int, list[File]] = {}
-    for file in kernel.processes.released_by("pipe_release"):  # a pipe has two, of anybody
+    for file in kernel.files.released_by("pipe_release"):  # a pipe has two, of anybody
         ends.setdefault(file.private, []).append(file)
     sorts: dict[int, str] = {0: ""}
 

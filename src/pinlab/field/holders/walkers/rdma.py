@@ -16,8 +16,8 @@ from pinlab.field.errors import FaultError
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.reader import PAGE_SIZE
 from pinlab.field.memory.view import View
@@ -67,7 +67,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
             if umem is not None:
                 yield _claim(kernel, umem, mr, file)
 
-    yield from kernel.each(kernel.processes.released_by("ib_uverbs_close"), context)
+    yield from kernel.each(kernel.files.released_by("ib_uverbs_close"), context)
 
 
 def _umem(kernel: Kernel, mr: View, drivers: dict[int, tuple[str, str, str]]) -> View | None:

@@ -30,7 +30,8 @@ FRAGMENT: Final = 16
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
     """One claim per socket and way."""
-    files = tuple(kernel.processes.released_by("sock_close"))
+    files = kernel.files.released_by("sock_close")
+    owners = {file.private: file.owners for file in files}
     seen: set[int] = set()
 
     def of_socket(socket: Socket) -> Iterator[Claim]:
@@ -50,9 +51,9 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
             if len(frames):
                 detail = f"{way}, {socket.name}"
                 extents = Extents.of_pages(frames)
-                yield Claim(WALKER.kind, detail, socket.file.owners, extents, references=True)
+                yield Claim(WALKER.kind, detail, socket.owners, extents, references=True)
 
-    yield from kernel.each(sockets(kernel, files), of_socket)
+    yield from kernel.each(sockets(kernel, owners), of_socket)
 
 
 def _pages(kernel: Kernel, info: View) -> list[int]:

@@ -12,8 +12,8 @@ from typing import Final
 
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.view import View
 
@@ -44,7 +44,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
                 seen.add(queue.address)
                 yield from _claims(kernel, queue, file)
 
-    yield from kernel.each(kernel.processes.released_by("v4l2_release"), video)
+    yield from kernel.each(kernel.files.released_by("v4l2_release"), video)
 
 
 def _queues(handle: View) -> Iterator[View]:

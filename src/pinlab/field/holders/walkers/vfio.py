@@ -13,8 +13,8 @@ from pinlab.field.holders import mapped_now
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
+from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import File
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.lists import rbtree
 from pinlab.field.memory.view import View
@@ -32,7 +32,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         for node in rbtree(kernel.structs, iommu["dma_list.rb_node"]):
             yield from _claims(kernel, kernel.structs.entry(node, "vfio_dma", "node"), file)
 
-    yield from kernel.each(kernel.processes.released_by("vfio_fops_release"), container)
+    yield from kernel.each(kernel.files.released_by("vfio_fops_release"), container)
 
 
 def _claims(kernel: Kernel, dma: View, file: File) -> Iterator[Claim]:

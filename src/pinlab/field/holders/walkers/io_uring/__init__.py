@@ -1,9 +1,8 @@
 """What io_uring keeps of user memory: registered buffers, and memory given to it for itself.
 
-A file each: `rings`, which rings there are and whose; `buffers`, in the tables of rings and of
-requests that outlive them; `regions`, memory of rings, of provided buffers, and for waiting;
-`zcrx`, areas of zero-copy receive. Memory that the kernel made for a ring is no user's and is
-left out.
+A file each: `buffers`, in the tables of rings and of requests that outlive them; `regions`, memory
+of rings, of provided buffers, and for waiting; `zcrx`, areas of zero-copy receive. Memory that the
+kernel made for a ring is no user's and is left out.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from collections.abc import Iterator
 
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.rings import Ring
 from pinlab.field.holders.walker import Walker
 from pinlab.field.holders.walkers.io_uring import buffers, regions, zcrx
-from pinlab.field.holders.walkers.io_uring.rings import Ring, rings
 
 
 def walk(kernel: Kernel) -> Iterator[Claim]:
@@ -27,7 +26,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         yield from kernel.each((ring,), lambda it: regions.claims(kernel, it))
         yield from kernel.each((ring,), lambda it: zcrx.claims(kernel, it))
 
-    yield from kernel.each(rings(kernel), of_ring)
+    yield from kernel.each(kernel.files.rings, of_ring)
 
 
 WALKER = Walker(

@@ -17,7 +17,7 @@ from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.walkers.io_uring.rings import Ring
+from pinlab.field.holders.rings import Ring
 from pinlab.field.memory.view import View
 
 KIND: Final = "io_uring"

@@ -14,8 +14,8 @@ from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.rings import Ring
 from pinlab.field.holders.walkers.io_uring import regions
-from pinlab.field.holders.walkers.io_uring.rings import Ring
 
 PAGES: Final = 1 << 22
 """Of an area: 16 GiB."""
