@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 from tests.field import samples
 
 from pinlab.cli._app import run
+from pinlab.cli._show import show_json
 from pinlab.field.census import snapshot
+from pinlab.field.census.diff import diff
+from pinlab.report import census_schema as schema
 
 CAPABILITIES = 41
 _PR_CAPBSET_DROP = 24
@@ -183,3 +187,23 @@ def test_numbers_without_end_are_refused(
     assert run(words) == 2
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
+
+
+def test_a_list_is_written_as_it_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    placed, later = samples.placed(), samples.placed(more=True)
+    documents: list[Callable[[], Mapping[str, object]]] = [
+        lambda: schema.census(placed, placed.census, raw=True),
+        lambda: schema.diff(diff(placed, later)),
+        lambda: schema.diff(diff(placed, placed)),
+    ]
+    for made in documents:
+        whole = {k: list(v) if isinstance(v, Iterator) else v for k, v in made().items()}
+        show_json(made())
+        assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(whole))
+
+    def numbers() -> Iterator[int]:
+        for each in range(3):
+            yield each
+            assert capsys.readouterr().out.rstrip().endswith(str(each))
+
+    show_json({"numbers": numbers()})

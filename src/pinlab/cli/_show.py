@@ -54,24 +54,29 @@ def show(result: RenderableType, *, crop: bool = True) -> None:
 
 def show_json(value: Mapping[str, object]) -> None:
     """Print one JSON object to standard output, and nothing else: a line for each of its values,
-    and for each element of a list, of which there may be half a million."""
+    and for each element of a list, of which there may be half a million: an iterator is one
+    that is never in memory as a whole."""
     before = "{\n"
     for key, each in value.items():
         sys.stdout.write(f"{before}  {_json(key)}: ")
         before = ",\n"
-        if isinstance(each, list | tuple) and each:
-            inner = "[\n"
+        if isinstance(each, list | tuple | Iterator):
+            inner = "[\n    "
             for element in each:
-                sys.stdout.write(f"{inner}    {_json(element)}")
-                inner = ",\n"
-            sys.stdout.write("\n  ]")
+                sys.stdout.write(f"{inner}{_json(element)}")
+                inner = ",\n    "
+            sys.stdout.write("[]" if inner[0] == "[" else "\n  ]")
         else:
             sys.stdout.write(_json(each))
     sys.stdout.write("\n}\n" if value else "{}\n")
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(value: object) -> str:
-    return _NOT_SHOWN.sub(_in_json, json.dumps(value, ensure_ascii=False))
+    text = _encode(value)
+    return text if text.isascii() and text.isprintable() else _NOT_SHOWN.sub(_in_json, text)
 
 
 def _in_json(found: re.Match[str]) -> str:

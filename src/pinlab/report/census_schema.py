@@ -1,17 +1,19 @@
 """What `pinlab census --json`, `diff --json` and `doctor --json` print; see docs/field.md.
 
-Kernel addresses are null unless they were asked for (`--raw`).
+Kernel addresses are null unless they were asked for (`--raw`). Lists of folios are made as they
+are written: half a million of them are half a gigabyte otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypedDict
 
 from pinlab.field.acts.doctor import Finding
 from pinlab.field.census import Census
-from pinlab.field.census.diff import Difference
+from pinlab.field.census.diff import Change, Difference
 from pinlab.field.census.place import PinnedFolio, Placed
+from pinlab.field.census.result import Confidence, Kind
 
 
 class FileJson(TypedDict):
@@ -85,7 +87,7 @@ class CensusJson(TypedDict):
     source: str
     taken: float
     seconds: float
-    folios: list[FolioJson]
+    folios: Iterator[FolioJson]
     totals: TotalsJson
 
 
@@ -110,10 +112,10 @@ class DiffJson(TypedDict):
     schema: Literal["pinlab.diff/1"]
     comparable: bool
     seconds: float
-    new: list[FolioJson]
-    gone: list[FolioJson]
-    grown: list[ChangeJson]
-    shrunk: list[ChangeJson]
+    new: Iterator[FolioJson]
+    gone: Iterator[FolioJson]
+    grown: Iterator[ChangeJson]
+    shrunk: Iterator[ChangeJson]
     groups: list[GroupJson]
 
 
@@ -133,6 +135,10 @@ class DoctorJson(TypedDict):
     findings: list[FindingJson]
 
 
+_CONFIDENCES = {each: each.name.lower() for each in Confidence}
+_KINDS = {each: each.name.lower() for each in Kind}
+
+
 def census(shown: Placed, whole: Census, *, raw: bool = False) -> CensusJson:
     """A census as "pinlab.census/1"; `whole` is the one that `shown` was selected from."""
     return {
@@ -141,7 +147,7 @@ def census(shown: Placed, whole: Census, *, raw: bool = False) -> CensusJson:
         "source": whole.source,
         "taken": round(whole.taken, 3),
         "seconds": round(whole.seconds, 4),
-        "folios": [folio(row, raw=raw) for row in shown.rows()],
+        "folios": (folio(row, raw=raw) for row in shown.rows()),
         "totals": totals(whole),
     }
 
@@ -181,8 +187,8 @@ def folio(row: PinnedFolio, *, raw: bool = False) -> FolioJson:
         "mapcount": row.mapcount,
         "expected": row.expected,
         "unexplained": row.unexplained,
-        "confidence": row.confidence.name.lower(),
-        "kind": row.kind.name.lower(),
+        "confidence": _CONFIDENCES[row.confidence],
+        "kind": _KINDS[row.kind],
         "hugetlb": row.hugetlb,
         "flags": list(row.flags),
         "file": None
@@ -212,19 +218,19 @@ def diff(difference: Difference) -> DiffJson:
         "schema": "pinlab.diff/1",
         "comparable": difference.comparable,
         "seconds": round(after.taken - before.taken, 3),
-        "new": [folio(row) for row in difference.new],
-        "gone": [folio(row) for row in difference.gone],
-        "grown": [
-            {"before": each.before.pins, "folio": folio(each.after)} for each in difference.grown
-        ],
-        "shrunk": [
-            {"before": each.before.pins, "folio": folio(each.after)} for each in difference.shrunk
-        ],
+        "new": map(folio, difference.new),
+        "gone": map(folio, difference.gone),
+        "grown": map(_change, difference.grown),
+        "shrunk": map(_change, difference.shrunk),
         "groups": [
             {"where": each.where, "before": each.before, "after": each.after}
             for each in difference.groups
         ],
     }
+
+
+def _change(changed: Change) -> ChangeJson:
+    return {"before": changed.before.pins, "folio": folio(changed.after)}
 
 
 def doctor(findings: Iterable[Finding]) -> DoctorJson:

@@ -94,6 +94,8 @@ class Placed:
             folios.mapping,
         )
         names: dict[tuple[int, int], tuple[str, ...]] = {}
+        confidences = {each.value: each for each in Confidence}  # calling an enum takes long
+        kinds = {each.value: each for each in Kind}
         for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             pfn, order, pins, refcount, mapcount, expected, unexplained, *rest = values
             confidence, kind, hugetlb, flags, index, mapping = rest
@@ -107,8 +109,8 @@ class Placed:
                 mapcount,
                 expected,
                 unexplained,
-                Confidence(confidence),
-                Kind(kind),
+                confidences[confidence],
+                kinds[kind],
                 hugetlb,
                 names[flags, kind],
                 index,
