@@ -7,6 +7,10 @@ them. page-types (C, tools/mm of the kernel's source; $PAGE_TYPES or on the path
 files of /proc it reads see no pins and no reference counts; they are what people have. drgn
 walks the same pages from Python; it needs /proc/kcore and debug information. What is missing is
 said and left out.
+
+Then holders, beside those who list open files: `who --all` beside `lsof -n` and drgn's
+for_each_file, with many pipes open, and `who FILE` beside `lsof FILE` and `fuser FILE`. These know
+no pins; whole commands are measured, with what it takes to start them.
 """
 
 from __future__ import annotations
@@ -16,16 +20,18 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # run as a file: the repository is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.peers import Missing
+from benchmarks.peers import Missing, needs
 from pinlab.errors import UsageError
 from pinlab.field.acts.pinning.kind import hold
 from pinlab.field.census import census
@@ -39,6 +45,8 @@ PAGE = 4096
 HELD = 100_000
 RUNS = 7
 DRGN_PAGES = 20_000
+PIPES = (300, 40)
+PINLAB = (sys.executable, "-c", "from pinlab.cli import main; main()")
 
 
 def best(action: Callable[[], object], runs: int = RUNS) -> float:
@@ -83,11 +91,10 @@ def proc_files(reader: LiveReader) -> float:
     return best(read, 3)
 
 
-def through_drgn(pages: int) -> float:
-    """The walk of drgn over all pages, extrapolated from the first ones."""
+def drgn_here() -> Any:
+    """Drgn's program of the running kernel, with debug information."""
     try:
         import drgn
-        from drgn.helpers.linux.mm import for_each_page
     except ImportError:
         raise Missing("drgn is not installed") from None
     if not Path("/proc/kcore").exists():
@@ -98,10 +105,91 @@ def through_drgn(pages: int) -> float:
         program.load_default_debug_info()
     except (OSError, drgn.MissingDebugInfoError) as error:
         raise Missing(f"drgn: {error}") from None
+    return program
+
+
+def through_drgn(pages: int) -> float:
+    """The walk of drgn over all pages, extrapolated from the first ones."""
+    program = drgn_here()
+    from drgn.helpers.linux.mm import for_each_page
+
     started = time.perf_counter()
     for page in islice(for_each_page(program), DRGN_PAGES):
         page._refcount.counter.value_()
     return (time.perf_counter() - started) / DRGN_PAGES * pages
+
+
+def files_by_drgn() -> float:
+    """All open files of all processes by drgn's helpers."""
+    program = drgn_here()
+    from drgn.helpers.linux.fs import for_each_file
+    from drgn.helpers.linux.pid import for_each_task
+
+    def walk() -> None:
+        for task in for_each_task(program):
+            for _, file in for_each_file(task):
+                file.f_op.release.value_()
+
+    return best(walk, 2)
+
+
+def command(*words: str) -> float:
+    """Seconds of a command, whatever its status: that of `who` tells more than success."""
+    needs(words[0])
+    return best(lambda: subprocess.run(words, capture_output=True, check=False), 3)
+
+
+@contextmanager
+def many_pipes(processes: int, pipes: int) -> Iterator[None]:
+    """Processes that have so many empty pipes open each."""
+    opens = f"import os; p = [os.pipe() for _ in range({pipes})]; print(flush=True); input()"
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-S", "-c", opens]
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(processes):
+            children.append(subprocess.Popen(words, stdin=pipe, stdout=pipe))
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+
+
+def holders() -> None:
+    """Print who is quicker to say who has what."""
+    with many_pipes(*PIPES):
+        print(f"  {PIPES[0]} processes of {PIPES[1]} empty pipes each, beside all others")
+        compare(
+            ("lsof -n", lambda: command("lsof", "-n"), "open files; no pins, no vmsplice"),
+            ("pinlab who --all", lambda: command(*PINLAB, "who", "--all"), "holders of all pins"),
+            ("drgn, for_each_file", files_by_drgn, "open files"),
+        )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+        print("  who has one file of 1 MiB")
+        compare(
+            ("lsof FILE", lambda: command("lsof", file.name), "who has it open"),
+            ("fuser FILE", lambda: command("fuser", file.name), "who has it open"),
+            ("pinlab who FILE", lambda: command(*PINLAB, "who", file.name), "who pins its pages"),
+        )
+
+
+def compare(*peers: tuple[str, Callable[[], float], str]) -> None:
+    """A line for each; the first that is there is the measure."""
+    unit = 0.0
+    for name, measure, says in peers:
+        try:
+            seconds = measure()
+        except Missing as missing:
+            print(f"  skipped: {missing}")
+            continue
+        unit = unit or seconds
+        line(name, seconds, unit, says)
 
 
 def line(name: str, seconds: float, unit: float, says: str) -> None:
@@ -144,6 +232,7 @@ def main(quick: bool = False) -> None:
                 line(name, peer(), unit, says)
             except Missing as missing:
                 print(f"  skipped: {missing}")
+    holders()
 
 
 if __name__ == "__main__":
