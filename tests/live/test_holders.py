@@ -197,7 +197,7 @@ def test_io_that_comes_and_goes_accuses_nobody(
     words = ["dd", f"if={path}", "of=/dev/null", "bs=1M", "iflag=direct,fullblock", "status=none"]
     if subprocess.run(words).returncode:
         pytest.skip("the file system of the temporary folder has no O_DIRECT")
-    loop = ["sh", "-c", f"while {' '.join(words)}; do :; done"]
+    loop = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", f"while {' '.join(words)}; do :; done"]
     children = [subprocess.Popen(loop, start_new_session=True) for _ in range(2)]
     try:
         seen = 0
