@@ -14,11 +14,13 @@ import traceback
 from collections.abc import MutableMapping, Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
+from pinlab.cli._extras import lacking
 from pinlab.errors import UsageError
 from pinlab.field.errors import FieldError
 from pinlab.names import printable
@@ -46,13 +48,44 @@ class Commands(TyperGroup):
         """The command of a name; None if there is none."""
         return _command(cmd_name) if cmd_name in self.commands else None
 
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command that is asked for. Raises UsageError if an extra is not installed."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if (sentence := lacking(ctx.invoked_subcommand, error)) is None:
+                raise
+            raise sentence from None
+
 
 @cache
 def _command(name: str) -> TyperCommand:
-    module = importlib.import_module(f"pinlab.cli.{name}")
+    try:
+        module = importlib.import_module(f"pinlab.cli.{name}")
+    except ModuleNotFoundError as error:
+        if (sentence := lacking(name, error)) is None:
+            raise
+        return _absent(name, error, str(sentence))
     own = typer.Typer(rich_markup_mode="rich", add_completion=False)
     own.command(name, epilog=EXIT_HELP)(getattr(module, f"{name}_" if name == "list" else name))
     return cast(TyperCommand, typer.main.get_command(own))
+
+
+def _absent(name: str, error: ModuleNotFoundError, sentence: str) -> TyperCommand:
+    """In the place of a command that cannot be imported: the help of the others shows it."""
+
+    def absent() -> NoReturn:
+        raise error
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return TyperCommand(
+        name,
+        callback=absent,
+        context_settings=settings,
+        help=escape(sentence),
+        add_help_option=False,
+        rich_markup_mode="rich",
+    )
 
 
 app = typer.Typer(

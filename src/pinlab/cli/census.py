@@ -116,6 +116,8 @@ def census(
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
         options.time_of(watch, "--watch", options.SHORTEST)
+    if save is not None or open_ is not None:
+        from pinlab.field.census import snapshot  # needs Arrow: better said before it is taken
     if save is not None:
         output.check(save)
     if process is not None and not (core or guest or open_):
@@ -128,8 +130,6 @@ def census(
         )
 
     if open_ is not None:
-        from pinlab.field.census import snapshot
-
         whole = snapshot.load(open_)
     else:
         try:
@@ -141,8 +141,6 @@ def census(
                 return _watch(reader, chosen, watch, limit, raw)
             whole = place(reader, take(reader))
     if save is not None:
-        from pinlab.field.census import snapshot
-
         snapshot.save(whole, save, raw=raw)
     shown = chosen(whole)
     if json:

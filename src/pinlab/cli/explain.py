@@ -16,7 +16,6 @@ from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import chart, replay, schema
-from pinlab.report.timeline import counterexample, page
 
 
 def explain(
@@ -104,6 +103,8 @@ def explain(
             typer.echo(text)
     if output is not None:
         if output.suffix == ".html":
+            from pinlab.report.timeline import counterexample, page  # needs Arrow
+
             asked_for.write_text(output, page.html(counterexample.timeline(trace)))
         else:
             beside = design.endswith(".py")
