@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Flag, auto
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -107,7 +108,9 @@ def unpacked(tree: Path, progress: Progress) -> Iterator[Path]:
 @contextmanager
 def workers() -> Iterator[ProcessPoolExecutor]:
     """As many processes as there are cores."""
-    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_end_with, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(
+        os.cpu_count(), get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)
+    )
     try:
         yield pool
     finally:
