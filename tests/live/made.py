@@ -27,6 +27,8 @@ class Program:
     """How the claims on it begin: the walker, and which of several."""
     counted_as: str
     """`pins` or `references`."""
+    mapped: str = "there"
+    """What should be said of its memory; empty: nothing is sure."""
 
 
 PROGRAMS = (
@@ -38,8 +40,14 @@ PROGRAMS = (
     Program("rings", "mapped", "a ring that is only mapped", "io_uring", "buffer", "pins"),
     Program("rings", "in_flight", "a pipe in a message unread", "pipe", "vms", "references"),
     Program("rings", "file_table", "a pipe in a ring's file table", "pipe", "vms", "references"),
-    Program("sockets", "zero_copy", "MSG_ZEROCOPY", "socket", "zero-copy send", "references"),
-    Program("sockets", "send_file", "sendfile to a socket", "socket", "splice", "references"),
+    Program("sockets", "zero_copy", "MSG_ZEROCOPY", "socket", "zero-copy send", "references", ""),
+    Program("sockets", "send_file", "sendfile to a socket", "socket", "splice", "references", ""),
+    Program("moving", "dropped", "MADV_DONTNEED, then used", "io_uring", "buffer", "pins", "stale"),
+    Program("moving", "partly", "MADV_DONTNEED of a page", "io_uring", "buffer", "pins", "stale"),
+    Program("moving", "moved", "mremap", "io_uring", "buffer", "pins", "elsewhere"),
+    Program("moving", "unmapped", "munmap", "io_uring", "buffer", "pins", "unmapped"),
+    Program("moving", "orphaned", "fork; the parent ended", "io_uring", "buffer", "pins", "stale"),
+    Program("moving", "inherited", "a parent's ring", "io_uring", "buffer", "pins"),
 )
 
 

@@ -57,6 +57,10 @@ def who(
             "--over", metavar="SIZE", help="Only holders of more than this.", show_default=False
         ),
     ] = None,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Only holders of pages that their process no longer has."),
+    ] = False,
     sort: Annotated[Order, typer.Option("--sort", help="Largest first.")] = Order.kind,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Lines shown; 0 shows all.")] = 40,
     watch: Annotated[
@@ -74,8 +78,9 @@ def who(
 ) -> int:
     """Say who holds the pins: process, descriptor, address range, and where it is accounted.
 
-    Status 0 if every pin has a holder, 1 if one has none or a holder claims what is not there,
-    3 if that cannot be told, or if of a holder no process was found.
+    Status 0 if every pin has a holder, 1 if one has none, if a holder claims what is not there or
+    its process has other pages there now (stale), 3 if that cannot be told, or if of a holder no
+    process was found.
     """
     if all_ == (target is not None):
         raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
@@ -92,7 +97,7 @@ def who(
 
     def chosen(reader: Reader) -> Answer:
         found = answer_for(reader, attribute(reader), wanted)
-        return select_holders(found, kind=kind, over=least, order=sort)
+        return select_holders(found, kind=kind, over=least, stale=stale, order=sort)
 
     try:
         reader = choose.choose(core, guest)
@@ -128,7 +133,7 @@ def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, l
 
 
 def _status(found: Answer) -> int:
-    if found.overcount or found.unexplained:
+    if found.overcount or found.unexplained or found.stale:
         return EXIT_VIOLATED
     nobody = any(not share.claim.owners for share in found.shares)
     return EXIT_UNKNOWN if found.unsure or nobody else EXIT_HOLDS

@@ -36,6 +36,11 @@ class ClaimJson(TypedDict):
     missing: int
     passing: int
     accounted_in: list[str]
+    accounted_to: int | None
+    mapped: str | None
+    mapped_at: int | None
+    mapped_by: int | None
+    stale_pages: int
     seconds: float | None
     weak: bool
     extents: list[tuple[int, int, int]]
@@ -166,6 +171,11 @@ def _claim(share: Share) -> ClaimJson:
         "missing": share.missing,
         "passing": share.passing,
         "accounted_in": [place.value for place in claim.accounted_in],
+        "accounted_to": claim.payer,
+        "mapped": claim.mapped,
+        "mapped_at": claim.mapped_at,
+        "mapped_by": claim.mapped_by,
+        "stale_pages": claim.stale_pages,
         "seconds": claim.seconds,
         "weak": claim.weak,
         "extents": [(each.pfn, each.pages, each.times) for each in joined(claim.extents)],

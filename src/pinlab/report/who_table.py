@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinlab.field.holders.attribution import Skipped, Walked
-from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.claim import Claim, Mapped, Owner
 from pinlab.field.holders.target import Answer
 from pinlab.field.machine.pagemap import PAGE
 from pinlab.names import printable
@@ -32,7 +32,9 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
         line += f", {answer.unsure:,} that came and went or may be plain references"
     if totals["references"]:
         line += f"; beside them {result['totals']['references']:,} plain references"
-    bad = bool(answer.unexplained or answer.overcount)
+    if answer.stale:
+        line += f"; {units.counted(answer.stale, 'holder')} of stale memory"
+    bad = bool(answer.unexplained or answer.overcount or answer.stale)
     parts.append(Text(line + ".", style="bold red" if bad else "bold"))
     for title, folios in (
         ("Holder unknown:", result["unexplained"]),
@@ -56,24 +58,57 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
     if not claims:
         return [Text("No holder was found.")]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("holder", "process", "address range", "size", "count", "for", "accounted in"):
-        table.add_column(name, overflow="fold")
     shown = claims[:limit] if limit else claims
+    odd = any(map(_odd, shown))
+    mapped = ("mapped",) if odd else ()
+    names = ("holder", "process", "address range", *mapped, "size", "count", "for", "accounted in")
+    for name in names:
+        table.add_column(name, overflow="fold")
     for claim in shown:
         known = claim.address is not None and claim.length is not None
         table.add_row(
             printable(f"{claim.kind}, {claim.detail}") + (" (weak)" if claim.weak else ""),
             processes(claim.owners),
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
+            *((_mapped(claim),) if odd else ()),
             units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
             f"{claim.extents.total:,} {'refs' if claim.references else 'pins'}",
             "?" if claim.seconds is None else units.duration(claim.seconds),
-            ", ".join(claim.accounted_in) or "nowhere",
+            _accounted(claim),
         )
     parts: list[RenderableType] = [table]
     if len(shown) < len(claims):
         parts.append(Text(f"... and {len(claims) - len(shown):,} more; --limit 0 shows all."))
     return parts
+
+
+def _odd(claim: Claim) -> bool:
+    """Whether it must be said where its memory is: not just where its only process has it."""
+    return claim.mapped not in (None, Mapped.there) or _several(claim)
+
+
+def _several(claim: Claim) -> bool:
+    pids = {owner.pid for owner in claim.owners}
+    return claim.mapped_by is not None and len(pids | {claim.mapped_by}) > 1
+
+
+def _mapped(claim: Claim) -> str:
+    """Whether its owners have the pages, and which of several has them."""
+    if claim.mapped is None:
+        return "?"
+    words = claim.mapped.value
+    if claim.mapped is Mapped.elsewhere:
+        words = f"at {claim.mapped_at or 0:x}"
+    if claim.mapped is Mapped.stale and claim.stale_pages < claim.extents.frames:
+        words = f"{claim.stale_pages:,} pages stale"
+    return f"{words}, {claim.mapped_by}" if _several(claim) else words
+
+
+def _accounted(claim: Claim) -> str:
+    """Where it is counted, and of whom if that is not plain."""
+    words = ", ".join(claim.accounted_in) or "nowhere"
+    plain = {owner.pid for owner in claim.owners} == {claim.payer}
+    return words if plain or claim.payer is None else f"{words} of {claim.payer}"
 
 
 def processes(owners: Iterable[Owner]) -> str:

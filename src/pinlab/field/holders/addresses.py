@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.claim import Claim, Mapped
+from pinlab.field.holders.extents import Extents
 from pinlab.field.machine.pagemap import PAGE, PFN
 
 MOST = 1 << 28
@@ -31,20 +32,36 @@ def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
         if claim.address is None and len(claim.extents):
             for pid in {owner.pid for owner in claim.owners}:
                 wanted.setdefault(pid, []).append(number)
-    found: dict[int, int] = {}
+    found: dict[int, tuple[int, int]] = {}
     for pid, numbers in wanted.items():
-        left = _Sought({n: claims[n].extents.each_frame() for n in numbers if n not in found})
-        for start, pfns in _mapped(pid, left.longest):
-            for number, page in left.matches(pfns):
-                found[number] = start + page * PAGE
-            if not left:
-                break
-    return tuple(
-        replace(claim, address=found[n], length=claim.length or claim.extents.frames * PAGE)
-        if n in found
-        else claim
-        for n, claim in enumerate(claims)
-    )
+        sought = {n: _once(claims[n].extents) for n in numbers if n not in found}
+        found |= {n: (at, pid) for n, at in find(pid, sought).items()}
+    result = list(claims)
+    for n, (address, pid) in found.items():
+        length = claims[n].length or claims[n].extents.frames * PAGE
+        result[n] = replace(
+            claims[n], address=address, length=length, mapped=Mapped.there, mapped_by=pid
+        )
+    return tuple(result)
+
+
+def _once(extents: Extents) -> NDArray[np.uint64]:
+    """The frames in order, without those that come again (a page that was sent twice)."""
+    frames = extents.each_frame()
+    _, first = np.unique(frames, return_index=True)
+    return frames[np.sort(first)]
+
+
+def find(pid: int, frames: dict[int, NDArray[np.uint64]]) -> dict[int, int]:
+    """Where a process has frames in a row: the address, by the key of `frames`."""
+    found: dict[int, int] = {}
+    left = _Sought(frames)
+    for start, pfns in _mapped(pid, left.longest):
+        for number, page in left.matches(pfns):
+            found[number] = start + page * PAGE
+        if not left:
+            break
+    return found
 
 
 class _Sought:
@@ -78,10 +95,10 @@ def _mapped(pid: int, longest: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
     A piece overlaps the one before, so that `longest` frames in a row are in one of them.
     """
     try:
-        stretches = list(_stretches(Path(f"/proc/{pid}/maps").read_bytes()))
+        mappings = list(stretches(Path(f"/proc/{pid}/maps").read_bytes()))
         with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
             budget = MOST
-            for start, end in stretches:
+            for start, end in mappings:
                 size = (end - start) // PAGE * 8
                 if size > budget:
                     continue
@@ -97,7 +114,8 @@ def _mapped(pid: int, longest: int) -> Iterator[tuple[int, NDArray[np.uint64]]]:
         return  # it ended, or its list was cut in the middle
 
 
-def _stretches(maps: bytes) -> Iterator[tuple[int, int]]:
+def stretches(maps: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of what /proc/PID/maps has, with neighbours as one. Raises ValueError."""
     current: tuple[int, int] | None = None
     for line in maps.split(b"\n")[:-1]:
         start, end = (int(word, 16) for word in line.split()[0].split(b"-"))

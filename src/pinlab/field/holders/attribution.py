@@ -18,8 +18,8 @@ from pinlab.field.census import Census, Confidence
 from pinlab.field.census import census as take_census
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import LayoutError
-from pinlab.field.holders import addresses
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders import addresses, stale
+from pinlab.field.holders.claim import Claim, Mapped
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import Walker, load
@@ -68,6 +68,11 @@ class Share:
     """Pins claimed of frames that are not pinned, again and again. Of weak claims none."""
     passing: int = 0
     """The same, but of frames where it came and went: a race."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether its owners have other pages where these were registered."""
+        return self.claim.mapped is Mapped.stale
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,8 @@ class Attribution:
         for share in self.shares:
             if share.missing:
                 found |= {("missing", each) for each in self._absent(share).pfn.tolist()}
+            if share.stale:
+                found |= {("stale", share.claim.extents.first)}
         return frozenset(found)
 
     def _absent(self, share: Share) -> Extents:
@@ -161,13 +168,18 @@ class Attribution:
     def only(self, lasting: frozenset[tuple[str, int]]) -> Attribution:
         """The same, with every other difference taken for a race."""
         pfn = self.census.folios.pfn.tolist()
-        passing = {frame for sort, frame in self.disputed() - lasting if sort != "missing"}
-        doubtful = np.array([each in passing for each in pfn], np.bool_)
+        of_folios = ("unexplained", "overcount")
+        doubted = {frame for sort, frame in self.disputed() - lasting if sort in of_folios}
+        doubtful = np.array([each in doubted for each in pfn], np.bool_)
         shares = []
         for share in self.shares:
             absent = self._absent(share) if share.missing else Extents()
             missing = sum(each.times for each in absent if ("missing", each.pfn) in lasting)
-            shares.append(replace(share, missing=missing, passing=share.missing - missing))
+            claim = share.claim
+            if share.stale and ("stale", claim.extents.first) not in lasting:
+                claim = replace(claim, mapped=None, mapped_by=None, stale_pages=0)
+            passing = share.missing - missing
+            shares.append(Share(claim, share.found, missing, passing))
         return replace(self, shares=tuple(shares), doubtful=doubtful)
 
 
@@ -184,8 +196,9 @@ def walk(reader: Reader, walkers: Iterable[Walker] | None = None, *, locate: boo
             claims += walker.walk(kernel)
         except LayoutError as error:
             skipped.append(Skipped(walker.kind, str(error)))
-    found = addresses.locate(claims) if locate and kernel.own else tuple(claims)
-    return Walked(found, tuple(skipped), kernel.races)
+    if locate and kernel.own:
+        claims = list(stale.compare(addresses.locate(claims)))
+    return Walked(tuple(claims), tuple(skipped), kernel.races)
 
 
 def join(census: Census, walked: Walked) -> Attribution:

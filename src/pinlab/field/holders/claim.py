@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.extents import Extents
@@ -26,6 +27,20 @@ class Owner:
         return self.pid, self.command, -1 if self.fd is None else self.fd, self.by
 
 
+class Mapped(StrEnum):
+    """Whether an owner has a claim's frames in its address space now."""
+
+    there = "there"
+    """Where they were registered, or where they were found."""
+    elsewhere = "elsewhere"
+    """At another address (mremap)."""
+    stale = "stale"
+    """Other pages are there, or none yet (MADV_DONTNEED, fork): what a device writes nobody
+    reads."""
+    unmapped = "unmapped"
+    """Nothing is mapped there any more (munmap)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One holder's word on what it holds. Counted once, however many processes share it."""
@@ -40,7 +55,7 @@ class Claim:
     references: bool = False
     """Plain references, which no counter of pins knows."""
     address: int | None = None
-    """Where the frames are in the owners' address space; None if the kernel does not keep it."""
+    """Where the frames were registered; if the kernel does not keep that, where they were found."""
     length: int | None = None
     """Bytes."""
     accounted_in: tuple[Accounted, ...] = ()
@@ -49,5 +64,15 @@ class Claim:
     """How long it has been held, if the kernel keeps that."""
     weak: bool = False
     """Inferred from addresses, or from what lies on a stack: it explains, it does not accuse."""
+    mapped: Mapped | None = None
+    """None: not looked at, or it cannot be told."""
+    mapped_at: int | None = None
+    """The address, if elsewhere."""
+    mapped_by: int | None = None
+    """The process that was found to have, or not to have, the frames."""
+    stale_pages: int = 0
+    """How many of its pages are not there, if stale."""
+    payer: int | None = None
+    """The process in whose VmPin it is counted."""
     inode: tuple[str, int] | None = None
     """Device and number of what holds, if it is a file that can have a name: a pipe."""

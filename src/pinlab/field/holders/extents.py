@@ -95,6 +95,11 @@ class Extents:
         return int(self.pages.sum())
 
     @property
+    def first(self) -> int:
+        """The first frame; there must be one."""
+        return int(self.pfn[0])
+
+    @property
     def total(self) -> int:
         """How often anything is held."""
         return int(self.times.sum())

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pinlab.errors import UsageError
 from pinlab.field.holders.attribution import Share
+from pinlab.field.holders.claim import Mapped
 from pinlab.field.holders.target import Answer
 from pinlab.field.holders.walker import load
 from pinlab.field.machine.pagemap import PAGE
@@ -38,9 +39,15 @@ _KEYS: dict[Order, Callable[[Share], tuple[float | str, ...]]] = {
 
 
 def select_holders(
-    answer: Answer, *, kind: str | None = None, over: int = 0, order: Order = Order.kind
+    answer: Answer,
+    *,
+    kind: str | None = None,
+    over: int = 0,
+    stale: bool = False,
+    order: Order = Order.kind,
 ) -> Answer:
-    """The answer with only holders of a kind and of more than `over` bytes.
+    """The answer with only holders of a kind, of more than `over` bytes, or of memory that is not
+    their owners' any more (`stale`).
 
     What is said about pins and their explanation stays that of all. Raises UsageError.
     """
@@ -49,6 +56,8 @@ def select_holders(
     kept = [
         share
         for share in answer.shares
-        if kind in (None, share.claim.kind) and share.claim.extents.frames * PAGE > over
+        if kind in (None, share.claim.kind)
+        and share.claim.extents.frames * PAGE > over
+        and (not stale or share.claim.mapped in (Mapped.stale, Mapped.unmapped))
     ]
     return replace(answer, shares=tuple(sorted(kept, key=_KEYS[order])))

@@ -90,6 +90,11 @@ class Answer:
         missing = sum(share.missing for share in self.shares)
         return int(self._settled(self.attribution.overcount).sum()) + missing
 
+    @property
+    def stale(self) -> int:
+        """Claims whose owners have other pages where these were registered."""
+        return sum(share.stale for share in self.shares)
+
     def _settled(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = self.rows[self.attribution.settled[self.rows]]
         return counts[rows]

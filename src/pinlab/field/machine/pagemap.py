@@ -21,6 +21,7 @@ PAGE = mmap.PAGESIZE
 # Documentation/admin-guide/mm/pagemap.rst
 _PRESENT = np.uint64(1 << 63)
 PFN = np.uint64((1 << 55) - 1)
+KPF_ANON = 12
 KPF_COMPOUND_TAIL = 16
 KPF_HUGE = 17
 KPF_THP = 22

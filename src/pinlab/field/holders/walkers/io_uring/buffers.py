@@ -89,7 +89,17 @@ def _claim(kernel: Kernel, ring: Ring, name: str, buffer: View) -> Claim:
         address=address,
         length=size,
         accounted_in=(*pinned, *ring.locked_vm),
+        payer=payer(kernel, ring) if pinned else None,
     )
+
+
+def payer(kernel: Kernel, ring: Ring) -> int | None:
+    """The process whose VmPin a ring counts in: the one that set it up, if it is still there."""
+    memory = ring.context.follow("mm_account")
+    if memory is None or not memory.has("owner"):  # CONFIG_MEMCG
+        return None
+    task = memory.follow("owner")
+    return None if task is None else task["tgid"]
 
 
 def _range(buffer: View) -> tuple[int, int]:
