@@ -214,12 +214,14 @@ class Decoded(NamedTuple):
     unexplained: int
 
 
-def decode(memory: Memory) -> list[Decoded]:
-    """The pinned folios, decided page by page as the kernel's own functions would."""
-    return [found for pfn in range(memory.count) if (found := _folio(memory, pfn)) is not None]
+def decode(memory: Memory, references: bool = False) -> list[Decoded]:
+    """The pinned folios, decided page by page as the kernel's own functions would; with
+    `references` also those of users and files that somebody else has a reference to."""
+    found = (_folio(memory, pfn, references) for pfn in range(memory.count))
+    return [each for each in found if each is not None]
 
 
-def _folio(memory: Memory, pfn: int) -> Decoded | None:
+def _folio(memory: Memory, pfn: int, references: bool) -> Decoded | None:
     release = memory.release
 
     def has(name: str, at: int = pfn) -> bool:
@@ -229,7 +231,7 @@ def _folio(memory: Memory, pfn: int) -> Decoded | None:
         return None  # a tail
     refs = memory.get(pfn, "_refcount", signed=True)
     large = has("head")
-    if refs <= 0 or (not large and refs < 1024):
+    if refs <= 0:
         return None
     if large and pfn + 1 >= memory.count:
         return None
@@ -258,7 +260,10 @@ def _folio(memory: Memory, pfn: int) -> Decoded | None:
         return None
     else:
         pins, gets = extra // 1024, extra % 1024
-    return Decoded(pfn, order, pins, refs, maps, expected, gets) if pins > 0 else None
+    others = gets - (not has("lru") and not hugetlb)
+    others *= mapping != 0 and mapping & 3 != 2
+    listed = (pins > 0 and (large or refs >= 1024)) or (references and others > 0)
+    return Decoded(pfn, order, pins, refs, maps, expected, gets) if listed else None
 
 
 def _small_maps(memory: Memory, pfn: int) -> int:

@@ -7,8 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from pinlab.field.census import census
+from pinlab.field.census.result import rows_of
 from pinlab.field.census.struct_page import column, flag
-from pinlab.field.holders.attribution import attribute
+from pinlab.field.holders.attribution import attribute, join, walk
 from pinlab.field.holders.claim import Claim
 from pinlab.field.layout.page import page_layout
 from pinlab.field.memory.live import LiveReader
@@ -75,3 +77,25 @@ def test_whose_memory_and_whose_account_after_fork(live: LiveReader) -> None:
     parent, child = sorted({owner.pid for owner in claim.owners})
     assert child == made.pid
     assert (claim.mapped_by, claim.payer) == (child, parent)
+
+
+def test_plain_references_are_listed_and_explained(live: LiveReader) -> None:
+    (program,) = [each for each in PROGRAMS if each.way == "file_table"]
+    with running(program) as made:
+        whole = attribute(live, references=True)
+        (claim,) = of([share.claim for share in whole.shares], program, made)
+    rows, inside = rows_of(whole.census.folios, claim.extents.pfn)
+    assert inside.all()
+    assert (whole.census.references[rows] == 1).all()
+    assert (whole.strangers[rows] == 0).all()
+
+
+def test_a_reference_of_nobody_known_is_a_strangers(live: LiveReader) -> None:
+    """Without its walker a pipe's pages are referenced by a stranger."""
+    (program,) = [each for each in PROGRAMS if each.way == "file_table"]
+    with running(program) as made:
+        taken = census(live, references=True)
+        (claim,) = of(list(walk(live).claims), program, made)
+        whole = join(taken, walk(live, []))
+    rows, inside = rows_of(taken.folios, claim.extents.pfn)
+    assert inside.all() and (whole.strangers[rows] == 1).all()

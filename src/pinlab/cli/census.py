@@ -71,6 +71,13 @@ def census(
     unexplained: Annotated[
         bool, typer.Option("--unexplained", help="Only with references that nobody explains.")
     ] = False,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references",
+            help="Folios with references that nobody explains, pinned or not.",
+        ),
+    ] = False,
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="PATH", help="Only pages of this file.", show_default=False),
@@ -107,8 +114,8 @@ def census(
 ) -> int:
     """List every pinned folio of this machine: pins, references, and whose memory it is.
 
-    Status 0 once it is taken; with --check 1 if a folio of those asked for is pinned, and 3 if
-    that is not certain; 3 if the memory cannot be read.
+    Status 0 once it is taken; with --check 1 if a folio of those asked for is pinned, or has such
+    references, and 3 if that is not certain; 3 if the memory cannot be read.
     """
     if sum(each is not None for each in (core, guest, open_)) > 1:
         raise UsageError("--core, --guest and --open are three sources; give one of them")
@@ -126,7 +133,13 @@ def census(
 
     def chosen(whole: Placed) -> Placed:
         return select_folios(
-            whole, over=over, unexplained=unexplained, file=of_file, pid=process, sort=sort
+            whole,
+            over=over,
+            unexplained=unexplained,
+            references=references,
+            file=of_file,
+            pid=process,
+            sort=sort,
         )
 
     if open_ is not None:
@@ -138,8 +151,8 @@ def census(
             raise _with_count(error, own=not (core or guest)) from None
         with reader:
             if watch is not None:
-                return _watch(reader, chosen, watch, limit, raw)
-            whole = place(reader, take(reader))
+                return _watch(reader, chosen, watch, limit, raw, references)
+            whole = place(reader, take(reader, references=references))
     if save is not None:
         snapshot.save(whole, save, raw=raw)
     shown = chosen(whole)
@@ -189,12 +202,17 @@ def _with_count(error: ReaderError, *, own: bool) -> ReaderError:
 
 
 def _watch(
-    reader: Reader, chosen: Callable[[Placed], Placed], seconds: float, limit: int, raw: bool
+    reader: Reader,
+    chosen: Callable[[Placed], Placed],
+    seconds: float,
+    limit: int,
+    raw: bool,
+    references: bool,
 ) -> int:
     layout = page_layout(reader.btf)
 
     def once() -> tuple[Placed, Placed]:
-        whole = place(reader, take(reader, layout))
+        whole = place(reader, take(reader, layout, references=references))
         return chosen(whole), whole
 
     console = Screen()

@@ -61,6 +61,12 @@ def who(
         bool,
         typer.Option("--stale", help="Only holders of pages that their process no longer has."),
     ] = False,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references", help="Also plain references, and of folios that are not pinned."
+        ),
+    ] = False,
     sort: Annotated[Order, typer.Option("--sort", help="Largest first.")] = Order.kind,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Lines shown; 0 shows all.")] = 40,
     watch: Annotated[
@@ -78,9 +84,9 @@ def who(
 ) -> int:
     """Say who holds the pins: process, descriptor, address range, and where it is accounted.
 
-    Status 0 if every pin has a holder, 1 if one has none, if a holder claims what is not there or
-    its process has other pages there now (stale), 3 if that cannot be told, or if of a holder no
-    process was found.
+    Status 0 if every pin, and every reference asked for, has a holder, 1 if one has none, if a
+    holder claims what is not there or its process has other pages there now (stale), 3 if that
+    cannot be told, or if of a holder no process was found.
     """
     if all_ == (target is not None):
         raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
@@ -96,7 +102,7 @@ def who(
     least = 0 if over is None else options.parse_size(over, "--over")
 
     def chosen(reader: Reader) -> Answer:
-        found = answer_for(reader, attribute(reader), wanted)
+        found = answer_for(reader, attribute(reader, references=references), wanted)
         return select_holders(found, kind=kind, over=least, stale=stale, order=sort)
 
     try:
@@ -133,7 +139,8 @@ def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, l
 
 
 def _status(found: Answer) -> int:
-    if found.overcount or found.unexplained or found.stale:
+    strangers = found.attribution.asked_references and found.strangers
+    if found.overcount or found.unexplained or found.stale or strangers:
         return EXIT_VIOLATED
     nobody = any(not share.claim.owners for share in found.shares)
     return EXIT_UNKNOWN if found.unsure or nobody else EXIT_HOLDS

@@ -54,6 +54,8 @@ class FolioJson(TypedDict):
     pins: int
     explained: int
     weakly: int
+    references: int
+    known: int
     unstable: bool
     where: str
 
@@ -76,13 +78,16 @@ class TotalJson(TypedDict):
 
 
 class TotalsJson(TypedDict):
-    """All of it. The first five are null where there is no census."""
+    """All of it. The first five are null where there is no census, the next two where plain
+    references were not asked for."""
 
     pins: int | None
     explained: int | None
     unexplained: int | None
     unsure: int | None
     overcount: int | None
+    beyond_books: int | None
+    unclaimed: int | None
     references: int
     by_kind: list[TotalJson]
     by_process: list[TotalJson]
@@ -99,6 +104,7 @@ class WhoJson(TypedDict):
     claims: list[ClaimJson]
     unexplained: list[FolioJson]
     overcount: list[FolioJson]
+    referenced: list[FolioJson]
     totals: TotalsJson
     skipped: list[SkippedJson]
 
@@ -116,12 +122,17 @@ def who(answer: Answer) -> WhoJson:
         "claims": [_claim(share) for share in answer.shares],
         "unexplained": [each for each in folios if each["pins"] > claimed(each)],
         "overcount": [each for each in folios if each["pins"] < each["explained"]],
+        "referenced": [each for each in folios if each["references"] > each["known"]]
+        if whole.asked_references
+        else [],
         "totals": {
             "pins": answer.pins,
             "explained": answer.pins - answer.unexplained - answer.unsure,
             "unexplained": answer.unexplained,
             "unsure": answer.unsure,
             "overcount": answer.overcount,
+            "beyond_books": answer.references if whole.asked_references else None,
+            "unclaimed": answer.strangers if whole.asked_references else None,
             **_totals(share.claim for share in answer.shares),
         },
         "skipped": _skipped(whole.skipped),
@@ -139,12 +150,15 @@ def weak(walked: Walked, target: str) -> WhoJson:
         "claims": [_claim(Share(each, each.extents.total, 0)) for each in walked.claims],
         "unexplained": [],
         "overcount": [],
+        "referenced": [],
         "totals": {
             "pins": None,
             "explained": None,
             "unexplained": None,
             "unsure": None,
             "overcount": None,
+            "beyond_books": None,
+            "unclaimed": None,
             **_totals(walked.claims),
         },
         "skipped": _skipped(walked.skipped),
@@ -210,6 +224,7 @@ def joined(extents: Iterable[Extent]) -> list[Extent]:
 def _folios(answer: Answer) -> list[FolioJson]:
     whole = answer.attribution
     place = {int(pfn): row for row, pfn in enumerate(whole.census.folios.pfn.tolist())}
+    references = whole.census.references
     return [
         {
             "pfn": each.pfn,
@@ -217,6 +232,8 @@ def _folios(answer: Answer) -> list[FolioJson]:
             "pins": each.pins,
             "explained": int(whole.explained[place[each.pfn]]),
             "weakly": int(whole.weakly[place[each.pfn]]),
+            "references": int(references[place[each.pfn]]),
+            "known": 0 if whole.plain is None else int(whole.plain[place[each.pfn]]),
             "unstable": not whole.sure[place[each.pfn]],
             "where": each.where,
         }

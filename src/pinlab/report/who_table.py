@@ -26,7 +26,8 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
     parts = _holders(tuple(share.claim for share in answer.shares), limit)
     if len(answer.shares) > 1:
         parts.append(_total_table(totals))
-    line = f"{units.counted(answer.pins, 'pin')} on {units.counted(len(answer.rows), 'folio')}: "
+    pinned = int((whole.pins[answer.rows] > 0).sum())
+    line = f"{units.counted(answer.pins, 'pin')} on {units.counted(pinned, 'folio')}: "
     line += f"{totals['explained']:,} explained, {answer.unexplained:,} unexplained"
     if answer.unsure:
         line += f", {answer.unsure:,} that came and went or may be plain references"
@@ -36,6 +37,13 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
         line += f"; {units.counted(answer.stale, 'holder')} of stale memory"
     bad = bool(answer.unexplained or answer.overcount or answer.stale)
     parts.append(Text(line + ".", style="bold red" if bad else "bold"))
+    if whole.asked_references:
+        claimed = answer.references - answer.strangers
+        words = units.counted(answer.references, "plain reference")
+        words += f" that no book explains: {claimed:,} claimed, {answer.strangers:,} of strangers."
+        parts.append(Text(words, style="bold red" if answer.strangers else "bold"))
+        if result["referenced"]:
+            parts.append(_referenced_table(result["referenced"], limit))
     for title, folios in (
         ("Holder unknown:", result["unexplained"]),
         ("Claimed more often than pinned (a walker's overcount):", result["overcount"]),
@@ -154,6 +162,19 @@ def _folio_table(folios: list[schema.FolioJson], limit: int) -> RenderableType:
             f"{schema.claimed(each):,}",
             each["where"],
         )
+    if limit and len(folios) > limit:
+        table.add_row("...", "", "", "", f"{len(folios) - limit:,} more; --limit 0 shows all")
+    return table
+
+
+def _referenced_table(folios: list[schema.FolioJson], limit: int) -> RenderableType:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("frame", "size", "references", "claimed", "whose"):
+        table.add_column(name, no_wrap=True)
+    for each in folios[:limit] if limit else folios:
+        size = units.size(PAGE << each["order"])
+        counts = f"{each['references']:,}", f"{each['known']:,}"
+        table.add_row(f"{each['pfn']:#x}", size, *counts, each["where"])
     if limit and len(folios) > limit:
         table.add_row("...", "", "", "", f"{len(folios) - limit:,} more; --limit 0 shows all")
     return table

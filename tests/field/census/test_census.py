@@ -40,7 +40,7 @@ def rows(taken: Census) -> list[Decoded]:
 # Made once: hypothesis takes longer to make a strategy than to draw from it.
 ORDERS = st.sampled_from((0, 0, 0, 1, 2, 4))
 NAMES = st.sets(
-    st.sampled_from(("private", "swapbacked", "swapcache", "dirty", "locked", "reserved"))
+    st.sampled_from(("private", "swapbacked", "swapcache", "lru", "dirty", "locked", "reserved"))
 )
 MAPPINGS = st.sampled_from((0, FILE, FILE | 2, ANON, ANON | 3))
 REFS = st.one_of(
@@ -108,6 +108,7 @@ def assert_equal_to_the_slow_decoder(release: str, data: st.DataObject) -> None:
         pfn += draw_folio(data, memory, pfn)
     reader = SyntheticReader(memory, chunk=data.draw(st.sampled_from((16, 32, 64))))
     assert rows(census(reader)) == decode(memory)
+    assert rows(census(reader, references=True)) == decode(memory, references=True)
 
 
 @pytest.mark.parametrize("release", KERNELS)
@@ -117,6 +118,8 @@ def test_garbage_is_decoded_as_the_slow_decoder_does(release: str, seed: int) ->
     memory = Memory(release, 64)
     memory.data[:] = random.Random(seed).randbytes(len(memory.data))
     assert rows(census(SyntheticReader(memory))) == decode(memory)
+    both = census(SyntheticReader(memory), references=True)
+    assert rows(both) == decode(memory, references=True)
 
 
 @pytest.mark.parametrize("release", KERNELS)
@@ -141,6 +144,21 @@ def test_one_pin_of_each_kind(release: str) -> None:
     bias, exact = Confidence.BIAS, Confidence.EXACT
     assert taken.folios.confidence.tolist() == [bias, bias, bias, exact, exact]
     assert taken.folios.index[0] == 7
+
+
+def test_references_that_no_book_explains() -> None:
+    memory = Memory("6.18", PAGES)
+    lru = flag("6.18", "lru")
+    memory.small(3, 2, maps=1, flags=lru, mapping=ANON)  # somebody has it
+    memory.small(4, 2, maps=1, mapping=ANON)  # in a CPU's batch
+    memory.small(5, 2, maps=1, flags=lru, mapping=FILE)
+    memory.small(6, 1, mapping=0)  # the kernel's own
+    memory.small(7, 1025 + 3, maps=1, flags=lru, mapping=ANON)  # pinned, and referenced besides
+    memory.large(16, 4, 16 + 3, 0, flags=lru, mapping=FILE)
+    taken = census(SyntheticReader(memory), references=True)
+    found = dict(zip(taken.folios.pfn.tolist(), taken.references.tolist(), strict=True))
+    assert found == {3: 1, 7: 3, 16: 3}
+    assert taken.folios.pins.tolist() == [0, 1, 0]
 
 
 def test_a_thp_split_by_fork() -> None:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -35,25 +36,35 @@ from pinlab.field.census.result import COLUMNS, Census, Confidence, Folios, Kind
 from pinlab.field.census.scan import scan
 from pinlab.field.census.settle import settle
 from pinlab.field.layout.page import PageLayout, page_layout
-from pinlab.field.memory.reader import PfnRange, Reader
+from pinlab.field.machine import syscalls
+from pinlab.field.memory.reader import OWN, PfnRange, Reader
 
 __all__ = ["COLUMNS", "Census", "Confidence", "Folios", "Kind", "Sums", "Totals", "census"]
 
 
 def census(
-    reader: Reader, layout: PageLayout | None = None, ranges: Iterable[PfnRange] | None = None
+    reader: Reader,
+    layout: PageLayout | None = None,
+    ranges: Iterable[PfnRange] | None = None,
+    *,
+    references: bool = False,
 ) -> Census:
-    """Every pinned folio in `ranges`, by default of the whole machine.
+    """Every pinned folio in `ranges`, by default of the whole machine; with `references` also
+    every other of a user or a file that has references which no book explains. Before it looks
+    for those the kernel is asked to empty the batches of its CPUs, as migration does.
 
     Raises LayoutError for a kernel whose pages we do not know, ReaderError.
     """
     layout = layout or page_layout(reader.btf)
     places = tuple(reader.ranges() if ranges is None else ranges)
+    if references and reader.name in OWN:
+        with suppress(OSError):
+            syscalls.drain_batches()
     started = time.perf_counter()
     taken = time.time()
     before = reader.counters()
-    found = scan(reader, layout, places)
-    folios, false_positives = settle(reader, layout, found, places)
+    found = scan(reader, layout, places, references=references)
+    folios, false_positives = settle(reader, layout, found, places, references=references)
     after = reader.counters()
     present = sum(each.count for each in places)
     totals = Totals(

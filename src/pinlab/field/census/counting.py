@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.field.census.reading import Reading, order_of, pages_of
-from pinlab.field.census.result import Confidence, Folios, Kind
+from pinlab.field.census.result import Confidence, Folios, Kind, on_the_way
 from pinlab.field.census.struct_page import column, flag, hugetlb, tail, typed
 from pinlab.field.layout.page import PIN_BIAS, LargeMapcount, PageLayout
 from pinlab.field.memory.reader import PfnRange
@@ -31,6 +31,8 @@ class Counted:
     key: NDArray[np.int64]
     """What must not differ between two readings."""
     pinned: NDArray[np.bool_]
+    referenced: NDArray[np.bool_]
+    """Of a user or a file, with references that no book explains, of whatever kind."""
 
 
 def count(reading: Reading, layout: PageLayout, device: Iterable[PfnRange]) -> Counted:
@@ -79,7 +81,11 @@ def count(reading: Reading, layout: PageLayout, device: Iterable[PfnRange]) -> C
         (pins, refs, mapcount, expected, mapping.view(np.int64), good), axis=1
     )
     # A reference count is an int: from 1 << 31 on it is below 0.
-    return Counted(folios, key, good & (pins > 0) & (refs > 0) & (refs < 1 << 31))
+    good = good & (refs > 0) & (refs < 1 << 31)
+    others = unexplained - on_the_way(folios, layout.flag_bits["lru"])
+    of_users = (folios.kind != Kind.NONE) & (folios.kind != Kind.MOVABLE)
+    pinned = good & (pins > 0) & (reading.large | (refs >= PIN_BIAS))
+    return Counted(folios, key, pinned, good & of_users & (others > 0))
 
 
 def _valid(

@@ -73,6 +73,18 @@ class Folios:
         return cls(**{name: np.zeros(0, dtype) for name, dtype in COLUMNS.items()})
 
 
+def on_the_way(folios: Folios, lru: int) -> NDArray[np.int64]:
+    """1 for a folio that is on no LRU list though it belongs on one, else 0; `lru`: PG_lru's bit.
+
+    Whoever took it off has a reference: a CPU's batch that will put it on a list (mm/swap.c), or
+    who isolated it to reclaim or move it. Huge pages of hugetlb are on none, nor is FS-DAX memory.
+    """
+    listed = (folios.flags >> np.uint64(lru)) & np.uint64(1)
+    belongs = (folios.kind != Kind.NONE) & (folios.kind != Kind.MOVABLE) & ~folios.hugetlb
+    found: NDArray[np.int64] = (belongs & (listed == 0)).astype(np.int64)
+    return found
+
+
 def rows_of(folios: Folios, pfn: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """The row of the folio that has each frame, and whether there is one."""
     if not len(folios):
@@ -182,6 +194,15 @@ class Census:
             low=int((folios.confidence == Confidence.LOW).sum()),
             unstable=int((folios.confidence == Confidence.UNSTABLE).sum()),
         )
+
+    @property
+    def references(self) -> NDArray[np.int64]:
+        """Plain references of each folio that no book explains."""
+        bit = next((bit for bit, name in self.flag_names.items() if name == "lru"), None)
+        if bit is None:
+            return self.folios.unexplained
+        others: NDArray[np.int64] = self.folios.unexplained - on_the_way(self.folios, bit)
+        return others.clip(min=0)
 
     @property
     def agrees(self) -> bool | None:

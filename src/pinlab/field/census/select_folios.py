@@ -28,18 +28,21 @@ def select_folios(
     *,
     over: int | None = None,
     unexplained: bool = False,
+    references: bool = False,
     file: Callable[[Placed], NDArray[np.bool_]] | None = None,
     pid: int | None = None,
     sort: Sort = Sort.pfn,
 ) -> Placed:
     """The folios with more than `over` pins, with references nobody explains, of a file, or
-    mapped by a process."""
+    mapped by a process; `references` leaves out that of a batch that puts it on an LRU list."""
     folios = placed.census.folios
     keep = np.ones(len(folios), np.bool_)
     if over is not None:
         keep &= folios.pins > over
     if unexplained:
         keep &= folios.unexplained != 0
+    if references:
+        keep &= placed.census.references > 0
     if file is not None:
         keep &= file(placed)
     if pid is not None:

@@ -18,10 +18,15 @@ REREADS = 3
 
 
 def settle(
-    reader: Reader, layout: PageLayout, found: Candidates, places: Iterable[PfnRange]
+    reader: Reader,
+    layout: PageLayout,
+    found: Candidates,
+    places: Iterable[PfnRange],
+    *,
+    references: bool = False,
 ) -> tuple[Folios, int]:
-    """The pinned folios among those found, and how many small ones the kernel only takes for
-    pinned."""
+    """The pinned folios among those found, with `references` also those that have some which no
+    book explains; and how many small ones the kernel only takes for pinned."""
     device = [each for each in places if each.device]
     parts: list[Folios] = []
     false_positives = 0
@@ -29,7 +34,8 @@ def settle(
         if not len(pfn):
             continue
         last = _settled(reader, layout, pfn, large, device)
-        parts.append(last.folios.take(last.pinned))
+        listed = last.pinned | last.referenced if references else last.pinned
+        parts.append(last.folios.take(listed))
         if not large:
             many = (last.folios.refcount >= PIN_BIAS) & ~last.pinned
             false_positives += int((many & (last.folios.confidence != Confidence.UNSTABLE)).sum())
@@ -54,6 +60,7 @@ def _settled(
         for name in COLUMNS:
             getattr(last.folios, name)[pending] = getattr(again.folios, name)
         last.key[pending], last.pinned[pending] = again.key, again.pinned
+        last.referenced[pending] = again.referenced
         pending = pending[changed]
     last.folios.confidence[pending] = Confidence.UNSTABLE
     return last

@@ -27,6 +27,8 @@ from pinlab.field.layout.page import PIN_BIAS
 from pinlab.field.memory.reader import Reader
 
 TRIES = 15
+TRIES_OF_STRANGERS = 5
+"""Of plain references, which accuse nobody."""
 PAUSE = 0.01
 """Seconds between two tries, so that they do not keep step with somebody's I/O."""
 NOT_BUILT_IN = "not built into this kernel (the types of modules are not read)"
@@ -87,10 +89,14 @@ class Attribution:
     """Pins explained only by weak claims."""
     skipped: tuple[Skipped, ...] = ()
     races: int = 0
+    asked_references: bool = False
+    """Whether the census has folios that are only referenced."""
     doubtful: NDArray[np.bool_] | None = None
     """Folios whose pins and claims differed now and agreed at another time."""
     plain: NDArray[np.int64] | None = None
     """Plain references that walkers know of; 1024 of one small folio look like a pin."""
+    familiar: NDArray[np.bool_] | None = None
+    """Folios whose references were all explained at another time."""
 
     @property
     def pins(self) -> NDArray[np.int64]:
@@ -102,6 +108,15 @@ class Attribution:
         small = (folios.order == 0) & (self.plain > 0)
         pins: NDArray[np.int64] = np.where(small, np.minimum(folios.pins, left), folios.pins)
         return pins
+
+    @property
+    def strangers(self) -> NDArray[np.int64]:
+        """Plain references of each folio that neither a book explains nor a walker claims."""
+        left = self.census.references.copy()
+        if self.plain is not None:
+            left -= self.plain
+        strange: NDArray[np.int64] = left.clip(min=0) * self.settled
+        return strange if self.familiar is None else np.where(self.familiar, 0, strange)
 
     @property
     def unexplained(self) -> NDArray[np.int64]:
@@ -147,6 +162,8 @@ class Attribution:
         """What does not agree, each as a sort of difference and a frame."""
         pfn = self.census.folios.pfn
         sorts = {"unexplained": self.unknown, "overcount": self.overcount}
+        if self.asked_references:
+            sorts["stranger"] = self.strangers
         found = {
             (sort, each)
             for sort, counts in sorts.items()
@@ -171,6 +188,7 @@ class Attribution:
         of_folios = ("unexplained", "overcount")
         doubted = {frame for sort, frame in self.disputed() - lasting if sort in of_folios}
         doubtful = np.array([each in doubted for each in pfn], np.bool_)
+        familiar = np.array([("stranger", each) not in lasting for each in pfn], np.bool_)
         shares = []
         for share in self.shares:
             absent = self._absent(share) if share.missing else Extents()
@@ -180,7 +198,7 @@ class Attribution:
                 claim = replace(claim, mapped=None, mapped_by=None, stale_pages=0)
             passing = share.missing - missing
             shares.append(Share(claim, share.found, missing, passing))
-        return replace(self, shares=tuple(shares), doubtful=doubtful)
+        return replace(self, shares=tuple(shares), doubtful=doubtful, familiar=familiar)
 
 
 def walk(reader: Reader, walkers: Iterable[Walker] | None = None, *, locate: bool = True) -> Walked:
@@ -237,18 +255,21 @@ def join(census: Census, walked: Walked) -> Attribution:
     return Attribution(census, told, explained, weakly, walked.skipped, walked.races, plain=plain)
 
 
-def attribute(reader: Reader) -> Attribution:
-    """A census and its holders, with only those differences that last.
+def attribute(reader: Reader, *, references: bool = False) -> Attribution:
+    """A census and its holders, with only those differences that last; with `references` also of
+    folios that are not pinned and have plain references.
 
     I/O that comes and goes is pinned at one look and gone at the next. So where the two differ
     both are taken again, `TRIES` times at most: what is wrong with a frame each time is wrong.
     """
     lasting: frozenset[tuple[str, int]] | None = None
-    for _ in range(TRIES):
-        found = join(take_census(reader), walk(reader))
+    for number in range(TRIES):
+        taken = take_census(reader, references=references)
+        found = replace(join(taken, walk(reader)), asked_references=references)
         here = found.disputed()
         lasting = here if lasting is None else lasting & here
-        if not lasting or reader.frozen:
+        only_strangers = all(sort == "stranger" for sort, _ in lasting)
+        if not lasting or reader.frozen or (only_strangers and number + 1 >= TRIES_OF_STRANGERS):
             break
         time.sleep(PAUSE)
     return found.only(lasting or frozenset())

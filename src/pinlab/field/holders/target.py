@@ -91,6 +91,16 @@ class Answer:
         return int(self._settled(self.attribution.overcount).sum()) + missing
 
     @property
+    def references(self) -> int:
+        """Plain references on the target's folios that no book explains."""
+        return int(self.attribution.census.references[self.rows].sum())
+
+    @property
+    def strangers(self) -> int:
+        """Plain references of those that no walker claims either."""
+        return int(self.attribution.strangers[self.rows].sum())
+
+    @property
     def stale(self) -> int:
         """Claims whose owners have other pages where these were registered."""
         return sum(share.stale for share in self.shares)
@@ -131,8 +141,11 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
         case Sort.file:
             assert target.path is not None
             shares, rows = _of_file(reader, whole, target.path)
-    odd = rows[(whole.unexplained[rows] > 0) | (whole.overcount[rows] > 0)]
-    part = Placed(whole.census, (None,) * len(folios), (None,) * len(folios)).take(odd)
+    odd = (whole.unexplained > 0) | (whole.overcount > 0)
+    if whole.asked_references:
+        odd |= whole.strangers > 0
+    nowhere = (None,) * len(folios)
+    part = Placed(whole.census, nowhere, nowhere).take(rows[odd[rows]])
     return Answer(target, whole, shares, rows, place(reader, part.census))
 
 

@@ -48,6 +48,7 @@ NR_IO_URING_REGISTER: Final = 427
 NR_FSOPEN: Final = 430
 NR_FSCONFIG: Final = 431
 NR_FSMOUNT: Final = 432
+NR_MOVE_PAGES: Final = {"x86_64": 279}.get(platform.machine(), 239)
 NR_USERFAULTFD: Final = {"x86_64": 323}.get(platform.machine(), 282)
 
 # -- linux/mount.h -----------------------------------------------------------------------------
@@ -139,6 +140,17 @@ def process_vm_readv(pid: int, local: int, remote: int, length: int) -> int:
 def preadv(fd: int, address: int, length: int, offset: int = 0) -> int:
     """Read from a file into raw memory; return how many bytes were read."""
     return _check(_libc.preadv(fd, _iovec(address, length), 1, offset), "preadv")
+
+
+def drain_batches() -> None:
+    """Have every CPU put the folios of its batches on their LRU lists (lru_add_drain_all).
+
+    A batch has a reference to each. Migration drains them before it looks at references, and
+    move_pages() does, also of no page at all (do_pages_move, mm/migrate.c).
+    """
+    nothing = (ctypes.c_ulong * 1)()
+    result = _libc.syscall(NR_MOVE_PAGES, 0, ctypes.c_ulong(0), nothing, nothing, nothing, 0)
+    _check(result, "move_pages")
 
 
 def syncfs(fd: int) -> None:
