@@ -61,9 +61,10 @@ class Made:
 
 
 @contextmanager
-def running(program: Program) -> Iterator[Made]:
-    """The program, while it holds. Raises RuntimeError with what it said if it does not."""
-    words = [sys.executable, "-m", f"tests.live.programs.{program.module}", program.way]
+def running(program: Program, *before: str) -> Iterator[Made]:
+    """The program, started by the command `before`, while it holds. Raises RuntimeError with what
+    it said if it does not."""
+    words = [*before, sys.executable, "-m", f"tests.live.programs.{program.module}", program.way]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as child:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pwd
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,13 +20,16 @@ from pinlab.field.census.meant import pipe_at
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
+from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.select_holders import Order, select_holders
 from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.walker import load
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
+from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
+from pinlab.report import memlock as report
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table
 
@@ -42,6 +48,15 @@ def who(
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Everything that is pinned.")] = False,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="NAME",
+            help="What is counted against the RLIMIT_MEMLOCK of a user.",
+            show_default=False,
+        ),
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -88,8 +103,10 @@ def who(
     holder claims what is not there or its process has other pages there now (stale), 3 if that
     cannot be told, or if of a holder no process was found.
     """
-    if all_ == (target is not None):
-        raise UsageError("say whose pins: a file, a process, a frame (0x...), or --all")
+    if sum((all_, target is not None, user is not None)) != 1:
+        raise UsageError("say whose pins: a file, a process, a frame (0x...), --user, or --all")
+    if user is not None:
+        return _memlock(user, core, guest, limit, json)
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
@@ -136,6 +153,35 @@ def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, l
                 time.sleep(seconds)
     except (KeyboardInterrupt, BrokenPipeError):
         return EXIT_HOLDS
+
+
+def _memlock(user: str, core: Path | None, guest: Path | None, limit: int, json: bool) -> int:
+    """What a user has locked; of another machine the user is a number."""
+    name, uid = _user(user, own=core is None and guest is None)
+    with choose.choose(core, guest) as reader:
+        found = memlock(reader, uid)
+    if json:
+        show_json(report.as_json(found, name))
+    else:
+        show(report.as_table(found, name, limit))
+    if found.found == found.counted:
+        return EXIT_HOLDS
+    return EXIT_VIOLATED if found.settled else EXIT_UNKNOWN
+
+
+def _user(user: str, *, own: bool) -> tuple[str, int]:
+    """The name and the number of a user, who may be named by either."""
+    if user.isdecimal() and int(user) < 1 << 32:
+        with suppress(KeyError):
+            return (pwd.getpwuid(int(user)).pw_name if own else user), int(user)
+        return user, int(user)
+    try:
+        entry = pwd.getpwnam(user) if own else None
+    except (KeyError, ValueError):
+        entry = None
+    if entry is None:
+        raise UsageError(f"there is no user {printable(user)}; a number is taken for a uid")
+    return entry.pw_name, entry.pw_uid
 
 
 def _status(found: Answer) -> int:

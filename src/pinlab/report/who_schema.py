@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 from pinlab.field.holders.attribution import Share, Skipped, Walked
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extent
 from pinlab.field.holders.target import Answer
 from pinlab.field.machine.pagemap import PAGE
@@ -198,9 +198,14 @@ def _claim(share: Share) -> ClaimJson:
 
 def owners(claim: Claim) -> list[OwnerJson]:
     """The processes of a holder."""
+    return owners_json(claim.owners)
+
+
+def owners_json(owners: Iterable[Owner]) -> list[OwnerJson]:
+    """Processes, each with how it has what they have."""
     return [
         {"pid": each.pid, "command": each.command, "fd": each.fd, "by": each.by or None}
-        for each in claim.owners
+        for each in owners
     ]
 
 

@@ -24,6 +24,8 @@ AF_UNIX: Final = 1
 AF_INET: Final = 2
 AF_INET6: Final = 10
 TCP: Final = 6
+ZEROCOPY: Final = 1 << 0
+"""SKBFL_ZEROCOPY_ENABLE, include/linux/skbuff.h."""
 QUEUES: Final = ("sk_write_queue", "sk_receive_queue", "sk_error_queue")
 PIECE: Final = 1 << 14
 """Sockets that are read at once."""

@@ -16,12 +16,10 @@ from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.frames import of_user
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.sockets import Socket, queued, shared, sockets
+from pinlab.field.holders.sockets import ZEROCOPY, Socket, queued, shared, sockets
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.view import View
 
-ZEROCOPY: Final = 1 << 0
-"""SKBFL_ZEROCOPY_ENABLE, include/linux/skbuff.h."""
 LENT: Final = 1 << 4
 """SKBFL_MANAGED_FRAG_REFS: the packet has no reference, its sender (io_uring) has."""
 FRAGMENT: Final = 16

@@ -33,14 +33,14 @@ LENT: Final = 1
 
 def claims(kernel: Kernel, ring: Ring, seen: set[int]) -> Iterator[Claim]:
     """One claim per buffer that is not among `seen`, which it then is."""
-    for name, buffer in _buffers(kernel, ring.context):
+    for name, buffer in registered(kernel, ring.context):
         if buffer.address not in seen and buffer["nr_bvecs"] and not _lent(buffer):
             claim = _claim(kernel, ring, name, buffer)
             seen.add(buffer.address)
             yield claim
 
 
-def _buffers(kernel: Kernel, context: View) -> Iterator[tuple[str, View]]:
+def registered(kernel: Kernel, context: View) -> Iterator[tuple[str, View]]:
     """The io_mapped_ubuf of each used slot, then those that only requests have."""
     if context.has("buf_table"):
         table = context.inside("buf_table")

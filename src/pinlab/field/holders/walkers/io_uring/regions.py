@@ -30,36 +30,48 @@ BUF_RING: Final = 1
 
 
 def claims(kernel: Kernel, ring: Ring) -> Iterator[Claim]:
-    """One claim per region of a ring."""
+    """One claim per region of a ring that is the user's memory."""
     context = ring.context
-    counted = ring.locked_vm if _counts_all(kernel) else ()
     if context.has("ring_region"):
-        yield from claim(kernel, ring, "rings", context.inside("ring_region"), counted)
-        yield from claim(kernel, ring, "submission queue", context.inside("sq_region"), counted)
-    elif context.has("ring_pages") and context["flags"] & NO_MMAP:
+        counted = {view.address for _, view in regions(kernel, context, counted=True)}
+        for name, region in regions(kernel, context):
+            accounted = ring.locked_vm if region.address in counted else ()
+            yield from claim(kernel, ring, name, region, accounted)
+        return
+    if context.has("ring_pages") and context["flags"] & NO_MMAP:
         for name, count, pages in (
             ("rings", "n_ring_pages", "ring_pages"),
             ("submission queue", "n_sqe_pages", "sqe_pages"),
         ):
             yield from _claim(kernel, ring, name, context[pages], context[count], ())
+    for group in _groups(kernel, context):
+        if group.has("buf_pages") and not group["flags"] & _of_kernel(kernel):
+            array, pages_of = group["buf_pages"], group["buf_nr_pages"]
+            yield from _claim(kernel, ring, _name(group), array, pages_of, ())
+
+
+def regions(kernel: Kernel, context: View, *, counted: bool = False) -> Iterator[tuple[str, View]]:
+    """Every io_mapped_region of a ring, the user's or not; `counted`: those that are counted
+    against RLIMIT_MEMLOCK."""
+    if context.has("ring_region") and (not counted or _counts_all(kernel)):
+        yield "rings", context.inside("ring_region")
+        yield "submission queue", context.inside("sq_region")
+        for group in _groups(kernel, context):
+            if group.has("region") and group["flags"] & BUF_RING:
+                yield _name(group), group.inside("region")
     if context.has("param_region"):
-        region = context.inside("param_region")
-        yield from claim(kernel, ring, "waiting region", region, ring.locked_vm)
+        yield "waiting region", context.inside("param_region")
+
+
+def _groups(kernel: Kernel, context: View) -> Iterator[View]:
+    """Each io_buffer_list: a group of provided buffers."""
     if context.has("io_bl_xa"):
         for address in trees.xarray(kernel, context.where("io_bl_xa")):
-            yield from _group(kernel, ring, kernel.at("io_buffer_list", address), counted)
+            yield kernel.at("io_buffer_list", address)
 
 
-def _group(
-    kernel: Kernel, ring: Ring, group: View, counted: tuple[Accounted, ...]
-) -> Iterator[Claim]:
-    """The ring that a group of buffers is provided by, if it is one and the user's."""
-    name = f"provided buffers, group {group['bgid']}"
-    if group.has("region"):
-        if group["flags"] & BUF_RING:
-            yield from claim(kernel, ring, name, group.inside("region"), counted)
-    elif group.has("buf_pages") and not group["flags"] & _of_kernel(kernel):
-        yield from _claim(kernel, ring, name, group["buf_pages"], group["buf_nr_pages"], ())
+def _name(group: View) -> str:
+    return f"provided buffers, group {group['bgid']}"
 
 
 def claim(

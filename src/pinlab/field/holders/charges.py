@@ -1,0 +1,206 @@
+"""What is counted against a user's RLIMIT_MEMLOCK, thing by thing, beside the kernel's own sum.
+
+`user_struct.locked_vm` is one number for all processes of a user: registered buffers and memory
+of rings, umems, buffers of perf, zero-copy sends. Whoever has CAP_IPC_LOCK is not counted. What
+mlock() locks is counted elsewhere (VmLck, of each process).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pinlab.field.errors import LayoutError
+from pinlab.field.holders.claim import Owner
+from pinlab.field.holders.files import File
+from pinlab.field.holders.kernel import Kernel
+from pinlab.field.holders.processes import Task
+from pinlab.field.holders.rings import Ring
+from pinlab.field.holders.sockets import ZEROCOPY, Socket, queued, shared, sockets
+from pinlab.field.holders.walkers import af_xdp
+from pinlab.field.holders.walkers.io_uring import buffers, regions
+from pinlab.field.memory.reader import Reader
+from pinlab.field.memory.view import View
+
+TRIES: Final = 15
+PAUSE: Final = 0.01
+"""Seconds between two tries."""
+MEMLOCK: Final = 8
+"""RLIMIT_MEMLOCK, asm-generic/resource.h."""
+
+
+COMPLETE: Final = "msg_zerocopy_complete"
+"""What a zero-copy send of a process is completed by, net/core/skbuff.c."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Something that is counted."""
+
+    kind: str
+    detail: str
+    owners: tuple[Owner, ...]
+    user: int
+    """The user_struct that it is counted in."""
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memlock:
+    """What a user has locked, as we found it and as the kernel counts it."""
+
+    uid: int
+    charges: tuple[Charge, ...]
+    counted: int
+    """Pages, by the kernel."""
+    limit: int | None
+    """Bytes: the least soft limit of the user's processes; None if there are none."""
+    settled: bool
+    """Whether the kernel's sum was the same before and after we looked."""
+    races: int
+
+    @property
+    def found(self) -> int:
+        """Pages."""
+        return sum(charge.pages for charge in self.charges)
+
+
+def memlock(reader: Reader, uid: int) -> Memlock:
+    """What a user has locked. Looked at again while it differs from the kernel's sum."""
+    for _ in range(TRIES):
+        found = _once(reader, uid)
+        if reader.frozen or (found.settled and found.found == found.counted):
+            break
+        time.sleep(PAUSE)
+    return found
+
+
+def _once(reader: Reader, uid: int) -> Memlock:
+    kernel = Kernel(reader)
+    tasks = tuple(kernel.each(kernel.processes.tasks, lambda task: _credentials(kernel, task)))
+    mine = {user.address: user for _, user in tasks if user["uid"] == uid}
+    before = _sum(kernel, mine.values())
+    charges = []
+    for charge in _charges(kernel):
+        if charge.user not in mine:
+            user = kernel.at("user_struct", charge.user)
+            if user["uid"] != uid:
+                continue
+            mine[charge.user] = user
+        charges.append(charge)
+    after = _sum(kernel, mine.values())
+    limits = [_limit(task) for task, user in tasks if user.address in mine]
+    return Memlock(
+        uid, tuple(charges), after, min(limits, default=None), before == after, kernel.races
+    )
+
+
+def _credentials(kernel: Kernel, task: Task) -> Iterator[tuple[View, View]]:
+    """A task, and the user_struct of its process."""
+    view = kernel.at("task_struct", task.address)
+    yield view, view.behind("real_cred").behind("user")
+
+
+def _sum(kernel: Kernel, users: Iterable[View]) -> int:
+    return sum(kernel.at("user_struct", user.address)["locked_vm"] for user in users)
+
+
+def _limit(task: View) -> int:
+    """The soft RLIMIT_MEMLOCK of a process, in bytes."""
+    signal = task.behind("signal")
+    structs = signal.structs
+    at = signal.where("rlim") + MEMLOCK * structs.size("rlimit")
+    return structs.at("rlimit", at)["rlim_cur"]
+
+
+def _charges(kernel: Kernel) -> Iterator[Charge]:
+    """Everything that is counted in some user's locked_vm, once."""
+    seen: set[int] = set()
+    files = kernel.files
+
+    def once(charge: Charge | None, thing: int) -> Iterator[Charge]:
+        if charge is not None and charge.user and charge.pages and thing not in seen:
+            seen.add(thing)
+            yield charge
+
+    def of_ring(ring: Ring) -> Iterator[Charge]:
+        for charge, thing in (*_buffers(kernel, ring), *_regions(kernel, ring)):
+            yield from once(charge, thing)
+
+    def of_file(file: File) -> Iterator[Charge]:
+        yield from once(*_perf(kernel, file))
+
+    def of_socket(socket: Socket) -> Iterator[Charge]:
+        yield from once(*_umem(kernel, socket))
+        for charge, thing in _sends(kernel, socket):
+            yield from once(charge, thing)
+
+    if kernel.has("io_ring_ctx"):
+        yield from kernel.each(files.rings, of_ring)
+    if kernel.has("perf_buffer"):
+        yield from kernel.each(files.released_by("perf_release"), of_file)
+    owners = {file.private: file.owners for file in files.released_by("sock_close")}
+    yield from kernel.each(sockets(kernel, owners), of_socket)
+
+
+def _buffers(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:
+    """io_buffer_account_pin(), io_uring/rsrc.c: until 7.0 each buffer had its number."""
+    user = ring.context["user"]
+    if not user:
+        return
+    for name, buffer in buffers.registered(kernel, ring.context):
+        if not buffer.has("acct_pages"):
+            raise LayoutError("this kernel does not keep how much of a buffer it counts (7.0)")
+        charge = Charge("io_uring", name, ring.owners, user, buffer["acct_pages"])
+        yield charge, buffer.address
+
+
+def _regions(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:
+    """io_create_region(), io_uring/memmap.c: the kernel's own memory counts as the user's does."""
+    user = ring.context["user"]
+    if not user:
+        return
+    for name, region in regions.regions(kernel, ring.context, counted=True):
+        yield Charge("io_uring", name, ring.owners, user, region["nr_pages"]), region.address
+
+
+def _umem(kernel: Kernel, socket: Socket) -> tuple[Charge | None, int]:
+    """xdp_umem_account_pages(), net/xdp/xdp_umem.c."""
+    if socket.family != af_xdp.AF_XDP or not kernel.has("xdp_umem"):
+        return None, 0
+    umem = kernel.at("xdp_sock", socket.sock.address).follow("umem")
+    if umem is None:
+        return None, 0
+    name = f"umem {umem['id']}"
+    return Charge("af_xdp", name, socket.owners, umem["user"], umem["npgs"]), umem.address
+
+
+def _perf(kernel: Kernel, file: File) -> tuple[Charge | None, int]:
+    """perf_mmap(), kernel/events/core.c: what is beyond the limit counts in VmPin instead."""
+    ring = kernel.at("perf_event", file.private).follow("rb")
+    if ring is None:
+        return None, 0
+    pages = ring["nr_pages"] + 1 - ring["mmap_locked"]
+    return Charge("perf", "ring buffer", file.owners, ring["mmap_user"], pages), ring.address
+
+
+def _sends(kernel: Kernel, socket: Socket) -> Iterator[tuple[Charge, int]]:
+    """mm_account_pinned_pages(), net/core/skbuff.c: zero-copy sends that wait."""
+    if not kernel.has("ubuf_info_msgzc") or not kernel.has("ubuf_info", "ops"):
+        return
+    for packet in queued(kernel, socket):
+        for info in shared(kernel, packet):
+            sent = info.follow("destructor_arg", "ubuf_info") if info["flags"] & ZEROCOPY else None
+            if sent is None or not kernel.is_function(sent.behind("ops")["complete"], COMPLETE):
+                continue
+            counted = kernel.at("ubuf_info_msgzc", sent.address)
+            charge = Charge(
+                "socket",
+                f"zero-copy send, {socket.name}",
+                socket.owners,
+                counted["mmp.user"],
+                counted["mmp.num_pg"],
+            )
+            yield charge, sent.address
