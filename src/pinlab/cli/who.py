@@ -24,6 +24,7 @@ from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.select_holders import Order, select_holders
 from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
+from pinlab.field.holders.uses import uses
 from pinlab.field.holders.walker import load
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
@@ -132,10 +133,11 @@ def who(
         if watch is not None:
             return _watch(reader, chosen, watch, limit)
         found = chosen(reader)
+        used = None if found.pins else uses(reader, wanted)
     if json:
-        show_json(schema.who(found))
+        show_json(schema.who(found, used))
     else:
-        show(table.who(found, limit=limit))
+        show(table.who(found, used, limit=limit))
     return _status(found)
 
 

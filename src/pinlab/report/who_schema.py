@@ -9,6 +9,7 @@ from pinlab.field.holders.attribution import Share, Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extent
 from pinlab.field.holders.target import Answer
+from pinlab.field.holders.uses import Uses
 from pinlab.field.machine.pagemap import PAGE
 
 
@@ -93,6 +94,23 @@ class TotalsJson(TypedDict):
     by_process: list[TotalJson]
 
 
+class MapperJson(TypedDict):
+    """A process that maps it, and where."""
+
+    pid: int
+    command: str
+    address: int
+
+
+class UsesJson(TypedDict):
+    """Who uses what nobody pins."""
+
+    cached: int | None
+    mapped_by: list[MapperJson]
+    open_by: list[OwnerJson]
+    resident: dict[str, int] | None
+
+
 class WhoJson(TypedDict):
     """`pinlab who --json`."""
 
@@ -106,10 +124,11 @@ class WhoJson(TypedDict):
     overcount: list[FolioJson]
     referenced: list[FolioJson]
     totals: TotalsJson
+    uses: UsesJson | None
     skipped: list[SkippedJson]
 
 
-def who(answer: Answer) -> WhoJson:
+def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
     """An answer as "pinlab.who/1"."""
     whole = answer.attribution
     folios = _folios(answer)
@@ -135,6 +154,7 @@ def who(answer: Answer) -> WhoJson:
             "unclaimed": answer.strangers if whole.asked_references else None,
             **_totals(share.claim for share in answer.shares),
         },
+        "uses": None if uses is None else _uses(uses),
         "skipped": _skipped(whole.skipped),
     }
 
@@ -161,7 +181,20 @@ def weak(walked: Walked, target: str) -> WhoJson:
             "unclaimed": None,
             **_totals(walked.claims),
         },
+        "uses": None,
         "skipped": _skipped(walked.skipped),
+    }
+
+
+def _uses(uses: Uses) -> UsesJson:
+    return {
+        "cached": uses.cached,
+        "mapped_by": [
+            {"pid": each.pid, "command": each.command, "address": each.address}
+            for each in uses.mapped_by
+        ],
+        "open_by": owners_json(uses.open_by),
+        "resident": uses.resident,
     }
 
 

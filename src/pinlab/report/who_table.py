@@ -12,14 +12,18 @@ from rich.text import Text
 from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import Claim, Mapped, Owner
 from pinlab.field.holders.target import Answer
+from pinlab.field.holders.uses import Uses
 from pinlab.field.machine.pagemap import PAGE
 from pinlab.names import printable
 from pinlab.report import units
 from pinlab.report import who_schema as schema
 
+FEW = 8
+"""Processes that are named in a sentence."""
 
-def who(answer: Answer, *, limit: int = 40) -> RenderableType:
-    """An answer: holders, totals, what is left over."""
+
+def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> RenderableType:
+    """An answer: holders, totals, what is left over; of what nobody pins, who uses it."""
     whole = answer.attribution
     result = schema.who(answer)
     totals = result["totals"]
@@ -37,6 +41,8 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
         line += f"; {units.counted(answer.stale, 'holder')} of stale memory"
     bad = bool(answer.unexplained or answer.overcount or answer.stale)
     parts.append(Text(line + ".", style="bold red" if bad else "bold"))
+    if uses is not None:
+        parts.append(Text(_uses(uses)))
     if whole.asked_references:
         claimed = answer.references - answer.strangers
         words = units.counted(answer.references, "plain reference")
@@ -53,6 +59,30 @@ def who(answer: Answer, *, limit: int = 40) -> RenderableType:
             parts += [Text(title, style="bold red"), _folio_table(settled, limit)]
     parts += _notes(whole.skipped, whole.races, answer.unsettled)
     return Group(*parts)
+
+
+def _uses(uses: Uses) -> str:
+    """Who maps it, has it open, keeps it."""
+    if uses.resident is not None:
+        sizes = [f"{units.size(size)} {words}" for words, size in uses.resident.items() if size]
+        return f"Not pinned, but in memory: {', '.join(sizes) or 'nothing'}."
+    parts = []
+    if uses.mapped_by:
+        names = [f"{each.command} ({each.pid})" for each in uses.mapped_by]
+        parts.append(f"mapped by {_few(names)}")
+    if uses.open_by:
+        parts.append(f"open by {processes(uses.open_by[:FEW])}{_more(len(uses.open_by))}")
+    if uses.cached:
+        parts.append(f"{units.counted(uses.cached, 'page')} in the page cache")
+    return f"Not pinned, but in use: {'; '.join(parts)}." if parts else "Nor is it used otherwise."
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(map(printable, names[:FEW])) + _more(len(names))
+
+
+def _more(count: int) -> str:
+    return f" and {count - FEW:,} more" if count > FEW else ""
 
 
 def weak(walked: Walked, why: str, *, limit: int = 40) -> RenderableType:

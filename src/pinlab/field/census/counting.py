@@ -30,6 +30,8 @@ class Counted:
     folios: Folios
     key: NDArray[np.int64]
     """What must not differ between two readings."""
+    valid: NDArray[np.bool_]
+    """What is a folio, in use, of the size that it was taken for."""
     pinned: NDArray[np.bool_]
     referenced: NDArray[np.bool_]
     """Of a user or a file, with references that no book explains, of whatever kind."""
@@ -85,7 +87,7 @@ def count(reading: Reading, layout: PageLayout, device: Iterable[PfnRange]) -> C
     others = unexplained - on_the_way(folios, layout.flag_bits["lru"])
     of_users = (folios.kind != Kind.NONE) & (folios.kind != Kind.MOVABLE)
     pinned = good & (pins > 0) & (reading.large | (refs >= PIN_BIAS))
-    return Counted(folios, key, pinned, good & of_users & (others > 0))
+    return Counted(folios, key, good, pinned, good & of_users & (others > 0))
 
 
 def _valid(

@@ -68,6 +68,18 @@ class Mappers:
                 return found
         return None
 
+    def of_file(self, root: int) -> tuple[Mapper, ...]:
+        """Who maps a file, by the root of `i_mmap.rb_root` of its address_space: each process
+        once, with the first address. Raises FaultError."""
+        found: dict[int, Mapper] = {}
+        for node in islice(rbtree(self._structs, root), MOST_MAPPINGS):
+            vma = self._structs.entry(node, "vm_area_struct", "shared.rb")
+            pid, command = self._process(vma["vm_mm"])
+            start = vma["vm_start"]
+            if pid not in found or start < found[pid].address:
+                found[pid] = Mapper(pid, command, start)
+        return tuple(found[pid] for pid in sorted(found))
+
     def _mappings_of(self, anon_vma: int) -> tuple[Mapping, ...]:
         structs = self._structs
         found: list[Mapping] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pinlab.field.census.reading import BIGGEST_ORDER
 from pinlab.field.census.struct_page import column, head_of
 from pinlab.field.holders.access import Access
 from pinlab.field.layout.page import page_layout
@@ -16,12 +17,25 @@ def of_user(kernel: Access, frames: NDArray[np.uint64]) -> NDArray[np.bool_]:
     Of what could not be read: no.
     """
     layout = page_layout(kernel.reader.btf)
-    first, size = np.uint64(kernel.reader.vmemmap), np.uint64(layout.page_size)
-    pages, good = kernel.reader.read_many(first + frames * size, layout.page_size)
-    heads = head_of(pages.view(np.uint64), frames, layout, kernel.reader.vmemmap)
-    credible = good & (heads <= frames) & (frames - heads < np.uint64(1 << 18))
-    heads = np.where(credible, heads, frames)
-    pages, good = kernel.reader.read_many(first + heads * size, layout.page_size)
-    mapped = column(pages.view(np.uint64), layout.mapping) != 0
-    found: NDArray[np.bool_] = credible & good & mapped
+    pages, good = _pages(kernel, heads_of(kernel, frames))
+    found: NDArray[np.bool_] = good & (column(pages, layout.mapping) != 0)
     return found
+
+
+def heads_of(kernel: Access, frames: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The first frame of the folio that each frame is part of; itself if it is not credible."""
+    layout = page_layout(kernel.reader.btf)
+    pages, good = _pages(kernel, frames)
+    heads = head_of(pages, frames, layout, kernel.reader.vmemmap)
+    credible = good & (heads <= frames) & (frames - heads < np.uint64(1 << BIGGEST_ORDER))
+    return np.where(credible, heads, frames)
+
+
+def _pages(
+    kernel: Access, frames: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The struct page of each frame, and whether it could be read."""
+    size = page_layout(kernel.reader.btf).page_size
+    addresses = np.uint64(kernel.reader.vmemmap) + frames * np.uint64(size)
+    rows, good = kernel.reader.read_many(addresses, size)
+    return rows.view(np.uint64), good
