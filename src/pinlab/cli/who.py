@@ -26,6 +26,7 @@ from pinlab.field.holders.target import Answer, Sort, Target, parse, require_pro
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.uses import uses
 from pinlab.field.holders.walker import load
+from pinlab.field.machine import groups
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
 from pinlab.names import printable
@@ -55,6 +56,24 @@ def who(
             "--user",
             metavar="NAME",
             help="What is counted against the RLIMIT_MEMLOCK of a user.",
+            show_default=False,
+        ),
+    ] = None,
+    cgroup: Annotated[
+        str | None,
+        typer.Option(
+            "--cgroup",
+            metavar="CGROUP",
+            help="Of all processes of a cgroup, by its folder or its name.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            help="I/O on a block device, and pages of its files; also by a mount point.",
             show_default=False,
         ),
     ] = None,
@@ -104,15 +123,22 @@ def who(
     holder claims what is not there or its process has other pages there now (stale), 3 if that
     cannot be told, or if of a holder no process was found.
     """
-    if sum((all_, target is not None, user is not None)) != 1:
-        raise UsageError("say whose pins: a file, a process, a frame (0x...), --user, or --all")
+    asked = (target, user, cgroup, device)
+    if sum(each is not None for each in asked) + all_ != 1:
+        raise UsageError(
+            "say whose pins: a file, a process, a frame (0x...), --user, --cgroup, --device, "
+            "or --all"
+        )
     if user is not None:
         return _memlock(user, core, guest, limit, json)
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
         options.time_of(watch, "--watch", options.SHORTEST)
-    wanted = Target(Sort.everything) if target is None else parse(target)
+    own = core is None and guest is None
+    if not own and (cgroup is not None or device is not None):
+        raise UsageError("--cgroup and --device are of this machine: of a dump ask for --all")
+    wanted = _target(target, cgroup, device)
     if wanted.sort is Sort.process and core is None and guest is None:
         require_process("live", wanted.number)
     if wanted.path is not None and core is None and guest is None:
@@ -155,6 +181,14 @@ def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, l
                 time.sleep(seconds)
     except (KeyboardInterrupt, BrokenPipeError):
         return EXIT_HOLDS
+
+
+def _target(target: str | None, cgroup: str | None, device: str | None) -> Target:
+    if cgroup is not None:
+        return Target(Sort.cgroup, name=cgroup, processes=groups.cgroup(cgroup))
+    if device is not None:
+        return Target(Sort.device, name=device, device=groups.block_device(device))
+    return Target(Sort.everything) if target is None else parse(target)
 
 
 def _memlock(user: str, core: Path | None, guest: Path | None, limit: int, json: bool) -> int:

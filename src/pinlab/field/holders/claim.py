@@ -74,5 +74,7 @@ class Claim:
     """How many of its pages are not there, if stale."""
     payer: int | None = None
     """The process in whose VmPin it is counted."""
+    device: str = ""
+    """The disk that its I/O is in flight on, by its name."""
     inode: tuple[str, int] | None = None
     """Device and number of what holds, if it is a file that can have a name: a pipe."""

@@ -16,6 +16,7 @@ from pinlab.field.census.place import Placed, place
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import Attribution, Share
+from pinlab.field.machine.groups import BlockDevice
 from pinlab.field.machine.namespaces import first_pid_namespace
 from pinlab.field.memory.reader import OWN, Reader
 
@@ -30,6 +31,8 @@ class Sort(StrEnum):
     process = "process"
     frame = "frame"
     file = "file"
+    cgroup = "cgroup"
+    device = "device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,17 @@ class Target:
     number: int = 0
     """The process or the frame."""
     path: Path | None = None
+    name: str = ""
+    """Of a cgroup or a device, as it was given."""
+    processes: frozenset[int] = frozenset()
+    """Of a cgroup."""
+    device: BlockDevice | None = None
 
     def __str__(self) -> str:
         if self.path is not None:
             return str(self.path)
+        if self.name:
+            return f"{self.sort} {self.name}"
         return {
             Sort.process: f"process {self.number}",
             Sort.frame: f"frame {self.number:#x}",
@@ -129,11 +139,12 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
             shares, rows = whole.shares, everything
         case Sort.process:
             _still_there(reader.name, target.number)
-            own = tuple(s for s in whole.shares if _is_of(s, target.number))
-            rows = _union(_claimed(whole, own), _owned(reader, whole, target.number))
-            over = _over(whole, rows, np.zeros(0, np.uint64))
-            chosen = {id(share) for share in (*own, *over)}
-            shares = tuple(share for share in whole.shares if id(share) in chosen)
+            shares, rows = _of_processes(reader, whole, frozenset({target.number}))
+        case Sort.cgroup:
+            shares, rows = _of_processes(reader, whole, target.processes)
+        case Sort.device:
+            assert target.device is not None
+            shares, rows = _of_device(reader, whole, target.device)
         case Sort.frame:
             found, inside = rows_of(folios, np.array([target.number], np.uint64))
             shares = tuple(s for s in whole.shares if s.claim.extents.covers(target.number))
@@ -149,8 +160,31 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
     return Answer(target, whole, shares, rows, place(reader, part.census))
 
 
-def _is_of(share: Share, pid: int) -> bool:
-    return any(owner.pid == pid for owner in share.claim.owners)
+def _of_processes(
+    reader: Reader, whole: Attribution, pids: frozenset[int]
+) -> tuple[tuple[Share, ...], NDArray[np.intp]]:
+    """What some processes hold, and what others hold of their memory."""
+    own = tuple(s for s in whole.shares if any(owner.pid in pids for owner in s.claim.owners))
+    rows = _union(_claimed(whole, own), _owned(reader, whole, pids))
+    return _these(whole, (*own, *_over(whole, rows, np.zeros(0, np.uint64)))), rows
+
+
+def _of_device(
+    reader: Reader, whole: Attribution, device: BlockDevice
+) -> tuple[tuple[Share, ...], NDArray[np.intp]]:
+    """I/O in flight on a device, and what is held of the pages of its files."""
+    placed = place(reader, whole.census)
+    of_files = [file is not None and file.device in device.numbers for file in placed.files]
+    rows = np.flatnonzero(np.array(of_files, np.bool_))
+    on_it = tuple(s for s in whole.shares if s.claim.device and s.claim.device == device.disk)
+    own = (*on_it, *_over(whole, rows, np.zeros(0, np.uint64)))
+    return _these(whole, own), _union(rows, _claimed(whole, on_it))
+
+
+def _these(whole: Attribution, shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    """Some shares once each, in their order."""
+    chosen = {id(share) for share in shares}
+    return tuple(share for share in whole.shares if id(share) in chosen)
 
 
 def _union(*parts: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -166,10 +200,10 @@ def _claimed(whole: Attribution, shares: tuple[Share, ...]) -> NDArray[np.intp]:
     return _union(*parts)
 
 
-def _owned(reader: Reader, whole: Attribution, pid: int) -> NDArray[np.intp]:
-    """The anonymous folios of a process, whoever claims them."""
+def _owned(reader: Reader, whole: Attribution, pids: frozenset[int]) -> NDArray[np.intp]:
+    """The anonymous folios of some processes, whoever claims them."""
     placed = place(reader, whole.census)
-    mine = [owner is not None and owner.pid == pid for owner in placed.mappers]
+    mine = [mapper is not None and mapper.pid in pids for mapper in placed.mappers]
     return np.flatnonzero(np.array(mine, np.bool_))
 
 

@@ -119,6 +119,7 @@ def _claims(kernel: Kernel, request: View, seen: set[int], bio: View) -> Iterato
         Extents.of_spans(kernel.pfns(page) + inside, end - inside),
         length=int(length.sum()),
         seconds=kernel.age(request["start_time_ns"]),
+        device=name,
     )
 
 
