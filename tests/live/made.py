@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from pinlab.field.holders.claim import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,14 @@ def running(program: Program, *before: str) -> Iterator[Made]:
             yield Made(told["pid"], told["count"])
         finally:
             child.kill()
+
+
+def of(claims: Iterable[Claim], program: Program, made: Made) -> list[Claim]:
+    """The claims that are a program's."""
+    return [
+        claim
+        for claim in claims
+        if claim.kind == program.kind
+        and claim.detail.startswith(program.detail)
+        and any(owner.pid == made.pid for owner in claim.owners)
+    ]

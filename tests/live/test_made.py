@@ -14,7 +14,7 @@ from pinlab.field.holders.attribution import attribute, join, walk
 from pinlab.field.holders.claim import Claim
 from pinlab.field.layout.page import page_layout
 from pinlab.field.memory.live import LiveReader
-from tests.live.made import PROGRAMS, Made, Program, running
+from tests.live.made import PROGRAMS, Program, of, running
 
 pytestmark = pytest.mark.live
 
@@ -37,16 +37,6 @@ def beyond_mappings(live: LiveReader, claims: list[Claim]) -> int:
     mapped = column(words, layout.mapcount).view(np.int32).astype(np.int64) + 1
     batched = ~flag(words, layout, "lru")
     return int((column(words, layout.refcount).astype(np.int64) - mapped - batched).sum())
-
-
-def of(claims: list[Claim], program: Program, made: Made) -> list[Claim]:
-    return [
-        claim
-        for claim in claims
-        if claim.kind == program.kind
-        and claim.detail.startswith(program.detail)
-        and any(owner.pid == made.pid for owner in claim.owners)
-    ]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: f"{each.module}-{each.way}")
