@@ -79,7 +79,7 @@ class TotalJson(TypedDict):
 
 
 class TotalsJson(TypedDict):
-    """All of it. The first five are null where there is no census, the next two where plain
+    """All of it. The first five are null where there is no census, the next three where plain
     references were not asked for."""
 
     pins: int | None
@@ -88,6 +88,7 @@ class TotalsJson(TypedDict):
     unsure: int | None
     overcount: int | None
     beyond_books: int | None
+    claimed: int | None
     unclaimed: int | None
     references: int
     by_kind: list[TotalJson]
@@ -132,6 +133,9 @@ def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
     """An answer as "pinlab.who/1"."""
     whole = answer.attribution
     folios = _folios(answer)
+    strange: set[int] = set()
+    if whole.asked_references:
+        strange = set(whole.census.folios.pfn[whole.strangers > 0].tolist())
     return {
         "schema": "pinlab.who/1",
         "kernel": whole.census.kernel,
@@ -141,9 +145,7 @@ def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
         "claims": [_claim(share) for share in answer.shares],
         "unexplained": [each for each in folios if each["pins"] > claimed(each)],
         "overcount": [each for each in folios if each["pins"] < each["explained"]],
-        "referenced": [each for each in folios if each["references"] > each["known"]]
-        if whole.asked_references
-        else [],
+        "referenced": [each for each in folios if each["pfn"] in strange],
         "totals": {
             "pins": answer.pins,
             "explained": answer.pins - answer.unexplained - answer.unsure,
@@ -151,6 +153,7 @@ def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
             "unsure": answer.unsure,
             "overcount": answer.overcount,
             "beyond_books": answer.references if whole.asked_references else None,
+            "claimed": answer.claimed_references if whole.asked_references else None,
             "unclaimed": answer.strangers if whole.asked_references else None,
             **_totals(share.claim for share in answer.shares),
         },
@@ -178,6 +181,7 @@ def weak(walked: Walked, target: str) -> WhoJson:
             "unsure": None,
             "overcount": None,
             "beyond_books": None,
+            "claimed": None,
             "unclaimed": None,
             **_totals(walked.claims),
         },

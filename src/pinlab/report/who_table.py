@@ -44,10 +44,12 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
     if uses is not None:
         parts.append(Text(_uses(uses)))
     if whole.asked_references:
-        claimed = answer.references - answer.strangers
+        claimed, strange = answer.claimed_references, answer.strangers
         words = units.counted(answer.references, "plain reference")
-        words += f" that no book explains: {claimed:,} claimed, {answer.strangers:,} of strangers."
-        parts.append(Text(words, style="bold red" if answer.strangers else "bold"))
+        words += f" that no book explains: {claimed:,} claimed, {strange:,} of strangers"
+        if passing := answer.references - claimed - strange:
+            words += f", {passing:,} that came and went"
+        parts.append(Text(f"{words}.", style="bold red" if strange else "bold"))
         if result["referenced"]:
             parts.append(_referenced_table(result["referenced"], limit))
     for title, folios in (

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from pinlab.field.census import Census, Confidence
 from pinlab.field.census import census as take_census
+from pinlab.field.census.counting import count
+from pinlab.field.census.reading import read
 from pinlab.field.census.result import rows_of
 from pinlab.field.errors import LayoutError
 from pinlab.field.holders import addresses, stale
@@ -23,7 +25,7 @@ from pinlab.field.holders.claim import Claim, Mapped
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import Walker, load
-from pinlab.field.layout.page import PIN_BIAS
+from pinlab.field.layout.page import PIN_BIAS, page_layout
 from pinlab.field.memory.reader import Reader
 
 TRIES = 15
@@ -96,7 +98,7 @@ class Attribution:
     plain: NDArray[np.int64] | None = None
     """Plain references that walkers know of; 1024 of one small folio look like a pin."""
     familiar: NDArray[np.bool_] | None = None
-    """Folios whose references were all explained at another time."""
+    """Folios whose references changed meanwhile, or were all explained at another time."""
 
     @property
     def pins(self) -> NDArray[np.int64]:
@@ -189,6 +191,8 @@ class Attribution:
         doubted = {frame for sort, frame in self.disputed() - lasting if sort in of_folios}
         doubtful = np.array([each in doubted for each in pfn], np.bool_)
         familiar = np.array([("stranger", each) not in lasting for each in pfn], np.bool_)
+        if self.familiar is not None:
+            familiar |= self.familiar
         shares = []
         for share in self.shares:
             absent = self._absent(share) if share.missing else Extents()
@@ -255,6 +259,21 @@ def join(census: Census, walked: Walked) -> Attribution:
     return Attribution(census, told, explained, weakly, walked.skipped, walked.races, plain=plain)
 
 
+def changed(reader: Reader, found: Attribution) -> NDArray[np.bool_]:
+    """Folios with references of strangers whose number is another after the walk than before.
+
+    What is spliced into pipes that come and go has some at each look, and none that lasts.
+    """
+    folios = found.census.folios
+    layout = page_layout(reader.btf)
+    moved = np.zeros(len(folios), np.bool_)
+    for large in (False, True):
+        rows = np.flatnonzero((found.strangers > 0) & ((folios.order > 0) == large))
+        now = count(read(reader, layout, folios.pfn[rows], large), layout, ())
+        moved[rows] = ~now.valid | (now.folios.refcount != folios.refcount[rows])
+    return moved
+
+
 def attribute(reader: Reader, *, references: bool = False) -> Attribution:
     """A census and its holders, with only those differences that last; with `references` also of
     folios that are not pinned and have plain references.
@@ -266,6 +285,8 @@ def attribute(reader: Reader, *, references: bool = False) -> Attribution:
     for number in range(TRIES):
         taken = take_census(reader, references=references)
         found = replace(join(taken, walk(reader)), asked_references=references)
+        if references and not reader.frozen:
+            found = replace(found, familiar=changed(reader, found))
         here = found.disputed()
         lasting = here if lasting is None else lasting & here
         only_strangers = all(sort == "stranger" for sort, _ in lasting)

@@ -106,6 +106,13 @@ class Answer:
         return int(self.attribution.census.references[self.rows].sum())
 
     @property
+    def claimed_references(self) -> int:
+        """Plain references of those that walkers claim."""
+        whole = self.attribution
+        known = np.zeros_like(whole.explained) if whole.plain is None else whole.plain
+        return int(np.minimum(known, whole.census.references)[self.rows].sum())
+
+    @property
     def strangers(self) -> int:
         """Plain references of those that no walker claims either."""
         return int(self.attribution.strangers[self.rows].sum())
