@@ -1,9 +1,9 @@
 """FUSE direct I/O: requests that wait, are being read, or are with the server. fs/fuse/.
 
 fuse_conn (7.2: fuse_chan) -> iq.pending, bg_queue; each fuse_dev -> pq.io and the hash
-pq.processing. A request's args are in a fuse_args_pages if its pages are a user's. Counted
-nowhere. Requests that go through FUSE over io_uring (6.14) hang on their ring's lists and are
-not seen.
+pq.processing. Of a server that uses io_uring (6.14): ring -> queues, their waiting requests and
+their entries. A request's args are in a fuse_args_pages if its pages are a user's. Counted
+nowhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from pinlab.field.memory.view import View
 FUSE_READ: Final = 15
 FUSE_WRITE: Final = 16
 HASH: Final = 256  # FUSE_PQ_HASH_SIZE, fs/fuse/fuse_i.h
+QUEUES: Final = 8192
+"""The most queues of a ring: one for each possible CPU, of which x86 has at most 8192."""
+WAITING = ("fuse_req_queue", "fuse_req_bg_queue")
+"""Lists of a ring's queue: requests that no entry has yet."""
+TAKEN = ("ent_w_req_queue", "ent_in_userspace", "ent_commit_queue")
+"""Lists of a ring's queue: entries on their way to the server, with it, and on their way back."""
 PAGES: Final = 0xFFFF
 """The most pages of a request: fc->max_pages has 16 bits."""
 SORTS = {FUSE_READ: "READ", FUSE_WRITE: "WRITE"}
@@ -41,14 +47,39 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         seen.add(fc.address)
         # 7.2 has the queues apart, in struct fuse_chan.
         queues = fc.follow("chan") if fc.has("chan") else fc
-        for head in () if queues is None else _lists(kernel, queues):
-            for request in kernel.entries(head, "fuse_req", "list"):
-                claim = _claim(kernel, request)
-                if claim is not None:
-                    yield claim
+        requests = () if queues is None else _requests(kernel, queues)
+        # A request that goes from one list to another while we look is met in both.
+        for request in {each.address: each for each in requests}.values():
+            claim = _claim(kernel, request)
+            if claim is not None:
+                yield claim
 
     mounts = [sb for name, sb in kernel.super_blocks if name in ("fuse", "fuseblk", "virtiofs")]
     yield from kernel.each(mounts, connection)
+
+
+def _requests(kernel: Kernel, queues: View) -> Iterator[View]:
+    for head in _lists(kernel, queues):
+        yield from kernel.entries(head, "fuse_req", "list")
+    for queue in _ring_queues(kernel, queues):
+        for path in WAITING:
+            yield from kernel.entries(queue.where(path), "fuse_req", "list")
+        # An entry knows its request longer than any list does (fuse_uring_commit_fetch).
+        for path in TAKEN:
+            for entry in kernel.entries(queue.where(path), "fuse_ring_ent", "list"):
+                request = entry.follow("fuse_req")
+                if request is not None:
+                    yield request
+
+
+def _ring_queues(kernel: Kernel, queues: View) -> Iterator[View]:
+    """fuse_uring_create, fuse_uring_create_queue: a queue is made when its CPU first has need."""
+    ring = queues.follow("ring") if queues.has("ring") else None
+    if ring is None:
+        return
+    for address in kernel.pointers(ring["queues"], ring["nr_queues"], QUEUES).tolist():
+        if address:
+            yield kernel.at("fuse_ring_queue", address)
 
 
 def _lists(kernel: Kernel, queues: View) -> Iterator[int]:
