@@ -28,7 +28,7 @@ class Program:
     detail: str
     """How the claims on it begin: the walker, and which of several."""
     counted_as: str
-    """`pins` or `references`."""
+    """`pins`, `references` or `nothing`."""
     mapped: str = "there"
     """What should be said of its memory; empty: nothing is sure."""
 
@@ -54,6 +54,12 @@ PROGRAMS = (
     Program("moving", "orphaned", "fork; the parent ended", "io_uring", "buffer", "pins", "stale"),
     Program("moving", "inherited", "a parent's ring", "io_uring", "buffer", "pins"),
 )
+
+OWN = (
+    Program("own", "perf", "the buffer of a perf event", "", "", "nothing"),
+    Program("own", "packet", "the rings of a packet socket", "", "", "nothing"),
+)
+"""What maps the kernel's own pages and holds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
