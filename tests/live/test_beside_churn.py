@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from pinlab.field.holders.attribution import attribute
+from pinlab.field.memory.live import LiveReader
 from tests.live import needs
 
 pytestmark = pytest.mark.live
 
 FEW, MANY = 9, 1000
-"""Commands that CI runs, and as many as somebody has time for."""
+"""Looks that CI takes, and as many as somebody has time for."""
 MOST_KIB = 1 << 20
 """Resident memory of a command: 1 GiB."""
 
@@ -148,6 +150,20 @@ def test_nor_in_many() -> None:
         growth = max(used[-tenth:]) / max(used[:tenth])
         print(f"{len(used)} commands in {time.monotonic() - started:.0f} s, {max(used)} KiB")
         assert growth < 1.5
+
+
+@pytest.mark.exhaustive
+@pytest.mark.usefixtures("churn")
+def test_a_thousand_looks_accuse_nobody(live: LiveReader) -> None:
+    """Neither of a pin nor of a reference, nor of stale memory; only what is not sure is left."""
+    started, claims = time.monotonic(), 0
+    for _ in range(MANY):
+        found = attribute(live, references=True)
+        claims += len(found.shares)
+        assert found.agrees
+        assert not found.strangers.any()
+        assert not any(share.stale for share in found.shares)
+    print(f"{MANY:,} looks in {time.monotonic() - started:.0f} s at {claims:,} claims")
 
 
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             *((_mapped(claim),) if odd else ()),
             units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
-            f"{claim.extents.total:,} {'refs' if claim.references else 'pins'}",
+            units.counted(claim.extents.total, "ref" if claim.references else "pin"),
             "?" if claim.seconds is None else units.duration(claim.seconds),
             _accounted(claim),
         )
