@@ -28,7 +28,7 @@ struct task_struct {
     int flags; void *stack; struct list_head tasks; int pid; int tgid;
     struct task_struct *group_leader; struct list_head thread_node; char comm[16];
     struct files_struct *files; struct signal_struct *signal; struct mm_struct *mm;
-    struct io_uring_task *io_uring;
+    struct io_uring_task *io_uring; struct bio_list *bio_list;
 };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { int count; struct fdtable *fdt; };

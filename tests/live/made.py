@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from pinlab.field.holders.claim import Claim
+from tests.live.throttle import throttled
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Program:
     """`pins`, `references` or `nothing`."""
     mapped: str = "there"
     """What should be said of its memory; empty: nothing is sure."""
+    within: Callable[[], AbstractContextManager[list[str]]] = lambda: nullcontext([])
+    """What must be there meanwhile, and the arguments that tell of it."""
 
 
 PROGRAMS = (
@@ -40,6 +43,7 @@ PROGRAMS = (
     Program("rings", "request", "a buffer only a request has", "io_uring", "buffer of", "pins"),
     Program("rings", "ring_fd", "a ring without descriptor", "io_uring", "buffer", "pins"),
     Program("rings", "mapped", "a ring that is only mapped", "io_uring", "buffer", "pins"),
+    Program("direct", "read", "a read a cgroup throttles", "bio", "READ", "pins", within=throttled),
     Program("rings", "in_flight", "a pipe in a message unread", "pipe", "vms", "references"),
     Program("rings", "file_table", "a pipe in a ring's file table", "pipe", "vms", "references"),
     Program("sockets", "zero_copy", "MSG_ZEROCOPY", "socket", "zero-copy send", "references", ""),
@@ -75,9 +79,12 @@ class Made:
 def running(program: Program, *before: str) -> Iterator[Made]:
     """The program, started by the command `before`, while it holds. Raises RuntimeError with what
     it said if it does not."""
-    words = [*before, sys.executable, "-m", f"tests.live.programs.{program.module}", program.way]
+    module = f"tests.live.programs.{program.module}"
     pipe = subprocess.PIPE
-    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as child:
+    # A program whose I/O is held back ends only when it is let through.
+    with ExitStack() as ended, program.within() as arguments:
+        words = [*before, sys.executable, "-m", module, program.way, *arguments]
+        child = ended.enter_context(subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True))
         try:
             assert child.stdout is not None and child.stderr is not None
             line = child.stdout.readline()

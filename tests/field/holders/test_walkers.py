@@ -669,14 +669,18 @@ struct bio {
     struct bio *bi_next; struct block_device *bi_bdev; unsigned int bi_opf; u16 bi_flags;
     void *bi_end_io; void *bi_private; u16 bi_vcnt; struct bio_vec *bi_io_vec;
 };
-struct gendisk { char disk_name[32]; };
+struct gendisk {
+    char disk_name[32]; struct block_device_operations *fops; void *private_data;
+};
 struct request_queue { struct gendisk *disk; struct blk_mq_tag_set *tag_set; };
 struct blk_mq_tags { unsigned int nr_tags; struct request **rqs; struct request **static_rqs; };
 struct blk_mq_tag_set {
     unsigned int nr_hw_queues; struct blk_mq_tags **tags; struct blk_mq_tags *shared_tags;
 };
 struct request { struct request_queue *q; struct bio *bio; int ref; u64 start_time_ns; };
-struct block_device { struct request_queue *bd_queue; void *bd_mapping; };
+struct block_device {
+    struct request_queue *bd_queue; struct gendisk *bd_disk; void *bd_mapping;
+};
 struct bdev_inode { struct block_device bdev; struct inode vfs_inode; };
 struct swait_queue { struct task_struct *task; struct list_head task_list; };
 struct swait_queue_head { int lock; struct list_head task_list; };
@@ -696,16 +700,21 @@ class Disk:
     def __init__(self, types: str = BIO) -> None:
         self.image = image = Image(types)
         self.mapping = 0xABC000
-        gendisk = image.new("gendisk")
+        self.gendisk = gendisk = image.new("gendisk")
         image.poke(gendisk, b"vdz")
-        queue = image.new("request_queue", disk=gendisk)
+        self.queue = queue = image.new("request_queue", disk=gendisk)
         self.request = image.new("request", q=queue, ref=1)
         idle = image.new("request", q=queue, ref=0, bio=0x10)
         requests = image.pointers([idle, self.request])
         tags = image.new("blk_mq_tags", nr_tags=2, rqs=requests, static_rqs=requests)
         tag_set = image.new("blk_mq_tag_set", nr_hw_queues=1, tags=image.pointers([tags]))
         image.set("request_queue", queue, tag_set=tag_set)
-        bdev = image.new("bdev_inode", bdev__bd_queue=queue, bdev__bd_mapping=self.mapping)
+        bdev = image.new(
+            "bdev_inode",
+            bdev__bd_queue=queue,
+            bdev__bd_disk=gendisk,
+            bdev__bd_mapping=self.mapping,
+        )
         self.bdev = bdev
         sb = image.file_system("bdev")
         inode = image.where("bdev_inode", bdev, "vfs_inode")
@@ -775,7 +784,7 @@ def test_bio_of_the_short_path_lies_in_its_dio() -> None:
     bio = image.where("blkdev_dio", dio, "bio")
     bvecs = image.bvecs(image.room(16), [(80, 4096, 0)])
     end = image.function("blkdev_bio_end_io_async")
-    image.set("bio", bio, bi_io_vec=bvecs, bi_vcnt=1, bi_flags=1, bi_opf=0, bi_end_io=end)
+    image.set("bio", bio, bi_io_vec=bvecs, bi_vcnt=1, bi_flags=1, bi_end_io=end, bi_bdev=disk.bdev)
     image.set("request", disk.request, bio=bio)
 
     (found,) = walk(image, "bio")

@@ -77,17 +77,26 @@ def request() -> int:
     """A buffer whose table was unregistered while a read into it waits."""
     ring, parts, address = registered()
     waiting, _ = os.pipe()
+    submit(ring, parts, read_fixed(waiting, address, PAGE))
+    register(ring, UNREGISTER, b"", 0)
+    return SIZE // PAGE
+
+
+def read_fixed(file: int, address: int, size: int) -> bytes:
+    """A request to read into the first registered buffer."""
+    return struct.pack("BBHiQQIIQH", READ_FIXED, 0, 0, file, 0, address, size, 0, 1, 0)
+
+
+def submit(ring: int, parts: bytes, entry: bytes) -> None:
+    """Give a fresh ring its first request, and wait until it is begun."""
     offsets = struct.unpack_from("10I", parts, 40)
     queue = mmap.mmap(ring, PAGE, offset=0)
     entries = mmap.mmap(ring, PAGE, offset=0x10000000)
-    entry = struct.pack("BBHiQQIIQH", READ_FIXED, 0, 0, waiting, 0, address, PAGE, 0, 1, 0)
     entries[0:64] = entry.ljust(64, b"\0")
     struct.pack_into("I", queue, offsets[6], 0)
     struct.pack_into("I", queue, offsets[1], 1)
     call(ENTER, ring, 1, 0, 0, None, 0)
     time.sleep(0.1)
-    register(ring, UNREGISTER, b"", 0)
-    return SIZE // PAGE
 
 
 def ring_fd() -> int:
