@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections import Counter
 
 import numpy as np
@@ -67,6 +70,25 @@ def test_whose_memory_and_whose_account_after_fork(live: LiveReader) -> None:
     parent, child = sorted({owner.pid for owner in claim.owners})
     assert child == made.pid
     assert (claim.mapped_by, claim.payer) == (child, parent)
+
+
+def test_direct_io_keeps_a_buffer_of_a_ring_that_nobody_has(live: LiveReader) -> None:
+    """Its process is killed: ring and buffer are there until the request is done."""
+    (program,) = [each for each in PROGRAMS if each.way == "fixed"]
+    try:
+        with running(program) as made:
+            os.kill(made.pid, signal.SIGKILL)
+            for _ in range(TRIES):
+                whole = attribute(live)
+                claims = [share.claim for share in whole.shares if not share.claim.owners]
+                if claims:
+                    break
+                time.sleep(0.2)
+    except RuntimeError as error:
+        pytest.skip(f"{program.what}: {error}")
+    mine = [claim for claim in claims if claim.kind == program.kind]
+    assert sum(claim.extents.total for claim in mine) == made.count
+    assert whole.agrees
 
 
 def test_plain_references_are_listed_and_explained(live: LiveReader) -> None:

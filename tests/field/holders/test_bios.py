@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from pinlab.field.holders import bios
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import load
-from tests.field.holders.test_walkers import BIO, Disk
+from tests.field.holders.test_walkers import BIO, UBUF_NEW, Disk, ubuf
 
 PINNED = 1
 CLONED = 2
 
 
-def walk(disk: Disk) -> list[Claim]:
-    return list(load()["bio"].walk(Kernel(disk.image)))
+def walk(disk: Disk, kind: str = "bio") -> list[Claim]:
+    return list(load()[kind].walk(Kernel(disk.image)))
 
 
 def details(disk: Disk) -> list[str]:
@@ -237,3 +237,99 @@ def test_bios_that_wait_for_a_suspended_dm_device() -> None:
     image.set("request_queue", disk.queue, tag_set=0)
 
     assert details(disk) == ["READ on vdz, suspended"]
+
+
+TABLES = """
+struct hlist_head { void *first; };
+struct io_hash_bucket { struct hlist_head list; };
+struct io_hash_table { struct io_hash_bucket *hbs; unsigned int hash_bits; };
+"""
+IO_KIOCB = """
+struct io_rw { struct kiocb kiocb; u64 addr; };
+struct io_cmd_data { struct file *file; u8 data[56]; };
+struct io_kiocb {
+    union { struct file *file; struct io_cmd_data cmd; };
+    u64 flags; struct io_ring_ctx *ctx; struct io_rsrc_node *buf_node;
+};
+"""
+RING = TABLES + UBUF_NEW.replace(
+    "struct user_struct *user;",
+    """
+    struct user_struct *user; struct list_head tctx_list;
+    struct io_hash_table cancel_table;
+    """,
+)
+HAS_NODE = 1 << 36
+
+
+class Fixed(Disk):
+    """A disk asked to read into a registered buffer, whose bio has no pins of its own."""
+
+    def __init__(self) -> None:
+        types = BIO.replace("struct file *ki_filp;", "struct file *ki_filp; void *ki_complete;")
+        super().__init__(types + IO_KIOCB + RING)
+        image = self.image
+        self.ring = image.new("io_ring_ctx")
+        head = image.where("io_ring_ctx", self.ring, "tctx_list")
+        image.chain(head, [])
+        buckets = image.new("io_hash_bucket")
+        image.set("io_ring_ctx", self.ring, cancel_table__hbs=buckets)
+        self.node = image.new("io_rsrc_node", buf=ubuf(image, 0x7000, [(10, 4096, 0)]))
+        fields = {"flags": HAS_NODE, "ctx": self.ring, "buf_node": self.node}
+        self.io_kiocb = image.new("io_kiocb", **fields)
+        dio = image.new("iomap_dio", iocb=self.io_kiocb)
+        end = image.function("iomap_dio_bio_end_io")
+        bio = self.bio([(10, 4096, 0)], bi_flags=CLONED, bi_end_io=end, bi_private=dio)
+        image.set("request", self.request, bio=bio)
+        self.completed_by("io_complete_rw")
+
+    def completed_by(self, function: str) -> None:
+        self.image.set("kiocb", self.io_kiocb, ki_complete=self.image.function(function))
+
+    def owned(self) -> None:
+        """A process has the ring."""
+        self.image.process(7, "ring", [self.image.file("io_uring_release", self.ring)])
+
+
+def test_a_buffer_that_only_direct_io_has() -> None:
+    disk = Fixed()
+    disk.owned()
+
+    (found,) = walk(disk, "io_uring")
+
+    assert (found.detail, found.owners) == ("buffer of a request", (Owner(7, "ring", 3),))
+    assert (found.address, found.extents) == (0x7000, Extents([(10, 1, 1)]))
+    assert walk(disk) == []
+
+
+def test_a_buffer_in_a_table_and_in_direct_io_is_claimed_once() -> None:
+    disk = Fixed()
+    disk.owned()
+    table = disk.image.pointers([disk.node])
+    disk.image.set("io_ring_ctx", disk.ring, buf_table__nr=1, buf_table__nodes=table)
+
+    (found,) = walk(disk, "io_uring")
+
+    assert found.detail == "buffer 0"
+
+
+def test_a_ring_that_only_its_direct_io_keeps_is_walked_whole() -> None:
+    """Its process has ended; its table is there until the last request has."""
+    disk = Fixed()
+    disk.image.function("io_uring_release")
+    nodes = [disk.image.new("io_rsrc_node", buf=ubuf(disk.image, 0x9000, [(12, 4096, 0)]))]
+    table = disk.image.pointers(nodes)
+    disk.image.set("io_ring_ctx", disk.ring, buf_table__nr=1, buf_table__nodes=table)
+
+    first, second = walk(disk, "io_uring")
+
+    assert (first.detail, second.detail) == ("buffer 0", "buffer of a request")
+    assert first.owners == second.owners == ()
+
+
+def test_a_kiocb_of_somebody_else_is_in_no_request_of_a_ring() -> None:
+    disk = Fixed()
+    disk.owned()
+    disk.completed_by("aio_complete_rw")
+
+    assert walk(disk, "io_uring") == []

@@ -23,6 +23,7 @@ from pinlab.field.memory.reader import PAGE_SIZE
 from pinlab.field.memory.view import View
 
 KIND: Final = "io_uring"
+OF_REQUEST: Final = "buffer of a request"
 BUFFERS: Final = 1 << 14
 """IORING_MAX_REG_BUFFERS, io_uring/rsrc.c."""
 VECTORS: Final = (1 << 30) // PAGE_SIZE + 1
@@ -34,10 +35,21 @@ LENT: Final = 1
 def claims(kernel: Kernel, ring: Ring, seen: set[int]) -> Iterator[Claim]:
     """One claim per buffer that is not among `seen`, which it then is."""
     for name, buffer in registered(kernel, ring.context):
-        if buffer.address not in seen and buffer["nr_bvecs"] and not _lent(buffer):
-            claim = _claim(kernel, ring, name, buffer)
-            seen.add(buffer.address)
-            yield claim
+        yield from _once(kernel, ring, name, buffer, seen)
+
+
+def claims_of(kernel: Kernel, ring: Ring, request: View, seen: set[int]) -> Iterator[Claim]:
+    """A claim on the buffer of a request, likewise."""
+    buffer = requests.of_request(kernel, request)
+    if buffer is not None:
+        yield from _once(kernel, ring, OF_REQUEST, buffer, seen)
+
+
+def _once(kernel: Kernel, ring: Ring, name: str, buffer: View, seen: set[int]) -> Iterator[Claim]:
+    if buffer.address not in seen and buffer["nr_bvecs"] and not _lent(buffer):
+        claim = _claim(kernel, ring, name, buffer)
+        seen.add(buffer.address)
+        yield claim
 
 
 def registered(kernel: Kernel, context: View) -> Iterator[tuple[str, View]]:
@@ -51,7 +63,7 @@ def registered(kernel: Kernel, context: View) -> Iterator[tuple[str, View]]:
             if buffer is not None:
                 yield f"buffer {index}", buffer
         for buffer in requests.buffers(kernel, context):
-            yield "buffer of a request", buffer
+            yield OF_REQUEST, buffer
     elif context.has("user_bufs"):
         slots = kernel.pointers(context["user_bufs"], context["nr_user_bufs"], BUFFERS)
         for index in np.flatnonzero(slots).tolist():

@@ -2,7 +2,7 @@
 
 The kernel has no list of a ring's requests. Those that wait for a descriptor to be ready are in
 `ctx->cancel_table`, those that a worker runs or will run are in the io_wq of the tasks that use
-the ring; direct I/O is found by its bio, in the bio walker.
+the ring; one in direct I/O is found from its bio, which has no pins itself (bio_iov_bvec_set).
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from pinlab.field.errors import FaultError
+from pinlab.field.holders import bios
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.memory.view import View
 
+COMPLETES: Final = ("io_complete_rw", "io_complete_rw_iopoll")
+"""What ends a kiocb that is in an io_kiocb: io_uring/rw.c."""
 BUCKETS: Final = 10
 """Bits of ctx->cancel_table's size, beyond which it is none: io_ring_ctx_alloc() has 8 at most."""
 WAITING: Final = 1 << 16
@@ -37,6 +40,15 @@ def of_request(kernel: Kernel, request: View) -> View | None:
     marked = kernel.reader.btf.enumerator("REQ_F_BUF_NODE") or HAS_NODE
     node = request.follow("buf_node") if request["flags"] & marked else None
     return None if node is None else node.follow("buf")
+
+
+def of_bio(kernel: Kernel, bio: View) -> View | None:
+    """The io_kiocb whose direct I/O a bio is of. Raises FaultError."""
+    iocb = bios.iocb(kernel, bio)
+    if not iocb or not kernel.is_function(kernel.at("kiocb", iocb)["ki_complete"], *COMPLETES):
+        return None
+    command = kernel.structs.entry(iocb, "io_rw", "kiocb")
+    return kernel.structs.entry(command.address, "io_kiocb", "cmd")
 
 
 def _requests(kernel: Kernel, context: View) -> Iterator[View]:
