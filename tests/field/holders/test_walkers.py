@@ -777,6 +777,20 @@ def test_bio_of_an_asynchronous_write_leads_to_its_file(end: str, struct: str) -
     assert (found.detail, found.owners) == ("WRITE on vdz", (Owner(9, "dd", 3),))
 
 
+def test_bio_of_a_large_read_leads_to_the_task_that_waits() -> None:
+    """DIO_IS_SYNC is 2, DIO_SHOULD_DIRTY 1 (block/fops.c)."""
+    disk = Disk()
+    image = disk.image
+    dio = image.new("blkdev_dio", waiter=disk.task, flags=3)
+    end = image.function("blkdev_bio_end_io")
+    bio = disk.bio([(80, 4096, 0)], bi_flags=1, bi_end_io=end, bi_private=dio)
+    image.set("request", disk.request, bio=bio)
+
+    (found,) = walk(image, "bio")
+
+    assert found.owners == (Owner(9, "dd", 3),)
+
+
 def test_bio_of_the_short_path_lies_in_its_dio() -> None:
     disk = Disk()
     image = disk.image
