@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pinlab.field.errors import LayoutError
+from pinlab.field.holders import bios
 from pinlab.field.holders.claim import Owner
 from pinlab.field.holders.files import File
 from pinlab.field.holders.kernel import Kernel
@@ -20,7 +21,7 @@ from pinlab.field.holders.processes import Task
 from pinlab.field.holders.rings import Ring
 from pinlab.field.holders.sockets import ZEROCOPY, Socket, queued, shared, sockets
 from pinlab.field.holders.walkers import af_xdp
-from pinlab.field.holders.walkers.io_uring import buffers, regions
+from pinlab.field.holders.walkers.io_uring import buffers, regions, requests
 from pinlab.field.memory.reader import Reader
 from pinlab.field.memory.view import View
 
@@ -31,6 +32,7 @@ MEMLOCK: Final = 8
 """RLIMIT_MEMLOCK, asm-generic/resource.h."""
 
 
+RING: Final = "io_ring_ctx"
 COMPLETE: Final = "msg_zerocopy_complete"
 """What a zero-copy send of a process is completed by, net/core/skbuff.c."""
 
@@ -129,6 +131,22 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
         for charge, thing in (*_buffers(kernel, ring), *_regions(kernel, ring)):
             yield from once(charge, thing)
 
+    rings = {ring.context.address: ring for ring in files.rings} if kernel.has(RING) else {}
+
+    def of_bio(bio: View, _: bios.InFlight) -> Iterator[Charge]:
+        """What only direct I/O still has: a buffer that is in no table, a ring of nobody."""
+        request = requests.of_bio(kernel, bio)
+        context = None if request is None else request.follow("ctx")
+        if request is None or context is None:
+            return
+        if context.address not in rings:
+            rings[context.address] = Ring(context, ())
+            yield from of_ring(rings[context.address])
+        buffer = requests.of_request(kernel, request)
+        if buffer is not None:
+            ring = rings[context.address]
+            yield from once(_buffer(ring, buffers.OF_REQUEST, buffer), buffer.address)
+
     def of_file(file: File) -> Iterator[Charge]:
         yield from once(*_perf(kernel, file))
 
@@ -137,8 +155,9 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
         for charge, thing in _sends(kernel, socket):
             yield from once(charge, thing)
 
-    if kernel.has("io_ring_ctx"):
-        yield from kernel.each(files.rings, of_ring)
+    yield from kernel.each(tuple(rings.values()), of_ring)
+    if rings and kernel.has("io_kiocb", "buf_node"):
+        yield from bios.each(kernel, of_bio)
     if kernel.has("perf_buffer"):
         yield from kernel.each(files.released_by("perf_release"), of_file)
     owners = {file.private: file.owners for file in files.released_by("sock_close")}
@@ -147,14 +166,15 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
 
 def _buffers(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:
     """io_buffer_account_pin(), io_uring/rsrc.c: until 7.0 each buffer had its number."""
-    user = ring.context["user"]
-    if not user:
-        return
-    for name, buffer in buffers.registered(kernel, ring.context):
-        if not buffer.has("acct_pages"):
-            raise LayoutError("this kernel does not keep how much of a buffer it counts (7.0)")
-        charge = Charge("io_uring", name, ring.owners, user, buffer["acct_pages"])
-        yield charge, buffer.address
+    if ring.context["user"]:
+        for name, buffer in buffers.registered(kernel, ring.context):
+            yield _buffer(ring, name, buffer), buffer.address
+
+
+def _buffer(ring: Ring, name: str, buffer: View) -> Charge:
+    if not buffer.has("acct_pages"):
+        raise LayoutError("this kernel does not keep how much of a buffer it counts (7.0)")
+    return Charge("io_uring", name, ring.owners, ring.context["user"], buffer["acct_pages"])
 
 
 def _regions(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:
