@@ -174,6 +174,43 @@ def test_io_uring_claims_memory_that_rings_were_given() -> None:
     assert counted["rings"] == ()  # where io_create_region() does not take the ring: 7.0
 
 
+ZCRX = (
+    REGIONS.replace("struct io_ring_ctx {", "struct io_ring_ctx { struct xarray zcrx_ctxs;")
+    + """
+struct io_zcrx_mem { unsigned long size; struct page **pages; unsigned long nr_folios; };
+struct io_zcrx_area { u16 area_id; struct io_zcrx_mem mem; };
+struct io_zcrx_ifq { struct io_zcrx_area *area; struct io_mapped_region region; };
+"""
+)
+
+
+@pytest.mark.parametrize("pages", [[10, 11], []], ids=["pages", "dma-buf"])
+def test_io_uring_claims_areas_of_zero_copy_receive(pages: list[int]) -> None:
+    image = Image(ZCRX)
+    memory = {"mem__pages": image.pointers(map(page, pages)), "mem__nr_folios": len(pages)}
+    area = image.new("io_zcrx_area", area_id=3, mem__size=8192, **(memory if pages else {}))
+    queue = image.new(
+        "io_zcrx_ifq",
+        area=area,
+        region__pages=image.pointers([page(20)]),
+        region__nr_pages=1,
+        region__flags=USER_PROVIDED,
+    )
+    ring = image.new("io_ring_ctx", user=1, mm_account=1, zcrx_ctxs__xa_head=queue)
+    image.process(7, "ring", [image.file("io_uring_release", ring)])
+
+    found = {claim.detail: claim for claim in walk(image, "io_uring")}
+
+    assert found.pop("zero-copy receive queue").extents == Extents([(20, 1, 1)])
+    if not pages:
+        assert not found
+        return
+    (claim,) = found.values()
+    assert claim.detail == "zero-copy receive, area 3"
+    assert claim.extents == Extents([(10, 1, 1), (11, 1, 1)])
+    assert claim.accounted_in == (Accounted.VM_PIN, Accounted.LOCKED_VM)
+
+
 REGIONS_612 = (
     XARRAY
     + "struct io_buffer_list { struct page **buf_pages; u16 bgid; u16 buf_nr_pages; u16 flags; };"
