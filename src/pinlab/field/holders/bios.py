@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import numpy as np
-
 from pinlab.field.errors import FaultError
 from pinlab.field.holders import trees
 from pinlab.field.holders.kernel import Kernel
@@ -252,10 +250,7 @@ def _lists(kernel: Kernel, tasks: Sequence[Task]) -> list[int]:
     """task_struct.bio_list of each task that is in submit_bio()."""
     if not kernel.has("task_struct", "bio_list"):
         return []
-    place = kernel.structs.place("task_struct", "bio_list").byte
-    addresses = np.array([task.address + place for task in tasks], np.uint64)
-    rows, readable = kernel.reader.read_many(addresses, 8)
-    found: list[int] = rows[readable].view(np.uint64).ravel().tolist()
+    found = kernel.pointers_at((task.address for task in tasks), "task_struct", "bio_list")
     return [each for each in found if each]
 
 

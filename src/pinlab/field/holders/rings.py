@@ -45,14 +45,17 @@ def used(kernel: Access, processes: Processes) -> dict[int, tuple[Owner, ...]]:
     if not kernel.has("task_struct", "io_uring"):
         return {}
 
-    def of_task(task: Task) -> Iterator[tuple[int, Owner]]:
-        mine = kernel.at("task_struct", task.address).follow("io_uring")
-        if mine is not None:
-            owner = Owner(task.pid, processes.commands.get(task.pid, task.command), by=USED)
-            for node in trees.xarray(kernel, mine.where("xa")):
-                yield kernel.at("io_tctx_node", node)["ctx"], owner
+    def of_task(task: Task, address: int) -> Iterator[tuple[int, Owner]]:
+        owner = Owner(task.pid, processes.commands.get(task.pid, task.command), by=USED)
+        used = kernel.at("io_uring_task", address)
+        for node in trees.xarray(kernel, used.where("xa")):
+            yield kernel.at("io_tctx_node", node)["ctx"], owner
 
-    for context, owner in kernel.each(processes.tasks, of_task):
+    tasks = processes.tasks
+    kernel.reader.begin()
+    mine = kernel.pointers_at((task.address for task in tasks), "task_struct", "io_uring")
+    users = [each for each in zip(tasks, mine, strict=True) if each[1]]
+    for context, owner in kernel.each(users, lambda each: of_task(*each)):
         found.setdefault(context, set()).add(owner)
     return {context: tuple(sorted(owners)) for context, owners in found.items()}
 

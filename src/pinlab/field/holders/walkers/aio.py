@@ -13,7 +13,6 @@ from typing import Final
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.processes import Task
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.view import View
 
@@ -26,18 +25,18 @@ PAGES: Final = (1 << 16) + 1
 def walk(kernel: Kernel) -> Iterator[Claim]:
     """One claim per ring."""
     owners = _spaces(kernel)
+    tables = kernel.pointers_at(owners, "mm_struct", "ioctx_table")
 
-    def of_space(mm: int) -> Iterator[Claim]:
-        table = kernel.at("mm_struct", mm).follow("ioctx_table")
-        if table is None:
-            return
+    def of_space(mm: int, address: int) -> Iterator[Claim]:
+        table = kernel.at("kioctx_table", address)
         rings = kernel.pointers(table.where("table"), table["nr"], RINGS)
         for address in rings[rings > 0].tolist():
             claim = _claim(kernel, kernel.at("kioctx", address), tuple(sorted(owners[mm])))
             if claim is not None:
                 yield claim
 
-    yield from kernel.each(owners, of_space)
+    used = [each for each in zip(owners, tables, strict=True) if each[1]]
+    yield from kernel.each(used, lambda each: of_space(*each))
 
 
 def _spaces(kernel: Kernel) -> dict[int, set[Owner]]:
@@ -45,13 +44,12 @@ def _spaces(kernel: Kernel) -> dict[int, set[Owner]]:
     owners: dict[int, set[Owner]] = {}
     commands = kernel.processes.commands
 
-    def of_task(task: Task) -> Iterator[tuple[int, Owner]]:
-        mm = kernel.at("task_struct", task.address)["mm"]
+    tasks = kernel.processes.tasks
+    spaces = kernel.pointers_at((task.address for task in tasks), "task_struct", "mm")
+    for task, mm in zip(tasks, spaces, strict=True):
         if mm:  # a kernel thread has none
-            yield mm, Owner(task.pid, commands.get(task.pid, task.command))
-
-    for mm, owner in kernel.each(kernel.processes.tasks, of_task):
-        owners.setdefault(mm, set()).add(owner)
+            owner = Owner(task.pid, commands.get(task.pid, task.command))
+            owners.setdefault(mm, set()).add(owner)
     return owners
 
 
