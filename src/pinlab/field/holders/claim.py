@@ -76,5 +76,5 @@ class Claim:
     """The process in whose VmPin it is counted."""
     device: str = ""
     """The disk that its I/O is in flight on, by its name."""
-    inode: tuple[str, int] | None = None
-    """Device and number of what holds, if it is a file that can have a name: a pipe."""
+    inode: int = 0
+    """The address of what holds, if it is a file that can have a name (a pipe), as an inode."""

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinlab.errors import UsageError
-from pinlab.field.census.meant import meant, pipe_at
+from pinlab.field.census.files import key_of
+from pinlab.field.census.meant import Key, meant, pipe_at
 from pinlab.field.census.place import Placed, place
 from pinlab.field.census.result import rows_of
-from pinlab.field.errors import FieldError
+from pinlab.field.errors import FaultError, FieldError
 from pinlab.field.holders.attribution import Attribution, Share
 from pinlab.field.machine.groups import BlockDevice
 from pinlab.field.machine.namespaces import first_pid_namespace
 from pinlab.field.memory.reader import OWN, Reader
+from pinlab.field.memory.view import Structs
 
 FRAME_BITS = 52
 """A physical address has at most 64 bits, and a page 12."""
@@ -249,12 +251,21 @@ def _of_file(
         rows = np.flatnonzero(named)
         return _over(whole, rows, np.zeros(0, np.uint64)), rows
     if (key := pipe_at(path)) is not None:
-        of_pipe = tuple(share for share in whole.shares if share.claim.inode == key)
+        structs = Structs(reader)
+        of_pipe = tuple(share for share in whole.shares if _is(structs, share.claim.inode, key))
         return of_pipe, _claimed(whole, of_pipe)
     file = meant(path)
     rows = np.flatnonzero(file.rows(place(reader, whole.census)))
     cached = np.zeros(0, np.uint64) if file.frames is None else file.frames
     return _over(whole, rows, cached), rows
+
+
+def _is(structs: Structs, inode: int, key: Key) -> bool:
+    """Whether the inode at an address is the one of this device and number."""
+    try:
+        return bool(inode) and key_of(structs.at("inode", inode)) == key
+    except FaultError:
+        return False  # it is gone
 
 
 def _over(

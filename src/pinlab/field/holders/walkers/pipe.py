@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.census.files import key_of
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.files import PIECE, File
@@ -69,10 +68,9 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
         if not found:
             return
         files = ends[pipe.address]
-        inode = key_of(kernel.at("inode", files[0].inode))
         owners = tuple(sorted({owner for file in files for owner in file.owners}))
         for sort, extents in found.items():
-            yield Claim(WALKER.kind, sort, owners, extents, references=True, inode=inode)
+            yield Claim(WALKER.kind, sort, owners, extents, references=True, inode=files[0].inode)
 
     addresses = np.array(sorted(ends), np.uint64)
     pieces = np.array_split(addresses, len(addresses) // PIECE + 1)
