@@ -32,11 +32,13 @@ def test_a_cgroup_has_the_processes_below_it(tmp_path: Path) -> None:
     folder(tmp_path, "unified/c", 4)
     assert groups.cgroup("a", tmp_path) == {1, 2, 3}
     assert groups.cgroup(str(tmp_path / "unified/a/b"), tmp_path) == {3}
-    with pytest.raises(UsageError, match="no cgroup nosuch"):
+    with pytest.raises(UsageError, match="no cgroup 'nosuch'"):
         groups.cgroup("nosuch", tmp_path)
+    with pytest.raises(UsageError):
+        groups.cgroup("", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["nosuch", "/dev/null", "/proc/self", "a\0b"])
+@pytest.mark.parametrize("name", ["", "nosuch", "/dev/null", "/proc/self", "a\0b"])
 def test_what_is_no_block_device_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         groups.block_device(name)

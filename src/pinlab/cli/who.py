@@ -29,7 +29,6 @@ from pinlab.field.holders.walker import load
 from pinlab.field.machine import groups
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
-from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import memlock as report
 from pinlab.report import who_schema as schema
@@ -216,7 +215,7 @@ def _user(user: str, *, own: bool) -> tuple[str, int]:
     except (KeyError, ValueError):
         entry = None
     if entry is None:
-        raise UsageError(f"there is no user {printable(user)}; a number is taken for a uid")
+        raise UsageError(f"there is no user {user!r}; a number is taken for a uid")
     return entry.pw_name, entry.pw_uid
 
 

@@ -22,10 +22,10 @@ def cgroup(name: str, root: Path = CGROUPS) -> frozenset[int]:
     """
     given = Path(name)
     folders = [given] if given.is_absolute() else [root / given, *sorted(root.glob(f"*/{name}"))]
-    for folder in folders:
+    for folder in folders if name else []:
         if (folder / "cgroup.procs").exists():
             return frozenset(_processes(folder))
-    raise UsageError(f"there is no cgroup {name}; give its folder below {root}")
+    raise UsageError(f"there is no cgroup {name!r}; give its folder below {root}")
 
 
 def _processes(folder: Path) -> Iterator[int]:
@@ -53,12 +53,12 @@ def block_device(name: str) -> BlockDevice:
 
     Raises UsageError if there is none.
     """
-    path = Path("/dev") / name if "/" not in name else Path(name)
+    path = Path(name) if "/" in name else Path("/dev") / (name or "?")
     mounts = [line.split(" ") for line in _mountinfo().split("\n")[:-1]]
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        raise UsageError(f"there is no block device and no mount point {name}") from error
+        raise UsageError(f"there is no block device and no mount point {name!r}") from error
     if stat.S_ISBLK(status.st_mode):
         number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     else:
