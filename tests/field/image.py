@@ -23,12 +23,14 @@ COMMON = """
 struct list_head { struct list_head *next; struct list_head *prev; };
 struct page { u64 words[8]; };
 struct bio_vec { struct page *bv_page; unsigned int bv_len; unsigned int bv_offset; };
-struct signal_struct { int nr_threads; struct list_head thread_head; };
+struct signal_struct { int nr_threads; struct list_head thread_head; u64 rlim[32]; };
+struct cred { struct user_struct *user; };
 struct task_struct {
     int flags; void *stack; struct list_head tasks; int pid; int tgid;
     struct task_struct *group_leader; struct list_head thread_node; char comm[16];
     struct files_struct *files; struct signal_struct *signal; struct mm_struct *mm;
     struct io_uring_task *io_uring; struct bio_list *bio_list;
+    struct cred *real_cred;
 };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { int count; struct fdtable *fdt; };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("setpriv") is None, reason="there is no setpriv"),
 ]
 
+MEMLOCK = resource.RLIMIT_MEMLOCK
+LARGEST = (1 << 64) - 1
 COUNTED = ("setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock")
 """Whoever has CAP_IPC_LOCK is not counted."""
 
@@ -33,6 +36,7 @@ def test_the_two_sums_are_equal(live: LiveReader, program: Program) -> None:
         pytest.skip(f"{program.what}: {error}")
     assert found.settled
     assert found.found == found.counted
+    assert found.limit is not None and found.limit <= resource.getrlimit(MEMLOCK)[0] & LARGEST
 
 
 def test_many_at_once_by_the_command(live: LiveReader) -> None:

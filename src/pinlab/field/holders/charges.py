@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pinlab.field.errors import LayoutError
 from pinlab.field.holders import bios
 from pinlab.field.holders.claim import Owner
 from pinlab.field.holders.files import File
+from pinlab.field.holders.frames import folios_of
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import Task
 from pinlab.field.holders.rings import Ring
@@ -120,6 +120,7 @@ def _limit(task: View) -> int:
 def _charges(kernel: Kernel) -> Iterator[Charge]:
     """Everything that is counted in some user's locked_vm, once."""
     seen: set[int] = set()
+    counted: dict[int, set[int]] = {}
     files = kernel.files
 
     def once(charge: Charge | None, thing: int) -> Iterator[Charge]:
@@ -128,7 +129,8 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
             yield charge
 
     def of_ring(ring: Ring) -> Iterator[Charge]:
-        for charge, thing in (*_buffers(kernel, ring), *_regions(kernel, ring)):
+        whole = counted.setdefault(ring.context.address, set())
+        for charge, thing in (*_buffers(kernel, ring, whole), *_regions(kernel, ring)):
             yield from once(charge, thing)
 
     rings = {ring.context.address: ring for ring in files.rings} if kernel.has(RING) else {}
@@ -145,7 +147,9 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
         buffer = requests.of_request(kernel, request)
         if buffer is not None:
             ring = rings[context.address]
-            yield from once(_buffer(ring, buffers.OF_REQUEST, buffer), buffer.address)
+            whole = counted[context.address]
+            charge = _buffer(kernel, ring, buffers.OF_REQUEST, buffer, whole)
+            yield from once(charge, buffer.address)
 
     def of_file(file: File) -> Iterator[Charge]:
         yield from once(*_perf(kernel, file))
@@ -164,17 +168,28 @@ def _charges(kernel: Kernel) -> Iterator[Charge]:
     yield from kernel.each(sockets(kernel, owners), of_socket)
 
 
-def _buffers(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:
-    """io_buffer_account_pin(), io_uring/rsrc.c: until 7.0 each buffer had its number."""
+def _buffers(kernel: Kernel, ring: Ring, whole: set[int]) -> Iterator[tuple[Charge, int]]:
+    """io_buffer_account_pin(), io_uring/rsrc.c."""
     if ring.context["user"]:
         for name, buffer in buffers.registered(kernel, ring.context):
-            yield _buffer(ring, name, buffer), buffer.address
+            yield _buffer(kernel, ring, name, buffer, whole), buffer.address
 
 
-def _buffer(ring: Ring, name: str, buffer: View) -> Charge:
-    if not buffer.has("acct_pages"):
-        raise LayoutError("this kernel does not keep how much of a buffer it counts (7.0)")
-    return Charge("io_uring", name, ring.owners, ring.context["user"], buffer["acct_pages"])
+def _buffer(kernel: Kernel, ring: Ring, name: str, buffer: View, whole: set[int]) -> Charge:
+    """A buffer had its number of pages until 7.0. Since then a ring counts each page of a small
+    folio, and a large one once, `whole`."""
+    if buffers.lent(buffer):
+        pages = 0
+    elif buffer.has("acct_pages"):
+        pages = buffer["acct_pages"]
+    else:
+        frames = buffers.extents_of(kernel, buffer).pfn
+        heads, sizes = folios_of(kernel, frames)
+        large = {head: size for head, size in zip(heads, sizes, strict=True) if size > 1}
+        new = large.keys() - whole
+        whole |= new
+        pages = sizes.count(1) + sum(large[head] for head in new)
+    return Charge("io_uring", name, ring.owners, ring.context["user"], pages)
 
 
 def _regions(kernel: Kernel, ring: Ring) -> Iterator[tuple[Charge, int]]:

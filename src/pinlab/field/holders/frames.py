@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pinlab.field.census.reading import BIGGEST_ORDER
-from pinlab.field.census.struct_page import column, head_of
+from pinlab.field.census.reading import BIGGEST_ORDER, pages_of, read
+from pinlab.field.census.struct_page import column, flag, head_of
 from pinlab.field.holders.access import Access
 from pinlab.field.layout.page import page_layout
 
@@ -29,6 +29,16 @@ def heads_of(kernel: Access, frames: NDArray[np.uint64]) -> NDArray[np.uint64]:
     heads = head_of(pages, frames, layout, kernel.reader.vmemmap)
     credible = good & (heads <= frames) & (frames - heads < np.uint64(1 << BIGGEST_ORDER))
     return np.where(credible, heads, frames)
+
+
+def folios_of(kernel: Access, frames: NDArray[np.uint64]) -> tuple[list[int], list[int]]:
+    """The first frame of the folio that each frame is part of, and how many pages that has."""
+    layout = page_layout(kernel.reader.btf)
+    heads = heads_of(kernel, frames)
+    reading = read(kernel.reader, layout, heads, True)
+    large = reading.good & reading.leads & flag(reading.heads, layout, "head")
+    sizes = np.where(large, pages_of(reading.tails, layout), 1)
+    return heads.tolist(), sizes.tolist()
 
 
 def _pages(

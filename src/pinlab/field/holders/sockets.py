@@ -65,6 +65,8 @@ class Socket:
 def sockets(kernel: Access, owners: Mapping[int, tuple[Owner, ...]]) -> Iterator[Socket]:
     """Some sockets by the addresses of `struct socket`, read many at once. Raises FaultError."""
     addresses = np.array(sorted(owners), np.uint64)
+    if not len(addresses):
+        return
     for piece in np.array_split(addresses, len(addresses) // PIECE + 1):
         yield from _piece(kernel, piece, owners)
 

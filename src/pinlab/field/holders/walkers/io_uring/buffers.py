@@ -46,7 +46,7 @@ def claims_of(kernel: Kernel, ring: Ring, request: View, seen: set[int]) -> Iter
 
 
 def _once(kernel: Kernel, ring: Ring, name: str, buffer: View, seen: set[int]) -> Iterator[Claim]:
-    if buffer.address not in seen and buffer["nr_bvecs"] and not _lent(buffer):
+    if buffer.address not in seen and buffer["nr_bvecs"] and not lent(buffer):
         claim = _claim(kernel, ring, name, buffer)
         seen.add(buffer.address)
         yield claim
@@ -72,14 +72,15 @@ def registered(kernel: Kernel, context: View) -> Iterator[tuple[str, View]]:
         raise LayoutError("this kernel's io_ring_ctx has neither buf_table nor user_bufs")
 
 
-def _lent(buffer: View) -> bool:
+def lent(buffer: View) -> bool:
     """Whether the kernel lent it to the ring (io_buffer_register_bvec, 6.15 and newer)."""
     if buffer.has("is_kbuf"):
         return bool(buffer["is_kbuf"])
     return buffer.has("flags") and bool(buffer["flags"] & LENT)
 
 
-def _claim(kernel: Kernel, ring: Ring, name: str, buffer: View) -> Claim:
+def extents_of(kernel: Kernel, buffer: View) -> Extents:
+    """The pages of a buffer, one extent per bvec: of one folio each. Raises FaultError."""
     count = buffer["nr_bvecs"]
     rows = kernel.rows(buffer.where("bvec"), "bio_vec", count, VECTORS)
     kernel.same(buffer, "ubuf", "nr_bvecs")
@@ -90,14 +91,17 @@ def _claim(kernel: Kernel, ring: Ring, name: str, buffer: View) -> Claim:
     # bv_offset into bv_page, which may be more than a page into it.
     inside = offset // np.uint64(PAGE_SIZE)
     end = (offset + length + np.uint64(PAGE_SIZE - 1)) // np.uint64(PAGE_SIZE)
-    extents = Extents.of_arrays(kernel.pfns(page) + inside, end - inside, np.ones(count))
+    return Extents.of_arrays(kernel.pfns(page) + inside, end - inside, np.ones(count))
+
+
+def _claim(kernel: Kernel, ring: Ring, name: str, buffer: View) -> Claim:
     address, size = _range(buffer)
     pinned = (Accounted.VM_PIN,) if ring.context["mm_account"] else ()
     return Claim(
         KIND,
         name,
         ring.owners,
-        extents,
+        extents_of(kernel, buffer),
         address=address,
         length=size,
         accounted_in=(*pinned, *ring.locked_vm),
