@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from pinlab.field.holders.attribution import Share, Skipped, Walked
 from pinlab.field.holders.claim import Claim, Owner
@@ -131,11 +131,7 @@ class WhoJson(TypedDict):
 
 def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
     """An answer as "pinlab.who/1"."""
-    whole = answer.attribution
-    folios = _folios(answer)
-    strange: set[int] = set()
-    if whole.asked_references:
-        strange = set(whole.census.folios.pfn[whole.strangers > 0].tolist())
+    whole, odd = answer.attribution, differing(answer)
     return {
         "schema": "pinlab.who/1",
         "kernel": whole.census.kernel,
@@ -143,22 +139,49 @@ def who(answer: Answer, uses: Uses | None = None) -> WhoJson:
         "weak": False,
         "races": whole.races,
         "claims": [_claim(share) for share in answer.shares],
-        "unexplained": [each for each in folios if each["pins"] > claimed(each)],
-        "overcount": [each for each in folios if each["pins"] < each["explained"]],
-        "referenced": [each for each in folios if each["pfn"] in strange],
-        "totals": {
-            "pins": answer.pins,
-            "explained": answer.pins - answer.unexplained - answer.unsure,
-            "unexplained": answer.unexplained,
-            "unsure": answer.unsure,
-            "overcount": answer.overcount,
-            "beyond_books": answer.references if whole.asked_references else None,
-            "claimed": answer.claimed_references if whole.asked_references else None,
-            "unclaimed": answer.strangers if whole.asked_references else None,
-            **_totals(share.claim for share in answer.shares),
-        },
+        "unexplained": odd.unexplained,
+        "overcount": odd.overcount,
+        "referenced": odd.referenced,
+        "totals": totals(answer),
         "uses": None if uses is None else _uses(uses),
         "skipped": _skipped(whole.skipped),
+    }
+
+
+class Differing(NamedTuple):
+    """Folios whose pins, or references, and claims differ."""
+
+    unexplained: list[FolioJson]
+    overcount: list[FolioJson]
+    referenced: list[FolioJson]
+
+
+def differing(answer: Answer) -> Differing:
+    """Where an answer's pins and claims differ, by how they do."""
+    whole, folios = answer.attribution, _folios(answer)
+    strange: set[int] = set()
+    if whole.asked_references:
+        strange = set(whole.census.folios.pfn[whole.strangers > 0].tolist())
+    return Differing(
+        [each for each in folios if each["pins"] > claimed(each)],
+        [each for each in folios if each["pins"] < each["explained"]],
+        [each for each in folios if each["pfn"] in strange],
+    )
+
+
+def totals(answer: Answer) -> TotalsJson:
+    """The sums of an answer."""
+    asked = answer.attribution.asked_references
+    return {
+        "pins": answer.pins,
+        "explained": answer.pins - answer.unexplained - answer.unsure,
+        "unexplained": answer.unexplained,
+        "unsure": answer.unsure,
+        "overcount": answer.overcount,
+        "beyond_books": answer.references if asked else None,
+        "claimed": answer.claimed_references if asked else None,
+        "unclaimed": answer.strangers if asked else None,
+        **_totals(share.claim for share in answer.shares),
     }
 
 

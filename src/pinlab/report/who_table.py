@@ -25,8 +25,7 @@ FEW = 8
 def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> RenderableType:
     """An answer: holders, totals, what is left over; of what nobody pins, who uses it."""
     whole = answer.attribution
-    result = schema.who(answer)
-    totals = result["totals"]
+    totals, odd = schema.totals(answer), schema.differing(answer)
     parts = _holders(tuple(share.claim for share in answer.shares), limit)
     if len(answer.shares) > 1:
         parts.append(_total_table(totals))
@@ -36,7 +35,7 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
     if answer.unsure:
         line += f", {answer.unsure:,} that came and went or may be plain references"
     if totals["references"]:
-        line += f"; beside them {result['totals']['references']:,} plain references"
+        line += f"; beside them {totals['references']:,} plain references"
     if answer.stale:
         line += f"; {units.counted(answer.stale, 'holder')} of stale memory"
     bad = bool(answer.unexplained or answer.overcount or answer.stale)
@@ -50,11 +49,11 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
         if passing := answer.references - claimed - strange:
             words += f", {passing:,} that came and went"
         parts.append(Text(f"{words}.", style="bold red" if strange else "bold"))
-        if result["referenced"]:
-            parts.append(_referenced_table(result["referenced"], limit))
+        if odd.referenced:
+            parts.append(_referenced_table(odd.referenced, limit))
     for title, folios in (
-        ("Holder unknown:", result["unexplained"]),
-        ("Claimed more often than pinned (a walker's overcount):", result["overcount"]),
+        ("Holder unknown:", odd.unexplained),
+        ("Claimed more often than pinned (a walker's overcount):", odd.overcount),
     ):
         settled = [each for each in folios if not each["unstable"]]
         if settled:
