@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pinlab.field.census.meant import Meant
+from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.target import Sort, Target
-from pinlab.field.holders.uses import Uses, uses
+from pinlab.field.holders.uses import Uses, _of_path, uses
 from pinlab.field.machine import pagemap, syscalls
 from pinlab.field.memory.live import LiveReader
 
@@ -73,3 +75,13 @@ def test_of_a_pipe_or_everything_nothing_is_said(live: LiveReader, tmp_path: Pat
     os.mkfifo(tmp_path / "fifo")
     assert uses(live, Target(Sort.file, path=tmp_path / "fifo")) is None
     assert uses(live, Target(Sort.everything)) is None
+
+
+def test_a_file_that_nobody_uses_is_not_said_to_be_cached(live: LiveReader, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert of(live, tmp_path / "empty") == Uses(0, (), ())
+
+
+def test_of_a_file_that_was_not_looked_at_nothing_is_said(live: LiveReader) -> None:
+    """Of FUSE and NFS the frames are not looked at, and they may be cached."""
+    assert _of_path(Kernel(live), Meant(("0:0", 1), None)) is None

@@ -75,7 +75,11 @@ def _uses(uses: Uses) -> str:
         parts.append(f"open by {processes(uses.open_by[:FEW])}{_more(len(uses.open_by))}")
     if uses.cached:
         parts.append(f"{units.counted(uses.cached, 'page')} in the page cache")
-    return f"Not pinned, but in use: {'; '.join(parts)}." if parts else "Nor is it used otherwise."
+    if parts:
+        return f"Not pinned, but in use: {'; '.join(parts)}."
+    if uses.cached is None:
+        return "Nobody was found who maps it."
+    return "None of it is cached, and nobody was found who has it open."
 
 
 def _few(names: list[str]) -> str:

@@ -77,7 +77,8 @@ def on_the_way(folios: Folios, lru: int) -> NDArray[np.int64]:
     """1 for a folio that is on no LRU list though it belongs on one, else 0; `lru`: PG_lru's bit.
 
     Whoever took it off has a reference: a CPU's batch that will put it on a list (mm/swap.c), or
-    who isolated it to reclaim or move it. Huge pages of hugetlb are on none, nor is FS-DAX memory.
+    who isolated it to reclaim or move it. Huge pages of hugetlb are on none. Nor is FS-DAX memory,
+    which a folio does not say: of such a page one plain reference is overlooked.
     """
     listed = (folios.flags >> np.uint64(lru)) & np.uint64(1)
     belongs = (folios.kind != Kind.NONE) & (folios.kind != Kind.MOVABLE) & ~folios.hugetlb

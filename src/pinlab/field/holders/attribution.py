@@ -30,7 +30,7 @@ from pinlab.field.memory.reader import Reader
 
 TRIES = 15
 TRIES_OF_STRANGERS = 5
-"""Of plain references, which accuse nobody."""
+"""Where only plain references differ."""
 PAUSE = 0.01
 """Seconds between two tries, so that they do not keep step with somebody's I/O."""
 NOT_BUILT_IN = "not built into this kernel (the types of modules are not read)"

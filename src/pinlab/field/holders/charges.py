@@ -60,7 +60,7 @@ class Memlock:
     limit: int | None
     """Bytes: the least soft limit of the user's processes; None if there are none."""
     settled: bool
-    """Whether the kernel's sum was the same before and after we looked."""
+    """Whether the kernel's sum was the same before and after we looked, and nothing went away."""
     races: int
 
     @property
@@ -81,32 +81,39 @@ def memlock(reader: Reader, uid: int) -> Memlock:
 
 def _once(reader: Reader, uid: int) -> Memlock:
     kernel = Kernel(reader)
-    tasks = tuple(kernel.each(kernel.processes.tasks, lambda task: _credentials(kernel, task)))
-    mine = {user.address: user for _, user in tasks if user["uid"] == uid}
-    before = _sum(kernel, mine.values())
-    charges = []
-    for charge in _charges(kernel):
-        if charge.user not in mine:
-            user = kernel.at("user_struct", charge.user)
-            if user["uid"] != uid:
-                continue
-            mine[charge.user] = user
-        charges.append(charge)
-    after = _sum(kernel, mine.values())
-    limits = [_limit(task) for task, user in tasks if user.address in mine]
-    return Memlock(
-        uid, tuple(charges), after, min(limits, default=None), before == after, kernel.races
-    )
+    tasks = kernel.processes.tasks
+    limits = dict(kernel.each(tasks, lambda task: _of_task(kernel, task, uid)))
+    before = _counted(kernel, {user for user, _ in limits})
+    charges = tuple(charge for charge in _charges(kernel) if _is(kernel, charge.user, uid))
+    users = {user for user, _ in limits} | {charge.user for charge in charges}
+    after = _counted(kernel, users)
+    least = min((limit for limit in limits.values() if limit is not None), default=None)
+    same = all(after.get(user) == pages for user, pages in before.items())
+    settled = same and not kernel.races
+    return Memlock(uid, charges, sum(after.values()), least, settled, kernel.races)
 
 
-def _credentials(kernel: Kernel, task: Task) -> Iterator[tuple[View, View]]:
-    """A task, and the user_struct of its process."""
+def _of_task(kernel: Kernel, task: Task, uid: int) -> Iterator[tuple[tuple[int, int], int | None]]:
+    """The user_struct and the soft limit of a task of a user; a kernel thread's limits nobody."""
     view = kernel.at("task_struct", task.address)
-    yield view, view.behind("real_cred").behind("user")
+    user = view.behind("real_cred")["user"]
+    if kernel.at("user_struct", user)["uid"] == uid:
+        yield (user, task.address), _limit(view) if view["mm"] else None
 
 
-def _sum(kernel: Kernel, users: Iterable[View]) -> int:
-    return sum(kernel.at("user_struct", user.address)["locked_vm"] for user in users)
+def _is(kernel: Kernel, user: int, uid: int) -> bool:
+    """Whether a user_struct is of a user; if it is gone, not."""
+    uids = kernel.each((user,), lambda each: (kernel.at("user_struct", each)["uid"],))
+    return next(uids, None) == uid
+
+
+def _counted(kernel: Kernel, users: Iterable[int]) -> dict[int, int]:
+    """The pages that each user_struct counts."""
+
+    def counted(user: int) -> Iterator[tuple[int, int]]:
+        yield user, kernel.at("user_struct", user)["locked_vm"]
+
+    return dict(kernel.each(users, counted))
 
 
 def _limit(task: View) -> int:

@@ -66,13 +66,18 @@ def _resident(pid: int) -> dict[str, int]:
     return {words: 1024 * int(value[0]) for words, value in found if value}
 
 
-def _of_path(kernel: Kernel, file: Meant) -> Uses:
-    mapping = 0
+def _of_path(kernel: Kernel, file: Meant) -> Uses | None:
     if file.frames is not None and len(file.frames):
-        mapping = _folio(kernel, int(file.frames[0])).mapping.tolist()[0]
-    elif file.key is not None:
-        mapping = _opened(kernel, file.key)
-    return _of_file(kernel, mapping) if mapping else Uses(0, (), ())
+        folio = _folio(kernel, int(file.frames[0]))
+        still = len(folio) and folio.kind[0] == Kind.FILE
+        return _of_file(kernel, int(folio.mapping[0])) if still else None
+    if file.key is None:
+        return None
+    mapping = _opened(kernel, file.key)
+    if mapping:
+        return _of_file(kernel, mapping)
+    # Where its frames were not looked at (FUSE, NFS) they may be cached.
+    return None if file.frames is None else Uses(0, (), ())
 
 
 def _opened(kernel: Kernel, key: Key) -> int:
