@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pinlab.errors import UsageError
 from pinlab.field.acts.pinning.memory import Memory
+from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import attribute
 from pinlab.field.holders.target import Answer, Sort, Target, answer
 from pinlab.field.machine import groups
@@ -36,6 +38,24 @@ def test_a_cgroup_has_the_processes_below_it(tmp_path: Path) -> None:
         groups.cgroup("nosuch", tmp_path)
     with pytest.raises(UsageError):
         groups.cgroup("", tmp_path)
+
+
+def test_a_threaded_cgroup_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path, "a", 1)
+
+    def refuse(_: Path) -> str:
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(FieldError, match="threaded"):
+        groups.cgroup("a", tmp_path)
+
+
+def test_inside_a_pid_namespace_a_cgroup_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes have other numbers there: "0 pins" would be of somebody else."""
+    monkeypatch.setattr("pinlab.field.holders.target.first_pid_namespace", lambda: False)
+    with needs.reader() as live, pytest.raises(FieldError, match="PID namespace"):
+        asked(live, Target(Sort.cgroup, name="a", processes=frozenset({1})))
 
 
 @pytest.mark.parametrize("name", ["", "nosuch", "/dev/null", "/proc/self", "a\0b"])

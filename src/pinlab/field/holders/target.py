@@ -150,6 +150,7 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
             _still_there(reader.name, target.number)
             shares, rows = _of_processes(reader, whole, frozenset({target.number}))
         case Sort.cgroup:
+            _require_first_namespace(str(target))
             shares, rows = _of_processes(reader, whole, target.processes)
         case Sort.device:
             assert target.device is not None
@@ -232,13 +233,18 @@ def require_process(source: str, pid: int) -> None:
     """
     if source not in OWN:
         return
-    if not first_pid_namespace():
-        raise FieldError(
-            f"process {pid} cannot be asked about from inside a PID namespace, where the kernel's "
-            "number of it is another one; run this in the first PID namespace"
-        )
+    _require_first_namespace(f"process {pid}")
     if not Path(f"/proc/{pid}").exists():
         raise UsageError(f"there is no process {pid}; a frame is written 0x{pid:x}")
+
+
+def _require_first_namespace(what: str) -> None:
+    """Raise FieldError where numbers of processes are not those of the kernel."""
+    if not first_pid_namespace():
+        raise FieldError(
+            f"{what} cannot be asked about from inside a PID namespace, where the kernel has other "
+            "numbers of processes; run this in the first PID namespace"
+        )
 
 
 def _of_file(

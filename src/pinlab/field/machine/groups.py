@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pinlab.errors import UsageError
+from pinlab.field.errors import FieldError
 from pinlab.names import decoded
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -18,7 +20,7 @@ CGROUPS: Final = Path("/sys/fs/cgroup")
 def cgroup(name: str, root: Path = CGROUPS) -> frozenset[int]:
     """The processes of a cgroup and of all below it, by its folder or by its name.
 
-    Raises UsageError if there is no such cgroup.
+    Raises UsageError if there is no such cgroup, FieldError if one is threaded.
     """
     given = Path(name)
     folders = [given] if given.is_absolute() else [root / given, *sorted(root.glob(f"*/{name}"))]
@@ -34,8 +36,12 @@ def _processes(folder: Path) -> Iterator[int]:
             continue
         try:
             yield from map(int, (Path(place) / "cgroup.procs").read_text().split())
-        except OSError:
-            continue  # it went away, or its threads are told one by one (a threaded cgroup)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                raise FieldError(
+                    f"{place} is a threaded cgroup, which has no processes: ask about the one above"
+                ) from error
+            continue  # it went away
 
 
 @dataclass(frozen=True, slots=True)
