@@ -157,13 +157,15 @@ def test_nor_in_many() -> None:
 def test_a_thousand_looks_accuse_nobody(live: LiveReader) -> None:
     """Neither of a pin nor of a reference, nor of stale memory; only what is not sure is left."""
     started, claims = time.monotonic(), 0
-    for _ in range(MANY):
+    for look in range(1, MANY + 1):
         found = attribute(live, references=True)
         claims += len(found.shares)
         assert found.agrees
         assert not found.strangers.any()
         assert not any(share.stale for share in found.shares)
-    print(f"{MANY:,} looks in {time.monotonic() - started:.0f} s at {claims:,} claims")
+        if look % 50 == 0:
+            spent = time.monotonic() - started
+            print(f"{look:,} looks in {spent:.0f} s at {claims:,} claims", flush=True)
 
 
 @pytest.mark.slow
