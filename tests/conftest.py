@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, ledger
 from pinlab.lab.results import Comparison
+from pinlab.lab.store import Store
 
 # pinlab is started some hundreds of times: it shall not be compiled each time
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -23,6 +25,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     from tests.scheduling import Scheduling
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_kept() -> Iterator[None]:
+    """What a test explores it explores; and what it explores with an engine that it has changed is
+    no one else's. Commands that tests start are as the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "store", lambda: Store(Path("/proc/nowhere"), "explored"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,11 @@ Values = Mapping[str, Sequence[int]]
 
 class Audited:
     """An audit that knows whether it was ever asked: of a scenario in which nobody ever finishes
-    nothing can be said."""
+    nothing can be said. `about` tells it from any other one; empty if nothing does."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, about: str = "") -> None:
         self.audit = audit
+        self.about = about
         self.was_asked = False
 
     def __call__(self, values: Values) -> Iterable[str]:

@@ -159,7 +159,10 @@ def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audited 
         return None
     if design.world.books is None:
         raise UsageError(f"the world {design.world.name} keeps no books: {asking[0]} is not asked")
-    return Audited(design.world.books(scenario.initial))
+    books = design.world.books
+    about = (books.__module__, books.__qualname__, sorted(scenario.initial.items()))
+    ours = books.__module__.startswith("pinlab.")
+    return Audited(books(scenario.initial), repr(about) if ours else "")
 
 
 def progress(

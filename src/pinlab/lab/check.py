@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import asked, build, worlds
+from pinlab.lab import asked, build, ledger, worlds
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
@@ -223,7 +223,7 @@ def check(
                 done += 1
                 continue
             goals = build.progress(design, scenario, judged)
-            found = choose.explore(
+            found = ledger.explore(
                 it, limits, goals, report, engine=engine, everywhere=ways, audit=audit
             )
             rests = audit is None or audit.was_asked
@@ -435,7 +435,7 @@ def probe(design: Design, limits: Limits | None = None, engine: str = "auto") ->
     stopped = None
     for key, scenario in _probes(design.world).items():
         it = build.system(design, scenario, {key: 1})
-        found = choose.explore(it, limits, engine=engine)
+        found = ledger.explore(it, limits, engine=engine)
         keys[key] = _answer(scenario, it, found)
         if keys[key] is None:
             stopped = stopped or found.stopped

@@ -20,7 +20,7 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import build, worlds
+from pinlab.lab import build, ledger, worlds
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
@@ -328,7 +328,7 @@ class _Asker:
     def explored(self, scenario: Scenario) -> tuple[Exploration, bool]:
         """All that it can do, and whether what is asked of states at rest was asked of any."""
         audit = build.audit(self.design, scenario, scenario.judges)
-        found = choose.explore(
+        found = ledger.explore(
             build.system(self.design, scenario, self.keys),
             self.limits,
             build.progress(self.design, scenario),

@@ -26,6 +26,7 @@ from pinlab.lab.language.blocks import (
 )
 from pinlab.lab.language.builder import Unit
 from pinlab.lab.language.declarations import IRQS_OFF
+from pinlab.lab.language.digest import digest
 from pinlab.lab.language.kernel import model_function
 from pinlab.lab.language.liveness import Liveness
 from pinlab.lab.language.lower import lower
@@ -114,6 +115,10 @@ def compile_program(
             for key in root_keys
         },
         calls={key: frozenset(routine.calls) for key, routine in routines.items()},
+        digests={
+            key: digest(routine, linker.blocks[key], unit.declarations.vars)
+            for key, routine in routines.items()
+        },
     )
 
 

@@ -316,6 +316,8 @@ class Program:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """For each kernel function, those that it calls."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """For each kernel function, what tells it from another one: see `digest`."""
     memory_model: str = SC
     """The memory model that its steps are of: see `pinlab.lab.weak`."""
 
