@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pinlab.lab import check, ledger
+from pinlab.lab import check, compiled, ledger
 from pinlab.lab.results import Comparison
 from pinlab.lab.store import Store
 
@@ -32,7 +32,8 @@ def nothing_is_kept() -> Iterator[None]:
     """What a test explores it explores; and what it explores with an engine that it has changed is
     no one else's. Commands that tests start are as the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "store", lambda: Store(Path("/proc/nowhere"), "explored"))
+        for each in (ledger, compiled):
+            patch.setattr(each, "store", lambda: Store(Path("/proc/nowhere"), "nothing"))
         yield
 
 

@@ -96,7 +96,7 @@ def test_an_entry_is_not_believed_under_another_key(
     assert "is damaged" in caplog.text
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 255)), min_size=1, max_size=40))
 def test_bytes_that_changed_are_never_believed(
     tmp_path: Path, changes: list[tuple[int, int]]

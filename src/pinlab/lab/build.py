@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import weak
+from pinlab.lab import compiled, weak
 from pinlab.lab.audited import Audited
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
-from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import SC, Actor, Program, System
 from pinlab.lab.scenarios.operation import Operation
@@ -62,7 +61,8 @@ def program(design: Design) -> Program:
     if key not in _programs:
         roots = _roots(known(design).values(), design.world.operations.values())
         count = design.world.judged.count
-        program = compile_program(roots, design.replaced, automata(design), count)
+        is_ours = not (design.scenarios or design.objectives)
+        program = compiled.program(roots, design.replaced, automata(design), count, is_ours)
         _programs[key] = design, program
     return _programs[key][1]
 

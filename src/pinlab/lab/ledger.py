@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
-import pinlab
-from pinlab.lab import build
+from pinlab.lab import build, compiled
 from pinlab.lab.audited import Audited
 from pinlab.lab.explore import choose
 from pinlab.lab.explore.memo import per_program
@@ -171,15 +168,7 @@ def _digest_of(program: Program, functions: Iterable[str]) -> str:
 @cache
 def engine() -> str:
     """The digest of pinlab's own code that an exploration depends on, and of what that runs on."""
-    found = hashlib.sha256(sys.version.encode())
-    for name in ("numba", "llvmlite", "numpy"):
-        found.update(version(name).encode())
-    home = Path(pinlab.__file__).parent
-    for part in ENGINE:
-        place = home / part
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            found.update(str(file.relative_to(home)).encode() + b"\0" + file.read_bytes())
-    return found.hexdigest()
+    return " ".join([compiled.digest(ENGINE), *map(version, ("numba", "llvmlite", "numpy"))])
 
 
 # ----------------------------------------------------------------------------------- the entry

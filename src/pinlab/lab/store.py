@@ -103,7 +103,7 @@ class Store:
         for _ in range(2):
             try:
                 return what(self._open())
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # in its message
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_OURS:
                     return None
                 self._begin_anew()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -321,14 +321,12 @@ class _Asker:
             ),
         )
 
-    def explore(self, scenario: Scenario) -> Exploration:
-        """All that it can do."""
-        return self.explored(scenario)[0]
-
-    def explored(self, scenario: Scenario) -> tuple[Exploration, bool]:
+    def explored(
+        self, scenario: Scenario, explore: Callable[..., Exploration] = ledger.explore
+    ) -> tuple[Exploration, bool]:
         """All that it can do, and whether what is asked of states at rest was asked of any."""
         audit = build.audit(self.design, scenario, scenario.judges)
-        found = ledger.explore(
+        found = explore(
             build.system(self.design, scenario, self.keys),
             self.limits,
             build.progress(self.design, scenario),
@@ -390,10 +388,10 @@ def estimate(
     sample = random.Random(0).sample(todo, min(SAMPLE, len(todo)))
     asker = _Asker(design, keys, limits, {}, wanted)
     for chosen, at in sample[:1]:
-        asker.explore(asker.scenario(chosen, at))  # its machine code
+        asker.explored(asker.scenario(chosen, at), choose.explore)  # its machine code
     start = time.perf_counter()
     for chosen, at in sample:
-        asker.explore(asker.scenario(chosen, at))
+        asker.explored(asker.scenario(chosen, at), choose.explore)
     each = (time.perf_counter() - start) / max(1, len(sample))
     return Estimate(len(todo), each * len(todo), len(sample))
 
