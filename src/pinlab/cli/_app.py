@@ -29,7 +29,7 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
 
 COMMANDS = (
-    *("compare", "check", "explain", "sweep", "bugs", "litmus", "list", "show", "draw"),
+    *("compare", "check", "explain", "sweep", "mutate", "bugs", "litmus", "list", "show", "draw"),
     "audit",
     *("census", "diff", "doctor", "hold", "judge", "record", "watch", "witness", "who", "timeline"),
     "guest",

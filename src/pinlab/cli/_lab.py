@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from pinlab.lab.bug import Bug, Reproduced
 from pinlab.lab.explore.result import Limits, Move
+from pinlab.lab.mutants.results import Score
 from pinlab.lab.results import (
     CheckResult,
     Comparison,
@@ -107,6 +108,18 @@ class Lab(Protocol):
 
     def estimate(self, design: Any, wanted: Wanted, /, *, limits: Limits | None = None) -> Estimate:
         """How many there are, and how long they take, from a sample."""
+
+    def mutate(
+        self,
+        design: Any,
+        functions: Sequence[str] = (),
+        /,
+        *,
+        hunting: bool = True,
+        jobs: int | None = None,
+        on_done: Callable[[int, int], None] | None = None,
+    ) -> Score:
+        """What would be noticed of mutants. Raises UsageError."""
 
     def racing(self, design: Any, trace: Trace, /) -> str | None:
         """The racing part of a counterexample as a litmus test; None if it has none."""

@@ -14,6 +14,7 @@ from pinlab.lab import compiled, weak
 from pinlab.lab.audited import Audited
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import AlwaysPossible
+from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import SC, Actor, Program, System
 from pinlab.lab.scenarios.operation import Operation
@@ -59,12 +60,23 @@ def program(design: Design) -> Program:
     named = (tuple(sorted((name, id(it)) for name, it in each.items())) for each in brought)
     key = (design.world, *named)
     if key not in _programs:
-        roots = _roots(known(design).values(), design.world.operations.values())
-        count = design.world.judged.count
         is_ours = not (design.scenarios or design.objectives)
-        program = compiled.program(roots, design.replaced, automata(design), count, is_ours)
+        program = compiled.program(*_parts(design), is_ours=is_ours)
         _programs[key] = design, program
     return _programs[key][1]
+
+
+def passing(design: Design) -> Program:
+    """The program of a design that nobody will ask for again. Raises LanguageError."""
+    return compile_program(*_parts(design))
+
+
+def _parts(
+    design: Design,
+) -> tuple[tuple[KernelFunction, ...], Mapping[str, KernelFunction], tuple[Automaton, ...], int]:
+    """What a program is compiled from."""
+    roots = _roots(known(design).values(), design.world.operations.values())
+    return roots, design.replaced, automata(design), design.world.judged.count
 
 
 def _roots(

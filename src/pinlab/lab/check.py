@@ -32,6 +32,7 @@ from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import SC, System
 from pinlab.lab.language.source import LanguageError
+from pinlab.lab.mutants.results import Score
 from pinlab.lab.orders import orders
 from pinlab.lab.patch import patch as patch
 from pinlab.lab.processes import ctrl_c_is_ours, end_workers
@@ -572,6 +573,28 @@ def _asked(design: Design, wanted: Wanted) -> sweep_.Asked:
     if base(design) is not None and not wanted.touching:
         wanted = replace(wanted, touching=tuple(design.own))
     return sweep_.ask(design, wanted)
+
+
+def mutate(
+    design: Design,
+    functions: Sequence[str] = (),
+    *,
+    hunting: bool = True,
+    jobs: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> Score:
+    """What would be noticed of mutants of a design's own functions, or of the model's if it has
+    none; of all, or of those named. Without `hunting` only what is known already. Raises
+    UsageError."""
+    from pinlab.lab.mutants import score
+
+    wanted = score.chosen(design, functions)
+    workers = jobs or os.cpu_count() or 1
+
+    def keys(of: Design) -> Mapping[str, int]:
+        return probe(of).known
+
+    return score.score(design, wanted, keys, workers, on_done, hunting=hunting)
 
 
 def racing(design: Design, trace: Trace) -> str | None:

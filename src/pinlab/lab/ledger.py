@@ -66,30 +66,30 @@ def explore(
     at = key(system, progress, audit.about if audit else "", everywhere=everywhere)
     kept = _kept(at, limits, system.program)
     if kept is not None:
-        found, rests = kept
+        found, ends = kept
         if audit is not None:
-            audit.was_asked = rests
+            audit.remember(ends)
         return found
     found = choose.explore(
         system, limits, progress, on_progress, everywhere=everywhere, audit=audit
     )
     if found.complete or _is_full(found):
         place = at if found.complete else _cut_off(at, limits)
-        store().put(place, _written(found, system.program, audit is None or audit.was_asked))
+        store().put(place, _written(found, system.program, audit.ends if audit else ""))
     return found
 
 
-def _kept(at: bytes, limits: Limits, program: Program) -> tuple[Exploration, bool] | None:
-    """An exploration that was kept, if it keeps to the limit of states, and whether any state was
-    at rest; or one that this very limit had ended."""
+def _kept(at: bytes, limits: Limits, program: Program) -> tuple[Exploration, str] | None:
+    """An exploration that was kept, if it keeps to the limit of states, and its states at rest; or
+    one that this very limit had ended."""
     for place in (at, _cut_off(at, limits)):
         kept = store().get(place)
         if kept is None:
             continue
-        found, rests = _read(kept, program)
+        found, ends = _read(kept, program)
         most = limits.max_states
         if not found.complete or most is None or found.states <= most:
-            return found, rests
+            return found, ends
     return None
 
 
@@ -193,7 +193,7 @@ def _places(program: Program) -> _Places:
     return _Places(tuple(of), {name: tuple(own) for name, own in nodes.items()})
 
 
-def _written(found: Exploration, program: Program, rests: bool) -> bytes:
+def _written(found: Exploration, program: Program, ends: str) -> bytes:
     places = _places(program)
     covered: dict[str, list[int]] = {}
     for number in sorted(found.covered):
@@ -204,7 +204,7 @@ def _written(found: Exploration, program: Program, rests: bool) -> bytes:
         "seconds": found.seconds,
         "complete": found.complete,
         "stopped": found.stopped,
-        "rests": rests,
+        "ends": ends,
         "covered": covered,
         "hits": _moves(found.hits),
         "stuck": _moves(found.stuck),
@@ -219,7 +219,7 @@ def _written(found: Exploration, program: Program, rests: bool) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def _read(kept: bytes, program: Program) -> tuple[Exploration, bool]:
+def _read(kept: bytes, program: Program) -> tuple[Exploration, str]:
     said: dict[str, Any] = json.loads(kept)
     nodes = _places(program).nodes
     states, transitions, depth, memory = said["counts"]
@@ -242,7 +242,7 @@ def _read(kept: bytes, program: Program) -> tuple[Exploration, bool]:
             for what, function, at, about, it in said["ways"]
         },
     )
-    return found, said["rests"]
+    return found, said["ends"]
 
 
 def _moves(paths: Mapping[str, Moves]) -> dict[str, str]:

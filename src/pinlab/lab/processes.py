@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
+from typing import Any, TypeVar
+
+from pinlab.garbage import uncollected
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -25,3 +32,36 @@ def end_workers() -> None:
     """End all that was started and still works."""
     for worker in active_children():
         worker.terminate()
+
+
+_work: Callable[[Any], Any] | None = None
+_items: Sequence[Any] = ()
+
+
+def in_processes(
+    work: Callable[[T], R], items: Sequence[T], jobs: int, chunk: int = 1
+) -> Generator[R, None, None]:
+    """What `work` gives for each item, in their order. The processes have both by being forked:
+    functions of the model cannot be sent to them. Closed, or left by Ctrl-C, it ends them."""
+    global _work, _items
+    if not items:
+        return
+    _work, _items = work, items
+    count = len(items)
+    chunks = [range(at, min(at + chunk, count)) for at in range(0, count, chunk)]
+    with ProcessPoolExecutor(min(jobs, len(chunks)), get_context("fork")) as pool:
+        try:
+            with ctrl_c_is_ours():
+                futures = [pool.submit(_done, each) for each in chunks]
+            for future in futures:
+                yield from future.result()
+        except BaseException:  # Ctrl-C, here or in who asks
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_workers()
+            raise
+
+
+@uncollected()
+def _done(numbers: range) -> list[Any]:
+    assert _work is not None
+    return [_work(_items[number]) for number in numbers]

@@ -238,7 +238,7 @@ def inherited(chosen: Combination, at: State, known: Known) -> frozenset[str]:
     return frozenset().union(*(known.get(key(each, at), frozenset()) for each in fewer(chosen)))
 
 
-class _Asker:
+class Asker:
     """Explores combinations for a design, one after the other."""
 
     def __init__(
@@ -353,11 +353,11 @@ class _Asker:
             yield balance, what, len(path)
 
 
-class _Beyond(_Asker):
+class _Beyond(Asker):
     """Of what a combination breaks, only what it does not break in another design: nothing, if
     that was cut off."""
 
-    def __init__(self, asker: _Asker, base: _Asker) -> None:
+    def __init__(self, asker: Asker, base: Asker) -> None:
         super().__init__(asker.design, asker.keys, asker.limits, asker.broken_by, asker.wanted)
         self.base = base
 
@@ -383,10 +383,10 @@ def estimate(
     design: Design, keys: Mapping[str, int], wanted: Asked, limits: Limits | None = None
 ) -> Estimate:
     """Explore some of the largest, drawn at random but always alike."""
-    wanted = _possible(wanted, keys)
+    wanted = possible(wanted, keys)
     todo = list(combinations(wanted, wanted.size))
     sample = random.Random(0).sample(todo, min(SAMPLE, len(todo)))
-    asker = _Asker(design, keys, limits, {}, wanted)
+    asker = Asker(design, keys, limits, {}, wanted)
     for chosen, at in sample[:1]:
         asker.explored(asker.scenario(chosen, at), choose.explore)  # its machine code
     start = time.perf_counter()
@@ -403,7 +403,7 @@ def estimate(
 class _Work:
     """What processes get by being forked: functions of the model cannot be sent to them."""
 
-    asker: _Asker
+    asker: Asker
     todo: Sequence[Task]
 
 
@@ -422,7 +422,7 @@ def sweep(
     """Explore all combinations, the smaller ones first, on several processes. Ctrl-C ends with what
     was found so far."""
     start = time.perf_counter()
-    wanted = _possible(wanted, keys)
+    wanted = possible(wanted, keys)
     skipped: Counter[str] = Counter()
     sizes = levels(wanted, skipped)
     total = sum(map(len, sizes))
@@ -433,7 +433,7 @@ def sweep(
     for todo in sizes:
         level = _Found()
         try:
-            work = _Work(_Asker(design, keys, limits, known, wanted), todo)
+            work = _Work(Asker(design, keys, limits, known, wanted), todo)
             with closing(_level(work, jobs)) as parts:
                 for each in parts:
                     _add(level, each)
@@ -495,10 +495,10 @@ def first(
         machine.load(build.program(base))  # once for all processes
         for wanted in levels:
             size = wanted.size
-            possible = _possible(wanted, keys)
-            below = _Asker(base, base_keys, limits, {}, possible)
-            todo = sorted(combinations(possible, size), key=_tasks)
-            work = _Work(_Beyond(_Asker(design, keys, limits, {}, possible), below), todo)
+            able = possible(wanted, keys)
+            below = Asker(base, base_keys, limits, {}, able)
+            todo = sorted(combinations(able, size), key=_tasks)
+            work = _Work(_Beyond(Asker(design, keys, limits, {}, able), below), todo)
             start = found.done
             with closing(_level(work, jobs, 1)) as parts:
                 for each in parts:
@@ -522,7 +522,7 @@ def first(
     )
 
 
-def _possible(wanted: Asked, keys: Mapping[str, int]) -> Asked:
+def possible(wanted: Asked, keys: Mapping[str, int]) -> Asked:
     """Without operations that no kernel of this design would do, as its probes say."""
     able = (
         each

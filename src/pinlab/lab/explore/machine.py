@@ -37,8 +37,9 @@ _assemble = per_program(assemble)
 _loaded: dict[str, Code] = {}
 
 
-def load(program: Program) -> Code:
-    """The machine code of `program`: from this process, the cache or LLVM, in this order.
+def load(program: Program, keep: bool = True) -> Code:
+    """The machine code of `program`: from this process, the cache or LLVM, in this order. Without
+    `keep` it does not get into the cache: nobody will ask for it again.
 
     Raises ranges.TooWide, ValueError for a program that native code cannot express.
     """
@@ -49,7 +50,8 @@ def load(program: Program) -> Code:
         found = objectcache.load(name)
         if found is None:
             found = _compile(assembly.text)
-            objectcache.store(name, found)
+            if keep:
+                objectcache.store(name, found)
         _loaded[name] = _link(assembly, len(program.nodes), found)
     # equal code can belong to programs that give its numbers different meanings
     return replace(_loaded[name], assembly=assembly)

@@ -1,0 +1,165 @@
+"""What a design does in every combination of operations, before anything is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pinlab.errors import UsageError
+from pinlab.lab import build, ledger, sweep
+from pinlab.lab.audited import Audited
+from pinlab.lab.design import Design
+from pinlab.lab.explore import machine
+from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits
+from pinlab.lab.language.program import Program, System
+from pinlab.lab.orders import orders
+from pinlab.lab.processes import in_processes
+from pinlab.lab.results import Wanted
+from pinlab.lab.scenarios.scenario import Scenario
+
+SIZE: Final = 2
+"""Operations at a time, at most."""
+
+CHUNK: Final = 100
+
+OnDone = Callable[[int, int], None]
+"""Called with how many are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A combination of operations from a state, in one order of its tasks."""
+
+    operations: tuple[str, ...]
+    state: str
+    scenario: Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What comes of it: `hits` in words, `ends` what tells its states at rest from others."""
+
+    states: int
+    complete: bool
+    hits: frozenset[str]
+    ends: str
+    covered: frozenset[int]
+    """Nodes of the program that was explored."""
+    key: bytes = b""
+    """What the exploration is kept under: the same key, the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks a design, of whom it is known what the static keys say."""
+
+    design: Design
+    keys: Mapping[str, int]
+
+    def system(self, question: Question) -> System:
+        """What is explored."""
+        return build.system(self.design, question.scenario, self.keys)
+
+    def audit(self, question: Question) -> Audited | None:
+        """Who looks at the states at rest."""
+        return build.audit(self.design, question.scenario, question.scenario.judges)
+
+    def goals(self, question: Question) -> tuple[AlwaysPossible, ...]:
+        """What must always be able to happen."""
+        return build.progress(self.design, question.scenario)
+
+    def answer(self, question: Question) -> Answer:
+        """What the design does, as explored or kept."""
+        limits = Limits(max_states=sweep.MAX_STATES)
+        system, goals, audit = self.system(question), self.goals(question), self.audit(question)
+        key = ledger.key(system, goals, audit.about if audit else "", everywhere=False)
+        found = ledger.explore(system, limits, goals, audit=audit)
+        return replace(answer(found, audit), key=key)
+
+
+def answer(found: Exploration, audit: Audited | None) -> Answer:
+    """What came of an exploration: failures of one kind are told apart."""
+    hits = {name for name in found.hits if not name.startswith("failure:")}
+    hits |= {f"{kind}: {about}" if about else kind for kind, about in found.failures}
+    hits |= {f"{name} can never come true" for name in found.stuck}
+    ends = audit.ends if audit is not None and found.complete else ""
+    words = frozenset(hits | set(found.unbalanced))
+    return Answer(found.states, found.complete, words, ends, found.covered)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A design asked in every combination, the smallest ones first; `executes` says which of them
+    executes which node of its program: bool[combinations, nodes]."""
+
+    asking: Asking
+    program: Program
+    questions: tuple[Question, ...]
+    answers: tuple[Answer, ...]
+    executes: npt.NDArray[np.bool_]
+
+    def executing(self, function: str, lines: Iterable[int]) -> list[int]:
+        """Which combinations execute one of these lines of a function, the smallest first."""
+        wanted = frozenset(lines)
+        own = [at for at, node in enumerate(self.program.nodes) if node.function == function]
+        chosen = [at for at in own if wanted & self.program.nodes[at].lines]
+        found = np.flatnonzero(self.executes[:, chosen or own].any(axis=1))
+        return [int(number) for number in found]
+
+
+EVERY: Final = Wanted(SIZE)
+"""All combinations."""
+
+
+def base(
+    design: Design,
+    keys: Mapping[str, int],
+    jobs: int,
+    on_done: OnDone | None = None,
+    wanted: Wanted = EVERY,
+) -> Base:
+    """Ask a design in every combination that is wanted. Raises UsageError; Ctrl-C goes through."""
+    asking = Asking(design, keys)
+    program = build.program(design)
+    machine.load(program)  # once for all processes
+    questions = list(_questions(asking, wanted))
+    answers: list[Answer] = []
+    with closing(in_processes(asking.answer, questions, jobs, CHUNK)) as found:
+        for each in found:
+            answers.append(each)
+            if on_done is not None and len(answers) % CHUNK == 0:
+                on_done(len(answers), len(questions))
+    order = sorted(range(len(questions)), key=lambda it: (_size(questions[it]), answers[it].states))
+    executes = np.zeros((len(order), len(program.nodes)), np.bool_)
+    for row, number in enumerate(order):
+        executes[row, sorted(answers[number].covered)] = True
+    return Base(
+        asking,
+        program,
+        tuple(questions[it] for it in order),
+        tuple(answers[it] for it in order),
+        executes,
+    )
+
+
+def _size(question: Question) -> int:
+    return len(question.operations)
+
+
+def _questions(asking: Asking, wanted: Wanted) -> Iterator[Question]:
+    able = sweep.possible(sweep.ask(asking.design, wanted), asking.keys)
+    asker = sweep.Asker(asking.design, asking.keys, None, {}, able)
+    for size in range(1, wanted.size + 1):
+        for chosen, at in sweep.combinations(able, size):
+            scenario = asker.scenario(chosen, at)
+            names = sweep.names_of(chosen)
+            try:
+                for ordered in orders(asking.design, scenario):
+                    yield Question(names, at.name, ordered)
+            except UsageError:  # more orders than are explored: the sweep says so too
+                continue

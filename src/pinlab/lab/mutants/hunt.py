@@ -1,0 +1,152 @@
+"""Who notices a mutant: the first combination of operations in which it breaks what held."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from pinlab.lab import build, ledger
+from pinlab.lab.design import Design
+from pinlab.lab.explore import choose, machine
+from pinlab.lab.explore.result import Limits
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.language.program import Program, System
+from pinlab.lab.language.source import LanguageError
+from pinlab.lab.mutants.base import Answer, Asking, Base, Question, answer
+from pinlab.lab.mutants.mutation import Mutant
+from pinlab.lab.mutants.place import in_place_of
+from pinlab.lab.mutants.results import Kill
+
+RULES: Final = 1
+"""Of what is noticed; with other ones what was kept is not known."""
+
+ALONE: Final = "alone it ends otherwise"
+"""What is noticed of an operation that breaks nothing, and does something else."""
+
+GROWTH: Final = 4
+"""How many times as many states as before are explored,"""
+ENOUGH: Final = 50_000
+"""or so many, if that is more: a mutant that has more is not killed by that combination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """What became of a mutant in the combinations of one design that execute it."""
+
+    kill: Kill | None
+    executing: int
+    """How many of them there are."""
+    explored: int
+    cut_off: int
+    changed: int
+    """In how many the numbers of states, or the states at rest, were others."""
+    refused: str = ""
+    """Why it cannot be compiled."""
+    is_same: bool = False
+    """It is compiled to the very same: no mutant at all."""
+
+
+def hunt(mutant: Mutant, base: Base) -> Hunt:
+    """Explore the combinations that execute what is changed, the smallest first, until one breaks
+    what it did not break before, or one operation alone ends otherwise. What was hunted once is
+    kept."""
+    executing = base.executing(mutant.function, mutant.lines)
+    key = _key(mutant, base, executing)
+    kept = ledger.store().get(key)
+    if kept is not None:
+        return _read(kept)
+    found = _hunt(mutant, base, executing)
+    ledger.store().put(key, _written(found))
+    return found
+
+
+def known(mutant: Mutant, base: Base) -> Hunt | None:
+    """What was found when it was hunted; None if it was not."""
+    kept = ledger.store().get(_key(mutant, base, base.executing(mutant.function, mutant.lines)))
+    return None if kept is None else _read(kept)
+
+
+def _key(mutant: Mutant, base: Base, executing: Sequence[int]) -> bytes:
+    """A digest of what is changed, and of all that is explored with it."""
+    found = hashlib.sha256(f"mutant\0{RULES}\0{mutant.text}\0".encode())
+    found.update(base.program.digests.get(mutant.function, "").encode())
+    for number in executing:
+        found.update(base.answers[number].key)
+    return found.digest()
+
+
+def _written(found: Hunt) -> bytes:
+    return json.dumps(asdict(found)).encode()
+
+
+def _read(kept: bytes) -> Hunt:
+    said = json.loads(kept)
+    kill = said.pop("kill")
+    if kill is not None:
+        kill = Kill(kill["design"], tuple(kill["operations"]), kill["state"], kill["what"])
+    return Hunt(kill, **said)
+
+
+def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
+    if mutant.function not in base.program.digests:
+        return Hunt(None, 0, 0, 0, 0)
+    try:
+        program = _program(mutant, base)
+    except LanguageError as error:
+        return Hunt(None, 0, 0, 0, 0, refused=error.message)
+    if program.digests == base.program.digests:
+        return Hunt(None, 0, 0, 0, 0, is_same=True)
+    explored = cut_off = changed = 0
+    for number in executing:
+        before, question = base.answers[number], base.questions[number]
+        now = _ask(base.asking, question, program, before)
+        explored += 1
+        cut_off += not now.complete
+        changed += (now.states, now.ends) != (before.states, before.ends)
+        what = _noticed(question, before, now)
+        if what:
+            kill = Kill(base.asking.design.name, question.operations, question.state, what)
+            return Hunt(kill, len(executing), explored, cut_off, changed)
+    return Hunt(None, len(executing), explored, cut_off, changed)
+
+
+def _noticed(question: Question, before: Answer, now: Answer) -> str:
+    """What breaks now, or empty. Of what was not explored to its end nothing is said."""
+    if not before.complete:
+        return ""
+    if new := now.hits - before.hits:
+        return min(new)
+    is_alone = len(question.operations) == 1 and now.complete
+    return ALONE if is_alone and now.ends != before.ends else ""
+
+
+def _program(mutant: Mutant, base: Base) -> Program:
+    """The program of the design with the mutant in it, which nobody will ask for again."""
+    design = base.asking.design
+    original = function_of(design, mutant.function)
+    changed = {**design.replaced, mutant.function: in_place_of(original, mutant)}
+    program = build.passing(replace(design, replaced=changed))
+    machine.load(program, keep=False)
+    return program
+
+
+def function_of(design: Design, name: str) -> KernelFunction:
+    """The function that runs under a name. Raises UsageError."""
+    return design.replaced.get(name) or design.world.function(name)
+
+
+def _ask(asking: Asking, question: Question, program: Program, before: Answer) -> Answer:
+    was = asking.system(question)
+    declared = {var.name for var in program.vars}
+    initial = {name: values for name, values in was.initial.items() if name in declared}
+    audit = asking.audit(question)
+    found = choose.explore(
+        System(program, was.actors, initial, was.watch),
+        Limits(max_states=max(ENOUGH, GROWTH * before.states)),
+        asking.goals(question),
+        audit=audit,
+    )
+    return answer(found, audit)

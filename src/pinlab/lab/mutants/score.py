@@ -1,0 +1,187 @@
+"""The score: which mutants of the model are noticed, by what, and which are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+from pinlab.errors import UsageError
+from pinlab.lab import design as designs
+from pinlab.lab.design import Design
+from pinlab.lab.explore import choose, machine
+from pinlab.lab.language.kernel import KernelFunction
+from pinlab.lab.mutants import equivalent
+from pinlab.lab.mutants.base import Base, OnDone, base
+from pinlab.lab.mutants.hunt import Hunt, hunt, known
+from pinlab.lab.mutants.mutation import Mutant, mutants
+from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
+from pinlab.lab.processes import in_processes
+from pinlab.lab.trace import short
+from pinlab.nearest import nearest
+
+PROGRAMS = frozenset({"tasks", "ghost", "types", "keys"})
+"""Modules of a model whose functions are no kernel's: what programs do, and what nobody knows."""
+
+Keys = Callable[[Design], Mapping[str, int]]
+"""What the static keys say of a design."""
+
+
+def functions(design: Design) -> Mapping[str, KernelFunction]:
+    """The functions of which there are mutants: of a patch or a design of somebody's own those that
+    it replaces, else those of the model."""
+    if design.own:
+        return {name: it for name, it in design.own.items() if it.role != "pure"}
+    return {
+        name: it
+        for name, it in design.world.functions.items()
+        if it.role != "pure" and it.__module__.rsplit(".", 1)[-1] not in PROGRAMS
+    }
+
+
+def chosen(design: Design, names: Sequence[str]) -> tuple[Mutant, ...]:
+    """The mutants of some functions, of all if none is named. Raises UsageError."""
+    there = functions(design)
+    for name in names:
+        if name not in there:
+            raise UsageError(f"no mutants of {name!r}: {nearest(name, there)}")
+    return tuple(it for name in names or there for it in mutants(there[name]))
+
+
+def _asking(mutant: Mutant, design: Design) -> Iterator[str]:
+    """The designs in which what is changed calls something that does nothing in this one."""
+    if design.own:
+        return
+    for name in designs.names(design.world):
+        other = designs.load(name)
+        hooks = other.replaced.keys()
+        if mutant.names & hooks and mutant.function not in hooks:
+            yield name
+
+
+def score(
+    design: Design,
+    wanted: Sequence[Mutant],
+    keys: Keys,
+    jobs: int,
+    on_done: OnDone | None = None,
+    *,
+    hunting: bool = True,
+) -> Score:
+    """Hunt mutants in a design, then those that are left in the designs that ask for what they
+    change. Without `hunting` only what was found before is told. Ctrl-C ends it: what was not
+    hunted is unknown, and what was is kept."""
+    start = time.perf_counter()
+    stopped = None
+    try:
+        found = _everywhere(design, wanted, keys, jobs, on_done, hunting)
+    except KeyboardInterrupt:
+        stopped = choose.INTERRUPTED
+        found = _everywhere(design, wanted, keys, jobs, None, False)
+    reasons = equivalent.reasons(design.world.name)
+    scored = tuple(
+        _scored(mutant, it, reasons.get(equivalent.name_of(mutant), ""))
+        for mutant, it in zip(wanted, found, strict=True)
+        if it is None or not _is_none(it)
+    )
+    seconds = time.perf_counter() - start
+    return Score(design.name, design.world.name, scored, seconds, stopped)
+
+
+def _everywhere(
+    design: Design,
+    wanted: Sequence[Mutant],
+    keys: Keys,
+    jobs: int,
+    on_done: OnDone | None,
+    hunting: bool,
+) -> list[Hunt | None]:
+    found = _hunted(design, wanted, keys, jobs, on_done, hunting)
+    for name in designs.names(design.world):
+        left = [
+            number
+            for number, mutant in enumerate(wanted)
+            if (it := found[number]) is not None and it.kill is None and not _is_none(it)
+            if name in _asking(mutant, design) and name != design.name
+        ]
+        if not left:
+            continue
+        other = _hunted(
+            designs.load(name), [wanted[it] for it in left], keys, jobs, on_done, hunting
+        )
+        for number, more in zip(left, other, strict=True):
+            found[number] = _joined(found[number], more)
+    return found
+
+
+def _is_none(it: Hunt) -> bool:
+    """Whether it is no mutant: it cannot be compiled, or is what was there."""
+    return bool(it.refused or it.is_same)
+
+
+def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
+    if one is None or more is None:
+        return None
+    return replace(
+        one,
+        kill=more.kill,
+        executing=one.executing + more.executing,
+        explored=one.explored + more.explored,
+        cut_off=one.cut_off + more.cut_off,
+        changed=one.changed + more.changed,
+    )
+
+
+def _hunted(
+    design: Design,
+    wanted: Sequence[Mutant],
+    keys: Keys,
+    jobs: int,
+    on_done: OnDone | None,
+    hunting: bool,
+) -> list[Hunt | None]:
+    it = base(design, keys(design), jobs, None)
+    if not hunting:
+        return [known(mutant, it) for mutant in wanted]
+    machine.load(it.program)
+    found: list[Hunt | None] = []
+    with closing(in_processes(partial(_hunt_one, it), wanted, jobs)) as parts:
+        for each in parts:
+            found.append(each)
+            if on_done is not None:
+                on_done(len(found), len(wanted))
+    return found
+
+
+def _hunt_one(it: Base, mutant: Mutant) -> Hunt:
+    return hunt(mutant, it)
+
+
+def _scored(mutant: Mutant, it: Hunt | None, reason: str) -> Scored:
+    status, why = _status(it, reason)
+    return Scored(
+        function=mutant.function,
+        file=short(mutant.file),
+        line=mutant.line,
+        kind=mutant.kind,
+        what=mutant.what,
+        status=status,
+        by=None if it is None else it.kill,
+        why=why,
+    )
+
+
+def _status(it: Hunt | None, reason: str) -> tuple[str, str]:
+    if it is None:
+        return UNKNOWN, ""
+    if it.kill is not None:
+        return KILLED, ""
+    if reason:
+        return EQUIVALENT, reason
+    if not it.executing:
+        return SURVIVED, "no combination executes it"
+    said = [f"{it.executing:,} combinations execute it", f"{it.changed:,} change"]
+    said += [f"{it.cut_off:,} cut off"] if it.cut_off else []
+    return SURVIVED, ", ".join(said)
