@@ -18,7 +18,7 @@ from tests.lab import samples
 from pinlab.lab.explore.result import Move
 from pinlab.lab.results import CheckResult, Comparison, Trace, TraceStep
 from pinlab.objectives.verdict import Outcome, Verdict
-from pinlab.report import bugs, chart, litmus, replay, schema, sweep, table
+from pinlab.report import bugs, chart, litmus, mutants, replay, schema, sweep, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -178,6 +178,9 @@ SHAPES: list[type[Any]] = [
     bugs.BugsJson,
     litmus.LitmusModelJson,
     litmus.LitmusJson,
+    mutants.KillJson,
+    mutants.MutantJson,
+    mutants.MutantsJson,
 ]
 
 
