@@ -11,21 +11,18 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
-from multiprocessing import get_context
 from typing import Final
 
 from pinlab.errors import UsageError
-from pinlab.garbage import uncollected
 from pinlab.lab import build, ledger, worlds
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
-from pinlab.lab.processes import ctrl_c_is_ours, end_workers
+from pinlab.lab.processes import in_processes
 from pinlab.lab.results import Broken, Estimate, First, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Operation, Played, combined, played, refusal
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
@@ -401,13 +398,18 @@ def estimate(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What processes get by being forked: functions of the model cannot be sent to them."""
+    """Combinations, and who asks them."""
 
     asker: Asker
     todo: Sequence[Task]
 
-
-_work: _Work | None = None
+    def done(self, numbers: range) -> _Found:
+        """What is found in some of them."""
+        found = _Found()
+        for number in numbers:
+            self.asker.ask(*self.todo[number], found)
+        found.done = len(numbers)
+        return found
 
 
 def sweep(
@@ -548,33 +550,11 @@ def _learn(
 
 def _level(work: _Work, jobs: int, chunk: int = CHUNK) -> Generator[_Found, None, None]:
     """What is found in all combinations of one size, chunk by chunk."""
-    global _work
-    _work = work
-    if not work.todo:
-        return
-    machine.load(build.program(work.asker.design))  # once for all processes
+    if work.todo:
+        machine.load(build.program(work.asker.design))  # once for all processes
     count = len(work.todo)
     chunks = [range(at, min(at + chunk, count)) for at in range(0, count, chunk)]
-    with ProcessPoolExecutor(min(jobs, len(chunks)), get_context("fork")) as pool:
-        try:
-            with ctrl_c_is_ours():
-                futures = [pool.submit(_explored, chunk) for chunk in chunks]
-            for future in futures:
-                yield future.result()
-        except BaseException:  # Ctrl-C, here or in who asks
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_workers()
-            raise
-
-
-@uncollected()
-def _explored(numbers: range) -> _Found:
-    assert _work is not None
-    found = _Found()
-    for number in numbers:
-        _work.asker.ask(*_work.todo[number], found)
-    found.done = len(numbers)
-    return found
+    return in_processes(work.done, chunks, jobs)
 
 
 def _add(to: _Found, more: _Found) -> None:
