@@ -6,6 +6,7 @@ import pytest
 
 from pinlab.lab import build, check, design
 from pinlab.lab.explore import native, reference
+from pinlab.lab.explore.result import words
 from pinlab.lab.scenarios import scenario as scenarios
 
 DEFAULT, CI, ALL = 700, 3_000, 100_000
@@ -59,3 +60,19 @@ def test_both_explorers_find_the_same_in_larger_spaces(name: str) -> None:
 @pytest.mark.parametrize("name", design.names())
 def test_both_explorers_find_the_same_in_large_spaces(name: str) -> None:
     assert compare(name, CI, ALL) >= 1
+
+
+def test_what_is_known_is_told_without_a_path() -> None:
+    it = design.load("untracked")
+    scenario = build.known(it)["direct-io-fsync-zap"]
+    system = build.system(it, scenario, check.probe(it).known)
+    goals = build.progress(it, scenario)
+    whole = native.explore(system, progress=goals)
+    assert whole.hits and all(whole.hits.values())
+    known = {*whole.hits, *map(words, whole.failures), *whole.stuck}
+    told = native.explore(system, progress=goals, known=known)
+    assert (told.hits.keys(), told.failures.keys()) == (whole.hits.keys(), whole.failures.keys())
+    assert told.stuck.keys() == whole.stuck.keys()
+    assert not any(told.hits.values())
+    one = native.explore(system, progress=goals, known=known - {next(iter(whole.hits))})
+    assert [name for name, path in one.hits.items() if path] == [next(iter(whole.hits))]

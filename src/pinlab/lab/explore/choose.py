@@ -8,6 +8,7 @@ beginning. Where no compilation is needed, machine code is used at once.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -40,9 +41,11 @@ def explore(
     engine: str = "auto",
     everywhere: bool = False,
     audit: Audit | None = None,
+    known: Collection[str] = (),
 ) -> Exploration:
     """Visit every state of `system` breadth-first, see `Exploration`; `everywhere` tells hits at
-    different nodes apart, `audit` judges the states at rest.
+    different nodes apart, `audit` judges the states at rest. Of what is `known` no path is asked
+    for (see native.explore).
 
     `engine` is one of `Engine`. Raises ValueError for another, or (natively) for a malformed
     system; TooWide if `engine` is "native" and the program computes beyond 63 bits.
@@ -63,7 +66,13 @@ def explore(
 
     try:
         found = native.explore(
-            system, _left(limits, start), progress, on_progress, everywhere=everywhere, audit=audit
+            system,
+            _left(limits, start),
+            progress,
+            on_progress,
+            everywhere=everywhere,
+            audit=audit,
+            known=known,
         )
     except TooWide:
         if engine == "native":

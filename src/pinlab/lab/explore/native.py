@@ -8,6 +8,7 @@ path it reports is replayed in the interpreter first.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +33,7 @@ from pinlab.lab.explore.result import (
     Progress,
     Site,
     Way,
+    words,
 )
 from pinlab.lab.explore.squeeze import squeeze
 from pinlab.lab.language.program import System
@@ -55,8 +57,11 @@ def explore(
     *,
     everywhere: bool = False,
     audit: Audit | None = None,
+    known: Collection[str] = (),
 ) -> Exploration:
-    """Visit every state breadth-first; the same result as reference.explore.
+    """Visit every state breadth-first; the same result as reference.explore, but that what is
+    `known` (an automaton, `words` of a failure, a progress property, what the audit says) has an
+    empty path: most of the time goes into paths.
 
     Raises ranges.TooWide if the program computes beyond 63 bits, ValueError for a system
     that is malformed, ExplorersDisagree if pinlab is wrong.
@@ -85,7 +90,7 @@ def explore(
                 on_progress(found.report(seconds))
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    hit = found.hits()
+    hit = found.hits(known)
     return Exploration(
         states=found.states,
         transitions=int(found.counters[tables.TRANSITIONS]),
@@ -99,8 +104,8 @@ def explore(
         messages=hit.messages,
         failures=hit.failures,
         ways=hit.ways if everywhere else {},
-        stuck=found.stuck() if stopped is None else {},
-        unbalanced=found.unbalanced(audit) if audit is not None else {},
+        stuck=found.stuck(known) if stopped is None else {},
+        unbalanced=found.unbalanced(audit, known) if audit is not None else {},
     )
 
 
@@ -262,13 +267,20 @@ class _Search:
         last = () if actor < 0 else (Move(actor, choice),)
         return self.path_to(state) + last
 
-    def hits(self) -> _Hits:
+    def hits(self, known: Collection[str]) -> _Hits:
         """What was hit, with the messages, and at which nodes: each path replayed in the
         interpreter."""
         found = _Hits()
         rows = np.flatnonzero(self.hit[:, 0] >= 0).tolist()
         for i in sorted(rows, key=lambda i: (*self.hit[i].tolist(), i)):
             what, place = divmod(i, self.places)
+            if what < tables.AUTOMATA:
+                word = self.run.program.automata[what].name
+            else:
+                word = words(self.code.assembly.sites[what - tables.AUTOMATA])
+            if word in known:
+                self._note(found, what)
+                continue
             path = self.path(i)
             states, last = self.run.replay(path)
             about = ""
@@ -294,7 +306,16 @@ class _Search:
             found.hits.setdefault(name, path)
         return found
 
-    def stuck(self) -> dict[str, Path]:
+    def _note(self, found: _Hits, what: int) -> None:
+        """That something was hit, without how."""
+        if what < tables.AUTOMATA:
+            found.hits.setdefault(self.run.program.automata[what].name, ())
+        else:
+            site = self.code.assembly.sites[what - tables.AUTOMATA]
+            found.hits.setdefault(f"failure:{site[0]}", ())
+            found.failures.setdefault(site, ())
+
+    def stuck(self, known: Collection[str]) -> dict[str, Path]:
         """For each progress property that can be lost, the path to the nearest such state."""
         if not self.progress:
             return {}
@@ -303,10 +324,10 @@ class _Search:
         for i, p in enumerate(self.progress):
             lost = np.flatnonzero(self.goals.array[: self.states] & np.uint32(1 << i) == 0)
             if len(lost):
-                found[p.name] = self.path_to(int(lost[0]))
+                found[p.name] = () if p.name in known else self.path_to(int(lost[0]))
         return found
 
-    def unbalanced(self, audit: Audit) -> dict[str, Path]:
+    def unbalanced(self, audit: Audit, known: Collection[str]) -> dict[str, Path]:
         """For each thing that `audit` says of a state at rest, the path to the first such state:
         replayed in the interpreter, which must agree."""
         visited = int(self.counters[tables.NEXT])
@@ -317,8 +338,12 @@ class _Search:
         ):
             for word in audit(shared):
                 first.setdefault(word, number)
-        found = {word: self.path_to(number) for word, number in first.items()}
+        found = {
+            word: () if word in known else self.path_to(number) for word, number in first.items()
+        }
         for word, path in found.items():
+            if word in known:
+                continue
             state, _ = self.run.replay(path)
             if not self.run.finished(state) or word not in audit(self.run.shared(state)):
                 raise ExplorersDisagree(f"{word}: {path}")

@@ -60,6 +60,13 @@ Site = tuple[str, str]
 """A failure as told apart from others: its kind, and what it is about: the message of an assertion,
 the variable that has no such value or element. There is one deadlock, and one livelock."""
 
+
+def words(site: Site) -> str:
+    """A failure in words."""
+    kind, about = site
+    return f"{kind}: {about}" if about else kind
+
+
 DEADLOCK: Site = ("deadlock", "")
 LIVELOCK: Site = ("livelock", "")
 

@@ -15,7 +15,7 @@ from pinlab.lab import build, ledger, sweep
 from pinlab.lab.audited import Audited
 from pinlab.lab.design import Design
 from pinlab.lab.explore import machine
-from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits
+from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits, words
 from pinlab.lab.language.program import Program, System
 from pinlab.lab.orders import orders
 from pinlab.lab.processes import in_processes
@@ -85,11 +85,10 @@ class Asking:
 def answer(found: Exploration, audit: Audited | None) -> Answer:
     """What came of an exploration: failures of one kind are told apart."""
     hits = {name for name in found.hits if not name.startswith("failure:")}
-    hits |= {f"{kind}: {about}" if about else kind for kind, about in found.failures}
-    hits |= {f"{name} can never come true" for name in found.stuck}
+    hits |= {words(site) for site in found.failures} | found.stuck.keys()
     ends = audit.ends if audit is not None and found.complete else ""
-    words = frozenset(hits | set(found.unbalanced))
-    return Answer(found.states, found.complete, words, ends, found.covered)
+    hits |= found.unbalanced.keys()
+    return Answer(found.states, found.complete, frozenset(hits), ends, found.covered)
 
 
 @dataclass(frozen=True, slots=True)

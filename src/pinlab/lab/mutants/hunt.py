@@ -148,5 +148,6 @@ def _ask(asking: Asking, question: Question, program: Program, before: Answer) -
         Limits(max_states=max(ENOUGH, GROWTH * before.states)),
         asking.goals(question),
         audit=audit,
+        known=before.hits,
     )
     return answer(found, audit)
