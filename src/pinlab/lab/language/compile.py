@@ -7,7 +7,7 @@ it. Functions that can never be active together share bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -76,11 +76,13 @@ def compile_program(
     replaced: Mapping[str, Callable[..., Any]] | None = None,
     automata: tuple[Automaton, ...] = (),
     pages: int = 1,
+    digested: Collection[str] | None = None,
 ) -> Program:
     """Compile the functions that actors may start in, with all they call.
 
     `replaced` are the functions that run instead of those of their names; `pages` is the number of
-    instances every automaton has. Raises LanguageError for anything outside the language.
+    instances every automaton has; `digested` names the functions that get a digest (None: all).
+    Raises LanguageError for anything outside the language.
     """
     unit = Unit({name: model_function(each) for name, each in (replaced or {}).items()})
     root_keys = [unit.key(unit.resolve(model_function(root))) for root in roots]
@@ -118,6 +120,7 @@ def compile_program(
         digests={
             key: digest(routine, linker.blocks[key], unit.declarations.vars)
             for key, routine in routines.items()
+            if digested is None or key in digested
         },
     )
 

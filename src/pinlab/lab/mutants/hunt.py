@@ -49,6 +49,12 @@ class Hunt:
     """It is compiled to the very same: no mutant at all."""
 
 
+FIRST: Final = 12
+"""Combinations that the interpreter explores before machine code is made: most mutants die there,"""
+FEW: Final = 100
+"""as long as they have no more states."""
+
+
 def hunt(mutant: Mutant, base: Base) -> Hunt:
     """Explore the combinations that execute what is changed, the smallest first, until one breaks
     what it did not break before, or one operation alone ends otherwise. What was hunted once is
@@ -97,12 +103,16 @@ def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
         program = _program(mutant, base)
     except LanguageError as error:
         return Hunt(None, 0, 0, 0, 0, refused=error.message)
-    if program.digests == base.program.digests:
+    if program.digests[mutant.function] == base.program.digests[mutant.function]:
         return Hunt(None, 0, 0, 0, 0, is_same=True)
     explored = cut_off = changed = 0
+    engine = "interpreter"
     for number in executing:
         before, question = base.answers[number], base.questions[number]
-        now = _ask(base.asking, question, program, before)
+        if engine == "interpreter" and (explored == FIRST or before.states > FEW):
+            engine = "auto"
+            machine.load(program, keep=False)
+        now = _ask(base.asking, question, program, before, engine)
         explored += 1
         cut_off += not now.complete
         changed += (now.states, now.ends) != (before.states, before.ends)
@@ -128,9 +138,7 @@ def _program(mutant: Mutant, base: Base) -> Program:
     design = base.asking.design
     original = function_of(design, mutant.function)
     changed = {**design.replaced, mutant.function: in_place_of(original, mutant)}
-    program = build.passing(replace(design, replaced=changed))
-    machine.load(program, keep=False)
-    return program
+    return build.passing(replace(design, replaced=changed), (mutant.function,))
 
 
 def function_of(design: Design, name: str) -> KernelFunction:
@@ -138,7 +146,9 @@ def function_of(design: Design, name: str) -> KernelFunction:
     return design.replaced.get(name) or design.world.function(name)
 
 
-def _ask(asking: Asking, question: Question, program: Program, before: Answer) -> Answer:
+def _ask(
+    asking: Asking, question: Question, program: Program, before: Answer, engine: str = "auto"
+) -> Answer:
     was = asking.system(question)
     declared = {var.name for var in program.vars}
     initial = {name: values for name, values in was.initial.items() if name in declared}
@@ -148,6 +158,7 @@ def _ask(asking: Asking, question: Question, program: Program, before: Answer) -
         Limits(max_states=max(ENOUGH, GROWTH * before.states)),
         asking.goals(question),
         audit=audit,
+        engine=engine,
         known=before.hits,
     )
     return answer(found, audit)

@@ -9,16 +9,18 @@ from dataclasses import replace
 from functools import partial
 
 from pinlab.errors import UsageError
+from pinlab.lab import build
 from pinlab.lab import design as designs
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose, machine
+from pinlab.lab.explore import choose
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.mutants import equivalent
-from pinlab.lab.mutants.base import Base, OnDone, base
+from pinlab.lab.mutants.base import SIZE, Base, OnDone, base
 from pinlab.lab.mutants.hunt import Hunt, hunt, known
 from pinlab.lab.mutants.mutation import Mutant, mutants
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
 from pinlab.lab.processes import in_processes
+from pinlab.lab.results import Wanted
 from pinlab.lab.trace import short
 from pinlab.nearest import nearest
 
@@ -142,10 +144,12 @@ def _hunted(
     on_done: OnDone | None,
     hunting: bool,
 ) -> list[Hunt | None]:
-    it = base(design, keys(design), jobs, None)
+    reached = frozenset(it.function for it in wanted) & build.program(design).calls.keys()
+    if not reached:
+        return [Hunt(None, 0, 0, 0, 0) for _ in wanted]
+    it = base(design, keys(design), jobs, None, Wanted(SIZE, touching=tuple(sorted(reached))))
     if not hunting:
         return [known(mutant, it) for mutant in wanted]
-    machine.load(it.program)
     found: list[Hunt | None] = []
     with closing(in_processes(partial(_hunt_one, it), wanted, jobs)) as parts:
         for each in parts:
