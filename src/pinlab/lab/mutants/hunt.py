@@ -50,7 +50,7 @@ class Hunt:
 
 
 FIRST: Final = 12
-"""Combinations that the interpreter explores before machine code is made: most mutants die there,"""
+"""Combinations that the interpreter explores before machine code is made: most die there,"""
 FEW: Final = 100
 """as long as they have no more states."""
 
