@@ -13,7 +13,7 @@ from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.language.program import Program, System
+from pinlab.lab.language.program import Program, SetLocal, System
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.mutants.base import Answer, Asking, Base, Question, answer
 from pinlab.lab.mutants.mutation import Mutant
@@ -99,6 +99,8 @@ def _read(kept: bytes) -> Hunt:
 def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
     if mutant.function not in base.program.digests:
         return Hunt(None, 0, 0, 0, 0)
+    if mutant.kind in ("dropped", "swapped") and any(_is_silent(base, it) for it in mutant.calls):
+        return Hunt(None, len(executing), 0, 0, 0)
     try:
         program = _program(mutant, base)
     except LanguageError as error:
@@ -121,6 +123,18 @@ def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
             kill = Kill(base.asking.design.name, question.operations, question.state, what)
             return Hunt(kill, len(executing), explored, cut_off, changed)
     return Hunt(None, len(executing), explored, cut_off, changed)
+
+
+def _is_silent(base: Base, function: str) -> bool:
+    """Whether to call a function or not is the same: it only computes, as a hook does that no
+    design has replaced."""
+    if base.program.calls.get(function, {""}):
+        return False
+    own = [node for node in base.program.nodes if node.function == function]
+    return not any(
+        node.visible or node.primitive or not all(isinstance(op, SetLocal) for op in node.ops)
+        for node in own
+    )
 
 
 def _noticed(question: Question, before: Answer, now: Answer) -> str:

@@ -69,6 +69,8 @@ class Mutant:
     """Who executes none of these lines of the function cannot tell the mutant from it."""
     names: frozenset[str]
     """What is named in what is changed: functions that are called, among others."""
+    calls: tuple[str, ...]
+    """Which function each statement that is changed calls, if that is all it does."""
     text: str
     """The function as it is now."""
 
@@ -105,6 +107,7 @@ def mutants(function: KernelFunction) -> Iterator[Mutant]:
             names=frozenset(
                 it.id for node in change.at for it in ast.walk(node) if isinstance(it, ast.Name)
             ),
+            calls=tuple(_called(node) for node in change.at),
             text=ast.unparse(_changed(tree, change.to)),
         )
 
