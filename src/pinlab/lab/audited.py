@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pinlab.lab.explore.result import Audit
 
+LENGTH = 12
+"""Of what tells two states apart: of a million states two are alike once in five hundred times."""
+
 Values = Mapping[str, Sequence[int]]
 
 
@@ -20,28 +23,24 @@ class Audited:
     def __init__(self, audit: Audit, about: str = "") -> None:
         self.audit = audit
         self.about = about
-        self._asked: set[bytes] = set()
-        self._ends: str | None = None
+        self._ends: set[str] = set()
 
     def __call__(self, values: Values) -> Iterable[str]:
         """What is wrong in a state at rest."""
         said = repr([(name, [int(it) for it in values[name]]) for name in sorted(values)])
-        self._asked.add(hashlib.sha256(said.encode()).digest()[:16])
+        self._ends.add(hashlib.sha256(said.encode()).hexdigest()[:LENGTH])
         return self.audit(values)
 
     @property
     def was_asked(self) -> bool:
         """Whether any state was at rest."""
-        return bool(self.ends)
+        return bool(self._ends)
 
     @property
-    def ends(self) -> str:
-        """What tells the states at rest of one exploration from those of another; empty if there
-        were none."""
-        if self._ends is not None:
-            return self._ends
-        return hashlib.sha256(b"".join(sorted(self._asked))).hexdigest()[:16] * bool(self._asked)
+    def ends(self) -> frozenset[str]:
+        """What tells each of the states at rest from any other one."""
+        return frozenset(self._ends)
 
-    def remember(self, ends: str) -> None:
-        """It was asked before, and these were the states."""
-        self._ends = ends
+    def remember(self, ends: Iterable[str]) -> None:
+        """It was asked before, of these states."""
+        self._ends = set(ends)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from pinlab.lab import build, compiled
-from pinlab.lab.audited import Audited
+from pinlab.lab.audited import LENGTH, Audited
 from pinlab.lab.explore import choose
 from pinlab.lab.explore.memo import per_program
 from pinlab.lab.explore.objectcache import cache_folder
@@ -75,11 +76,11 @@ def explore(
     )
     if found.complete or _is_full(found):
         place = at if found.complete else _cut_off(at, limits)
-        store().put(place, _written(found, system.program, audit.ends if audit else ""))
+        store().put(place, _written(found, system.program, audit.ends if audit else ()))
     return found
 
 
-def _kept(at: bytes, limits: Limits, program: Program) -> tuple[Exploration, str] | None:
+def _kept(at: bytes, limits: Limits, program: Program) -> tuple[Exploration, list[str]] | None:
     """An exploration that was kept, if it keeps to the limit of states, and its states at rest; or
     one that this very limit had ended."""
     for place in (at, _cut_off(at, limits)):
@@ -193,7 +194,7 @@ def _places(program: Program) -> _Places:
     return _Places(tuple(of), {name: tuple(own) for name, own in nodes.items()})
 
 
-def _written(found: Exploration, program: Program, ends: str) -> bytes:
+def _written(found: Exploration, program: Program, ends: Iterable[str]) -> bytes:
     places = _places(program)
     covered: dict[str, list[int]] = {}
     for number in sorted(found.covered):
@@ -204,7 +205,7 @@ def _written(found: Exploration, program: Program, ends: str) -> bytes:
         "seconds": found.seconds,
         "complete": found.complete,
         "stopped": found.stopped,
-        "ends": ends,
+        "ends": "".join(sorted(ends)),
         "covered": covered,
         "hits": _moves(found.hits),
         "stuck": _moves(found.stuck),
@@ -219,7 +220,7 @@ def _written(found: Exploration, program: Program, ends: str) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def _read(kept: bytes, program: Program) -> tuple[Exploration, str]:
+def _read(kept: bytes, program: Program) -> tuple[Exploration, list[str]]:
     said: dict[str, Any] = json.loads(kept)
     nodes = _places(program).nodes
     states, transitions, depth, memory = said["counts"]
@@ -242,7 +243,7 @@ def _read(kept: bytes, program: Program) -> tuple[Exploration, str]:
             for what, function, at, about, it in said["ways"]
         },
     )
-    return found, said["ends"]
+    return found, re.findall("." * LENGTH, said["ends"])
 
 
 def _moves(paths: Mapping[str, Moves]) -> dict[str, str]:

@@ -42,12 +42,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes of it: `hits` in words, `ends` what tells its states at rest from others."""
+    """What comes of it: `hits` in words, `ends` what tells its states at rest apart."""
 
     states: int
     complete: bool
     hits: frozenset[str]
-    ends: str
+    ends: frozenset[str]
     covered: frozenset[int]
     """Nodes of the program that was explored."""
     key: bytes = b""
@@ -86,7 +86,7 @@ def answer(found: Exploration, audit: Audited | None) -> Answer:
     """What came of an exploration: failures of one kind are told apart."""
     hits = {name for name in found.hits if not name.startswith("failure:")}
     hits |= {words(site) for site in found.failures} | found.stuck.keys()
-    ends = audit.ends if audit is not None and found.complete else ""
+    ends = audit.ends if audit is not None else frozenset()
     hits |= found.unbalanced.keys()
     return Answer(found.states, found.complete, frozenset(hits), ends, found.covered)
 

@@ -20,11 +20,14 @@ from pinlab.lab.mutants.mutation import Mutant
 from pinlab.lab.mutants.place import in_place_of
 from pinlab.lab.mutants.results import Kill
 
-RULES: Final = 1
+RULES: Final = 2
 """Of what is noticed; with other ones what was kept is not known."""
 
 ALONE: Final = "alone it ends otherwise"
 """What is noticed of an operation that breaks nothing, and does something else."""
+
+BESIDE: Final = "they end as they never did"
+"""What is noticed of two that break nothing, and come to a state at rest that was not possible."""
 
 GROWTH: Final = 4
 """How many times as many states as before are explored,"""
@@ -143,8 +146,11 @@ def _noticed(question: Question, before: Answer, now: Answer) -> str:
         return ""
     if new := now.hits - before.hits:
         return min(new)
-    is_alone = len(question.operations) == 1 and now.complete
-    return ALONE if is_alone and now.ends != before.ends else ""
+    if not now.complete or now.ends == before.ends:
+        return ""
+    if len(question.operations) == 1:
+        return ALONE
+    return BESIDE if now.ends - before.ends else ""
 
 
 def _program(mutant: Mutant, base: Base) -> Program:
