@@ -10,7 +10,7 @@ import pytest
 from pinlab.lab import worlds
 from pinlab.lab.mutants.mutation import KINDS, Mutant, mutants
 from pinlab.lab.mutants.place import in_place_of
-from tests.lab.mutants.things import alone, checked, counted, fixed, guarded, tried
+from tests.lab.mutants.things import alone, checked, counted, fixed, guarded, told, tried
 
 
 def of(function: object, kind: str) -> list[Mutant]:
@@ -68,6 +68,7 @@ def test_an_atomic_operation_is_a_load_and_a_store() -> None:
 
 def test_what_only_tells_the_judges_is_no_mutant() -> None:
     assert [it.kind for it in mutants(counted)] == ["dropped", "split"]  # type: ignore[arg-type]
+    assert [it.kind for it in mutants(told)] == ["split"]  # type: ignore[arg-type]
 
 
 def test_a_static_key_says_what_kernel_it_is() -> None:

@@ -74,3 +74,9 @@ def fixed(thing: Thing) -> None:
         clear_bit(thing.one)
     else:
         set_bit(thing.one)
+
+
+@kernel
+def told(thing: Thing) -> None:
+    if not test_and_set_bit(thing.one):
+        trace(Event.DIRTY, thing)

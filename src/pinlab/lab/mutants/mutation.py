@@ -165,7 +165,7 @@ def _without_pairs(tree: ast.FunctionDef, kind: str, pairs: Mapping[str, str]) -
 
 def _tests(tree: ast.FunctionDef) -> Iterator[_Change]:
     for node in statements(tree):
-        if not isinstance(node, ast.If) or _is_fixed(node.test):
+        if not isinstance(node, ast.If) or _is_fixed(node.test) or _only_tells(node):
             continue
         negated = ast.UnaryOp(ast.Not(), node.test)
         yield _Change("negated", (node.test,), {node.test: negated})
@@ -215,6 +215,11 @@ def _is_fixed(test: ast.expr) -> bool:
     """Whether a test is decided by a static key: it says what kernel this is."""
     names = {it.id for it in ast.walk(test) if isinstance(it, ast.Name)}
     return "static_branch" in names
+
+
+def _only_tells(node: ast.If) -> bool:
+    """Whether all that a test decides is what the judges hear."""
+    return all(_called(it) in JUDGES for it in (*node.body, *node.orelse))
 
 
 def _bodies(tree: ast.FunctionDef) -> Iterator[list[ast.stmt]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -52,15 +52,11 @@ def chosen(design: Design, names: Sequence[str]) -> tuple[Mutant, ...]:
     return tuple(it for name in names or there for it in mutants(there[name]))
 
 
-def _asking(mutant: Mutant, design: Design) -> Iterator[str]:
-    """The designs in which what is changed calls something that does nothing in this one."""
-    if design.own:
-        return
-    for name in designs.names(design.world):
-        other = designs.load(name)
-        hooks = other.replaced.keys()
-        if mutant.names & hooks and mutant.function not in hooks:
-            yield name
+def _is_for(mutant: Mutant, found: Hunt, other: Design) -> bool:
+    """Whether another design may notice what this one did not: it replaces something that is named
+    in what is changed and does nothing here, or comes to what nothing came to here."""
+    hooks = other.replaced.keys()
+    return mutant.function not in hooks and bool(mutant.names & hooks or not found.executing)
 
 
 def score(
@@ -101,20 +97,17 @@ def _everywhere(
     hunting: bool,
 ) -> list[Hunt | None]:
     found = _hunted(design, wanted, keys, jobs, on_done, hunting)
-    for name in designs.names(design.world):
+    for name in () if design.own else designs.names(design.world):
+        other = designs.load(name)
         left = [
             number
-            for number, mutant in enumerate(wanted)
-            if (it := found[number]) is not None and it.kill is None and not _is_none(it)
-            if name in _asking(mutant, design) and name != design.name
+            for number, it in enumerate(found)
+            if it is not None and it.kill is None and not _is_none(it)
+            if _is_for(wanted[number], it, other) and name != design.name
         ]
-        if not left:
-            continue
-        other = _hunted(
-            designs.load(name), [wanted[it] for it in left], keys, jobs, on_done, hunting
-        )
-        for number, more in zip(left, other, strict=True):
-            found[number] = _joined(found[number], more)
+        more = _hunted(other, [wanted[it] for it in left], keys, jobs, on_done, hunting)
+        for number, it in zip(left, more, strict=True):
+            found[number] = _joined(found[number], it)
     return found
 
 
