@@ -23,7 +23,7 @@ from pinlab.field.census.meant import meant
 from pinlab.field.census.place import Placed, place
 from pinlab.field.census.select_folios import Sort, select_folios
 from pinlab.field.errors import ReaderError
-from pinlab.field.holders.target import require_process
+from pinlab.field.holders.target import process_of, require_process
 from pinlab.field.layout.page import page_layout
 from pinlab.field.memory import choose
 from pinlab.field.memory.reader import Reader
@@ -129,6 +129,7 @@ def census(
         output.check(save)
     if process is not None and not (core or guest or open_):
         require_process("live", process)
+        process = process_of(process)
     of_file = None if file is None else _of(file, own=not (core or guest or open_))
 
     def chosen(whole: Placed) -> Placed:

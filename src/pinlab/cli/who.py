@@ -22,7 +22,7 @@ from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
 from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.select_holders import Order, select_holders
-from pinlab.field.holders.target import Answer, Sort, Target, parse, require_process
+from pinlab.field.holders.target import Answer, Sort, Target, of_thread, parse, require_process
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.uses import uses
 from pinlab.field.holders.walker import load
@@ -140,6 +140,7 @@ def who(
     wanted = _target(target, cgroup, device)
     if wanted.sort is Sort.process and core is None and guest is None:
         require_process("live", wanted.number)
+        wanted = of_thread(wanted)
     if wanted.path is not None and core is None and guest is None:
         pipe_at(wanted.path)  # refuses what is not there before everything is walked
     least = 0 if over is None else options.parse_size(over, "--over")
@@ -158,7 +159,7 @@ def who(
         if watch is not None:
             return _watch(reader, chosen, watch, limit)
         found = chosen(reader)
-        used = None if found.pins else uses(reader, wanted)
+        used = None if found.pins or found.is_held else uses(reader, wanted)
     if json:
         show_json(schema.who(found, used))
     else:

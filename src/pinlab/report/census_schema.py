@@ -65,6 +65,7 @@ class TotalsJson(TypedDict):
     """What all folios add up to, also those that a filter left out."""
 
     folios: int
+    pinned: int
     pages: int
     bytes: int
     pins: int
@@ -158,6 +159,7 @@ def totals(whole: Census) -> TotalsJson:
     found = whole.totals
     return {
         "folios": len(whole.folios),
+        "pinned": sums.pinned,
         "pages": sums.pages,
         "bytes": sums.bytes,
         "pins": whole.pins,

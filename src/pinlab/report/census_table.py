@@ -40,9 +40,12 @@ def census(shown: Placed, whole: Census, *, limit: int = 0, raw: bool = False) -
 def headline(whole: Census) -> Text:
     """One line: how many pins, how much memory, in which time, and what the kernel says."""
     text = Text(style="bold")
-    folios = len(whole.folios)
+    folios = whole.sums.pinned
     words = "folio" if folios == 1 else "folios"
-    text.append(f"{folios:,} pinned {words}, {whole.pins:,} pins, {size(whole.sums.bytes)}")
+    memory = size(whole.sums.pinned_pages * PAGE)
+    text.append(f"{folios:,} pinned {words}, {whole.pins:,} pins, {memory}")
+    if others := len(whole.folios) - folios:
+        text.append(f"; {others:,} only referenced", style="not bold")
     text.append(f"; {whole.totals.scanned:,} pages in {whole.seconds:.2f} s", style="not bold")
     text.append(f"; {printable(whole.kernel)}", style="not bold")
     outstanding = whole.totals.outstanding

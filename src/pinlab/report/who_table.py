@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinlab.field.holders.attribution import Skipped, Walked
-from pinlab.field.holders.claim import Claim, Mapped, Owner
+from pinlab.field.holders.claim import ENDED, Claim, Mapped, Owner
 from pinlab.field.holders.target import Answer
 from pinlab.field.holders.uses import Uses
 from pinlab.field.machine.pagemap import PAGE
@@ -26,7 +26,7 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
     """An answer: holders, totals, what is left over; of what nobody pins, who uses it."""
     whole = answer.attribution
     totals, odd = schema.totals(answer), schema.differing(answer)
-    parts = _holders(tuple(share.claim for share in answer.shares), limit)
+    parts = _holders(tuple(share.claim for share in answer.shares), limit, _passing(answer))
     if len(answer.shares) > 1:
         parts.append(_total_table(totals))
     pinned = int((whole.pins[answer.rows] > 0).sum())
@@ -97,7 +97,14 @@ def weak(walked: Walked, why: str, *, limit: int = 40) -> RenderableType:
     return Group(*parts, Text(warning, style="yellow"), *_notes(walked.skipped, 0, 0))
 
 
-def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
+def _passing(answer: Answer) -> frozenset[int]:
+    """Which of the holders have nothing any more, by their places."""
+    return frozenset(number for number, it in enumerate(answer.shares) if it.is_passing)
+
+
+def _holders(
+    claims: tuple[Claim, ...], limit: int, passing: Collection[int] = ()
+) -> list[RenderableType]:
     if not claims:
         return [Text("No holder was found.")]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
@@ -107,7 +114,7 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
     names = ("holder", "process", "address range", *mapped, "size", "count", "for", "accounted in")
     for name in names:
         table.add_column(name, overflow="fold")
-    for claim in shown:
+    for number, claim in enumerate(shown):
         known = claim.address is not None and claim.length is not None
         table.add_row(
             printable(f"{claim.kind}, {claim.detail}") + (" (weak)" if claim.weak else ""),
@@ -115,7 +122,8 @@ def _holders(claims: tuple[Claim, ...], limit: int) -> list[RenderableType]:
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             *((_mapped(claim),) if odd else ()),
             units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
-            units.counted(claim.extents.total, "ref" if claim.references else "pin"),
+            units.counted(claim.extents.total, "ref" if claim.references else "pin")
+            + (", passing" if number in passing else ""),
             "?" if claim.seconds is None else units.duration(claim.seconds),
             _accounted(claim),
         )
@@ -150,6 +158,8 @@ def _mapped(claim: Claim) -> str:
 def _accounted(claim: Claim) -> str:
     """Where it is counted, and of whom if that is not plain."""
     words = ", ".join(claim.accounted_in) or "nowhere"
+    if claim.payer == ENDED:
+        return f"{words} of a process that ended"
     plain = {owner.pid for owner in claim.owners} == {claim.payer}
     return words if plain or claim.payer is None else f"{words} of {claim.payer}"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinlab.field.census import COLUMNS, Census, Folios, Totals
-from pinlab.field.holders.attribution import Walked, join
+from pinlab.field.holders.attribution import Walked, join, with_glimpses
 from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extent, Extents
 from pinlab.report.who_schema import joined
@@ -133,3 +133,26 @@ def test_only_what_differs_each_time_is_wrong() -> None:
     assert not found.agrees
     assert [(share.missing, share.passing) for share in found.shares] == [(0, 1)]
     assert second.only(frozenset()).agrees
+
+
+def test_who_came_and_went_is_named() -> None:
+    """Frame 10 has pins in both looks, and a holder in the first alone."""
+    first = join(census([(10, 0, 1)]), claims(Extents([(10, 1, 1)])))
+    second = join(census([(10, 0, 1)]), claims()).only(frozenset())
+    glimpsed = [share.claim for share in first.shares]
+    (share,) = with_glimpses(second, glimpsed).shares
+    assert share.is_passing and share.claim.owners == ME
+    certain = join(census([(10, 0, 1)]), claims())
+    assert not with_glimpses(certain, glimpsed).shares, "pins of a stranger are no passing ones"
+    assert not with_glimpses(first, glimpsed).shares[1:], "nor is what is there"
+
+
+def test_a_frame_that_is_held_twice_is_one() -> None:
+    assert Extents([(5, 1, 1), (5, 1, 1), (6, 1, 3)]).frames == 2
+    assert Extents([(512, 512, 1), (513, 1, 1)]).frames == 512
+    assert Extents().frames == 0
+
+
+def test_folios_that_are_only_referenced_are_not_called_pinned() -> None:
+    sums = census([(10, 0, 1), (12, 0, 0), (16, 2, 3)]).sums
+    assert (sums.pinned, sums.pinned_pages, sums.pages) == (2, 5, 6)

@@ -155,6 +155,9 @@ class Sums:
     low: int
     """Folios of which it is not certain that they are pinned."""
     unstable: int
+    pinned: int
+    """Folios with a pin; the others were asked for because they are referenced."""
+    pinned_pages: int
 
     @property
     def bytes(self) -> int:
@@ -194,6 +197,8 @@ class Census:
             unexplained=int(folios.unexplained.sum()),
             low=int((folios.confidence == Confidence.LOW).sum()),
             unstable=int((folios.confidence == Confidence.UNSTABLE).sum()),
+            pinned=int((folios.pins > 0).sum()),
+            pinned_pages=int((1 << folios.order[folios.pins > 0].astype(np.int64)).sum()),
         )
 
     @property

@@ -38,7 +38,7 @@ def locate(claims: Iterable[Claim]) -> tuple[Claim, ...]:
         found |= {n: (at, pid) for n, at in find(pid, sought).items()}
     result = list(claims)
     for n, (address, pid) in found.items():
-        length = claims[n].length or claims[n].extents.frames * PAGE
+        length = claims[n].length or len(_once(claims[n].extents)) * PAGE
         result[n] = replace(
             claims[n], address=address, length=length, mapped=Mapped.there, mapped_by=pid
         )

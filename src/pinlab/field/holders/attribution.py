@@ -74,6 +74,11 @@ class Share:
     """The same, but of frames where it came and went: a race."""
 
     @property
+    def is_passing(self) -> bool:
+        """Whether none of it is there now."""
+        return bool(self.passing) and not self.found and not self.missing
+
+    @property
     def stale(self) -> bool:
         """Whether its owners have other pages where these were registered."""
         return self.claim.mapped is Mapped.stale
@@ -282,6 +287,7 @@ def attribute(reader: Reader, *, references: bool = False) -> Attribution:
     both are taken again, `TRIES` times at most: what is wrong with a frame each time is wrong.
     """
     lasting: frozenset[tuple[str, int]] | None = None
+    before: list[Claim] = []
     for number in range(TRIES):
         taken = take_census(reader, references=references)
         found = replace(join(taken, walk(reader)), asked_references=references)
@@ -292,5 +298,26 @@ def attribute(reader: Reader, *, references: bool = False) -> Attribution:
         only_strangers = all(sort == "stranger" for sort, _ in lasting)
         if not lasting or reader.frozen or (only_strangers and number + 1 >= TRIES_OF_STRANGERS):
             break
+        before += (share.claim for share in found.shares)
         time.sleep(PAUSE)
-    return found.only(lasting or frozenset())
+    return with_glimpses(found.only(lasting or frozenset()), before)
+
+
+def with_glimpses(found: Attribution, before: Iterable[Claim]) -> Attribution:
+    """The same, with what was claimed at an earlier look, and is gone now, of folios whose pins
+    came and went: who did that is worth a name."""
+    gone = (found.unexplained > 0) & (found.unknown == 0)
+    seen = {_who(share.claim) for share in found.shares}
+    glimpsed: dict[object, Share] = {}
+    for claim in before:
+        if claim.references or claim.weak or _who(claim) in seen:
+            continue
+        rows, inside = rows_of(found.census.folios, claim.extents.pfn)
+        if gone[rows[inside]].any():
+            claim = replace(claim, mapped=None, mapped_by=None, stale_pages=0)
+            glimpsed[_who(claim)] = Share(claim, 0, 0, claim.extents.total)
+    return replace(found, shares=(*found.shares, *glimpsed.values()))
+
+
+def _who(claim: Claim) -> object:
+    return claim.kind, claim.detail, claim.owners

@@ -19,7 +19,7 @@ from pinlab.field.holders.frames import folios_of
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.processes import Task
 from pinlab.field.holders.rings import Ring
-from pinlab.field.holders.sockets import ZEROCOPY, Socket, queued, shared, sockets
+from pinlab.field.holders.sockets import Socket, counted_send, queued, shared, sockets
 from pinlab.field.holders.walkers import af_xdp
 from pinlab.field.holders.walkers.io_uring import buffers, regions, requests
 from pinlab.field.memory.reader import Reader
@@ -33,8 +33,6 @@ MEMLOCK: Final = 8
 
 
 RING: Final = "io_ring_ctx"
-COMPLETE: Final = "msg_zerocopy_complete"
-"""What a zero-copy send of a process is completed by, net/core/skbuff.c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +228,11 @@ def _perf(kernel: Kernel, file: File) -> tuple[Charge | None, int]:
 
 def _sends(kernel: Kernel, socket: Socket) -> Iterator[tuple[Charge, int]]:
     """mm_account_pinned_pages(), net/core/skbuff.c: zero-copy sends that wait."""
-    if not kernel.has("ubuf_info_msgzc") or not kernel.has("ubuf_info", "ops"):
-        return
     for packet in queued(kernel, socket):
         for info in shared(kernel, packet):
-            sent = info.follow("destructor_arg", "ubuf_info") if info["flags"] & ZEROCOPY else None
-            if sent is None or not kernel.is_function(sent.behind("ops")["complete"], COMPLETE):
+            counted = counted_send(kernel, info)
+            if counted is None:
                 continue
-            counted = kernel.at("ubuf_info_msgzc", sent.address)
             charge = Charge(
                 "socket",
                 f"zero-copy send, {socket.name}",
@@ -245,4 +240,4 @@ def _sends(kernel: Kernel, socket: Socket) -> Iterator[tuple[Charge, int]]:
                 counted["mmp.user"],
                 counted["mmp.num_pg"],
             )
-            yield charge, sent.address
+            yield charge, counted.address

@@ -8,6 +8,9 @@ from enum import StrEnum
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.extents import Extents
 
+ENDED = 0
+"""The number of a process that has ended; its memory is still counted in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -73,7 +76,7 @@ class Claim:
     stale_pages: int = 0
     """How many of its pages are not there, if stale."""
     payer: int | None = None
-    """The process in whose VmPin it is counted."""
+    """The process in whose VmPin it is counted; `ENDED` if it has."""
     device: str = ""
     """The disk that its I/O is in flight on, by its name."""
     inode: int = 0

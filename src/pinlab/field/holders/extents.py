@@ -91,8 +91,12 @@ class Extents:
 
     @property
     def frames(self) -> int:
-        """How many frames there are, each counted as often as an extent has it."""
-        return int(self.pages.sum())
+        """How many frames there are; one that several extents have is one."""
+        ordered = np.argsort(self.pfn)
+        starts, ends = self.pfn[ordered], (self.pfn + self.pages)[ordered]
+        if (starts[1:] >= ends[:-1]).all():
+            return int(self.pages.sum())
+        return len(np.unique(self.each_frame()))
 
     @property
     def first(self) -> int:

@@ -112,9 +112,15 @@ class Processes:
                 self._kernel.races += 1
                 continue
             command = self.commands.get(task.pid, task.command)
+            by = "" if task.files == self._shared.get(task.pid) else f"thread {task.tid}"
             for fd, file in descriptors:
-                owners.setdefault(file, set()).add(Owner(task.pid, command, fd))
+                owners.setdefault(file, set()).add(Owner(task.pid, command, fd, by))
         return owners
+
+    @cached_property
+    def _shared(self) -> dict[int, int]:
+        """The descriptors of each process that /proc/PID/fd shows: those of its first thread."""
+        return {task.pid: task.files for task in self.tasks if task.pid == task.tid}
 
     def _descriptors(self, task: Task) -> Iterator[tuple[int, int]]:
         """The descriptors of a task, each with its `struct file *`. Raises FaultError."""

@@ -26,6 +26,8 @@ AF_INET6: Final = 10
 TCP: Final = 6
 ZEROCOPY: Final = 1 << 0
 """SKBFL_ZEROCOPY_ENABLE, include/linux/skbuff.h."""
+COMPLETE: Final = "msg_zerocopy_complete"
+"""What a zero-copy send of a process is completed by, net/core/skbuff.c."""
 QUEUES: Final = ("sk_write_queue", "sk_receive_queue", "sk_error_queue")
 PIECE: Final = 1 << 14
 """Sockets that are read at once."""
@@ -99,6 +101,17 @@ def queued(kernel: Access, socket: Socket) -> Iterator[View]:
             yield kernel.structs.entry(node, "sk_buff", "rbnode")
     for queue in socket.busy:
         yield from kernel.entries(socket.sock.where(queue), "sk_buff", "list")
+
+
+def counted_send(kernel: Access, info: View) -> View | None:
+    """What a zero-copy send of a process is counted by, if a packet has pages of one that waits:
+    its ubuf_info_msgzc. mm_account_pinned_pages(), net/core/skbuff.c. Raises FaultError."""
+    if not (kernel.has("ubuf_info_msgzc") and kernel.has("ubuf_info", "ops")):
+        return None
+    sent = info.follow("destructor_arg", "ubuf_info") if info["flags"] & ZEROCOPY else None
+    if sent is None or not kernel.is_function(sent.behind("ops")["complete"], COMPLETE):
+        return None
+    return kernel.at("ubuf_info_msgzc", sent.address)
 
 
 def in_flight(kernel: Access, socket: Socket) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -85,6 +85,11 @@ class Answer:
     """Which folios of the census."""
     placed: Placed
     """Those folios of `rows` that are not explained, or claimed too often, with whose they are."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether anybody claims a pin of it, though it may be gone by now."""
+        return any(not share.claim.references for share in self.shares)
 
     @property
     def pins(self) -> int:
@@ -236,6 +241,25 @@ def require_process(source: str, pid: int) -> None:
     _require_first_namespace(f"process {pid}")
     if not Path(f"/proc/{pid}").exists():
         raise UsageError(f"there is no process {pid}; a frame is written 0x{pid:x}")
+
+
+def process_of(number: int) -> int:
+    """The process that a thread belongs to, by its number; the number itself if it is none."""
+    try:
+        status = Path(f"/proc/{number}/status").read_bytes()
+    except OSError:
+        return number
+    of = next((line.split()[1] for line in status.split(b"\n") if line.startswith(b"Tgid:")), b"")
+    return int(of) if of.isdigit() else number
+
+
+def of_thread(target: Target) -> Target:
+    """The process instead of one of its threads: threads have no memory of their own."""
+    process = process_of(target.number)
+    if process == target.number:
+        return target
+    name = f"{process}, of which {target.number} is a thread"
+    return replace(target, number=process, name=name)
 
 
 def _require_first_namespace(what: str) -> None:

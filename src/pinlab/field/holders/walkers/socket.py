@@ -12,11 +12,19 @@ from typing import Final
 
 import numpy as np
 
+from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.claim import Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.frames import of_user
 from pinlab.field.holders.kernel import Kernel
-from pinlab.field.holders.sockets import ZEROCOPY, Socket, queued, shared, sockets
+from pinlab.field.holders.sockets import (
+    ZEROCOPY,
+    Socket,
+    counted_send,
+    queued,
+    shared,
+    sockets,
+)
 from pinlab.field.holders.walker import Walker
 from pinlab.field.memory.view import View
 
@@ -33,7 +41,7 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
     seen: set[int] = set()
 
     def of_socket(socket: Socket) -> Iterator[Claim]:
-        ways: dict[str, list[int]] = {}
+        ways: dict[tuple[str, bool], list[int]] = {}
         found: set[int] = set()
         for packet in queued(kernel, socket):
             for info in shared(kernel, packet):
@@ -41,15 +49,23 @@ def walk(kernel: Kernel) -> Iterator[Claim]:
                     continue
                 found.add(info.address)
                 way = "zero-copy send" if info["flags"] & ZEROCOPY else "splice"
-                ways.setdefault(way, []).extend(_pages(kernel, info))
+                counted = counted_send(kernel, info)
+                is_counted = counted is not None and counted["mmp.user"] != 0
+                ways.setdefault((way, is_counted), []).extend(_pages(kernel, info))
         seen.update(found)
-        for way, pages in ways.items():
+        for (way, is_counted), pages in ways.items():
             frames = kernel.pfns(np.array(pages, np.uint64))
             frames = frames[of_user(kernel, frames)]
             if len(frames):
                 detail = f"{way}, {socket.name}"
-                extents = Extents.of_pages(frames)
-                yield Claim(WALKER.kind, detail, socket.owners, extents, references=True)
+                yield Claim(
+                    WALKER.kind,
+                    detail,
+                    socket.owners,
+                    Extents.of_pages(frames),
+                    references=True,
+                    accounted_in=(Accounted.LOCKED_VM,) if is_counted else (),
+                )
 
     yield from kernel.each(sockets(kernel, owners), of_socket)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pinlab.field.errors import LayoutError
 from pinlab.field.holders.accounting import Accounted
-from pinlab.field.holders.claim import Claim
+from pinlab.field.holders.claim import ENDED, Claim
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.rings import Ring
@@ -110,12 +110,13 @@ def _claim(kernel: Kernel, ring: Ring, name: str, buffer: View) -> Claim:
 
 
 def payer(kernel: Kernel, ring: Ring) -> int | None:
-    """The process whose VmPin a ring counts in: the one that set it up, if it is still there."""
+    """The process whose VmPin a ring counts in, the one that set it up: `ENDED` if it has; None if
+    it cannot be told."""
     memory = ring.context.follow("mm_account")
     if memory is None or not memory.has("owner"):  # CONFIG_MEMCG
         return None
     task = memory.follow("owner")
-    return None if task is None else task["tgid"]
+    return ENDED if task is None else task["tgid"]
 
 
 def _range(buffer: View) -> tuple[int, int]:
