@@ -117,7 +117,7 @@ def keys(name: str) -> dict[str, bytes]:
     it = design.load(name)
     return {
         scenario.name: ledger.key(
-            build.system(it, scenario, {}), build.progress(it, scenario), "", everywhere=False
+            build.system(it, scenario, {}), build.progress(it, scenario), None, everywhere=False
         )
         for scenario in build.known(it).values()
     }

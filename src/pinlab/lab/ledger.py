@@ -64,33 +64,40 @@ def explore(
             everywhere=everywhere,
             audit=audit,
         )
-    at = key(system, progress, audit.about if audit else "", everywhere=everywhere)
-    kept = _kept(at, limits, system.program)
+    kept = recall(system, limits, progress, everywhere=everywhere, audit=audit)
     if kept is not None:
-        found, ends = kept
-        if audit is not None:
-            audit.remember(ends)
-        return found
+        return kept
     found = choose.explore(
         system, limits, progress, on_progress, everywhere=everywhere, audit=audit
     )
+    at = key(system, progress, audit, everywhere=everywhere)
     if found.complete or _is_full(found):
         place = at if found.complete else _cut_off(at, limits)
         store().put(place, _written(found, system.program, audit.ends if audit else ()))
     return found
 
 
-def _kept(at: bytes, limits: Limits, program: Program) -> tuple[Exploration, list[str]] | None:
-    """An exploration that was kept, if it keeps to the limit of states, and its states at rest; or
-    one that this very limit had ended."""
+def recall(
+    system: System,
+    limits: Limits,
+    progress: tuple[AlwaysPossible, ...] = (),
+    *,
+    everywhere: bool = False,
+    audit: Audited | None = None,
+) -> Exploration | None:
+    """An exploration that was kept, if it keeps to the limit of states, or one that this very limit
+    had ended; None if there is neither."""
+    at = key(system, progress, audit, everywhere=everywhere)
     for place in (at, _cut_off(at, limits)):
         kept = store().get(place)
         if kept is None:
             continue
-        found, ends = _read(kept, program)
+        found, ends = _read(kept, system.program)
         most = limits.max_states
         if not found.complete or most is None or found.states <= most:
-            return found, ends
+            if audit is not None:
+                audit.remember(ends)
+            return found
     return None
 
 
@@ -107,10 +114,9 @@ def _cut_off(at: bytes, limits: Limits) -> bytes:
 
 
 def key(
-    system: System, progress: Iterable[AlwaysPossible], about: str, *, everywhere: bool
+    system: System, progress: Iterable[AlwaysPossible], audit: Audited | None, *, everywhere: bool
 ) -> bytes:
-    """The digest of all that an exploration can come to, 32 bytes; `about` tells its audit from any
-    other."""
+    """The digest of all that an exploration can come to, 32 bytes."""
     program = system.program
     watched = sorted(system.watch)
     parts = (
@@ -122,7 +128,7 @@ def key(
         *(_automata(program)[name] for name in watched),
         str(program.vars[program.automaton_vars[0]].length if watched else 0),
         repr(tuple(progress)),
-        about,
+        audit.about if audit else "",
         str(everywhere),
     )
     return hashlib.sha256("\0".join(parts).encode()).digest()

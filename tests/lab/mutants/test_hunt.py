@@ -25,7 +25,9 @@ def few() -> Base:
     """Writeback and a zap beside each other, and each alone."""
     it = design.load("untracked")
     wanted = Wanted(2, "writeback, zap@1", states=("dirty+buffers rw", "dirty+buffers ro"))
-    return base(it, check.probe(it).known, 2, wanted=wanted)
+    found = base(it, check.probe(it).known, 2, wanted=wanted)
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def test_what_breaks_that_held_is_noticed(few: Base) -> None:
 def test_so_is_what_does_something_else_alone() -> None:
     it = design.load("untracked")
     alone = base(it, check.probe(it).known, 1, wanted=Wanted(1, "reclaim", states=("clean ro",)))
+    assert alone is not None
     found = hunt(mutant("shrink_page_list", "dropped", "try_to_unmap(page)"), alone)
     assert found.kill is not None
     assert (found.kill.operations, found.kill.what) == (("reclaim",), ALONE)
@@ -100,3 +103,13 @@ def function_of(it: Mutant) -> FunctionType:
     found = worlds.DEFAULT.function(it.function).function
     assert isinstance(found, FunctionType)
     return found
+
+
+def test_what_was_not_kept_is_not_explored(kept: Store) -> None:
+    it = design.load("untracked")
+    wanted, keys = Wanted(1, "reclaim", states=("clean ro",)), check.probe(it).known
+    assert base(it, keys, 1, wanted=wanted, exploring=False) is None
+    found = base(it, keys, 1, wanted=wanted)
+    again = base(it, keys, 1, wanted=wanted, exploring=False)
+    assert found is not None and again is not None
+    assert again.answers == found.answers

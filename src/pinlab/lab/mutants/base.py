@@ -27,6 +27,8 @@ SIZE: Final = 2
 
 CHUNK: Final = 100
 
+LIMITS: Final = Limits(max_states=sweep.MAX_STATES)
+
 OnDone = Callable[[int, int], None]
 """Called with how many are done, and of how many."""
 
@@ -75,10 +77,18 @@ class Asking:
 
     def answer(self, question: Question) -> Answer:
         """What the design does, as explored or kept."""
-        limits = Limits(max_states=sweep.MAX_STATES)
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
-        key = ledger.key(system, goals, audit.about if audit else "", everywhere=False)
-        found = ledger.explore(system, limits, goals, audit=audit)
+        found = ledger.explore(system, LIMITS, goals, audit=audit)
+        key = ledger.key(system, goals, audit, everywhere=False)
+        return replace(answer(found, audit), key=key)
+
+    def known(self, question: Question) -> Answer | None:
+        """The same, if it was kept."""
+        system, goals, audit = self.system(question), self.goals(question), self.audit(question)
+        found = ledger.recall(system, LIMITS, goals, audit=audit)
+        if found is None:
+            return None
+        key = ledger.key(system, goals, audit, everywhere=False)
         return replace(answer(found, audit), key=key)
 
 
@@ -121,15 +131,22 @@ def base(
     jobs: int,
     on_done: OnDone | None = None,
     wanted: Wanted = EVERY,
-) -> Base:
-    """Ask a design in every combination that is wanted. Raises UsageError; Ctrl-C goes through."""
+    *,
+    exploring: bool = True,
+) -> Base | None:
+    """Ask a design in every combination that is wanted. Without `exploring` nothing is: None if any
+    was not kept. Raises UsageError; Ctrl-C goes through."""
     asking = Asking(design, keys)
     program = build.program(design)
-    machine.load(program)  # once for all processes
+    if exploring:
+        machine.load(program)  # once for all processes
+    ask = asking.answer if exploring else asking.known
     questions = list(_questions(asking, wanted))
     answers: list[Answer] = []
-    with closing(in_processes(asking.answer, questions, jobs, CHUNK)) as found:
+    with closing(in_processes(ask, questions, jobs, CHUNK)) as found:
         for each in found:
+            if each is None:
+                return None
             answers.append(each)
             if on_done is not None and len(answers) % CHUNK == 0:
                 on_done(len(answers), len(questions))

@@ -140,7 +140,10 @@ def _hunted(
     reached = frozenset(it.function for it in wanted) & build.program(design).calls.keys()
     if not reached:
         return [Hunt(None, 0, 0, 0, 0) for _ in wanted]
-    it = base(design, keys(design), jobs, None, Wanted(SIZE, touching=tuple(sorted(reached))))
+    touching = Wanted(SIZE, touching=tuple(sorted(reached)))
+    it = base(design, keys(design), jobs, None, touching, exploring=hunting)
+    if it is None:
+        return [None for _ in wanted]
     if not hunting:
         return [known(mutant, it) for mutant in wanted]
     found: list[Hunt | None] = []
