@@ -242,7 +242,7 @@ def test_misuse_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         (("hold", "af_xdp", "--memory", "file"), "does not pin"),
         (("hold",), "say what to hold"),
         (("who",), "say whose pins"),
-        (("who", "--all", "1"), "say whose pins"),
+        (("who", "--all", "1"), "only one thing"),
         (("who", "/no/such/file"), "cannot be asked about"),
         (("who", "4194303"), "no process"),
     ):

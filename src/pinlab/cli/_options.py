@@ -62,6 +62,13 @@ def time_of(seconds: float, option: str, least: float = 0.0) -> float:
     return seconds
 
 
+def require_one_source(**sources: object) -> None:
+    """Raise UsageError if more than one of some options, by their names, has a value."""
+    given = [f"--{name}" for name, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"only one source can be read, not {' and '.join(given)}: leave one out")
+
+
 def limits(max_states: int | None, timeout: float | None, memory: str | None) -> Limits:
     """The limits of an exploration from the values of the options below."""
     if timeout is not None and not timeout > 0:

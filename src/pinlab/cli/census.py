@@ -117,8 +117,7 @@ def census(
     Status 0 once it is taken; with --check 1 if a folio of those asked for is pinned, or has such
     references, and 3 if that is not certain; 3 if the memory cannot be read.
     """
-    if sum(each is not None for each in (core, guest, open_)) > 1:
-        raise UsageError("--core, --guest and --open are three sources; give one of them")
+    options.require_one_source(core=core, guest=guest, open=open_)
     if watch is not None and (json or open_ is not None or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pwd
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,9 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import memlock as report
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table
+
+LARGEST_UID = (1 << 32) - 2
+"""The one above says "no user" to the kernel."""
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -101,7 +105,9 @@ def who(
             "--references", help="Also plain references, and of folios that are not pinned."
         ),
     ] = False,
-    sort: Annotated[Order, typer.Option("--sort", help="Largest first.")] = Order.kind,
+    sort: Annotated[
+        Order | None, typer.Option("--sort", help="Largest first.", show_default="kind")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Lines shown; 0 shows all.")] = 40,
     watch: Annotated[
         float | None,
@@ -122,13 +128,18 @@ def who(
     holder claims what is not there or its process has other pages there now (stale), 3 if that
     cannot be told, or if of a holder no process was found.
     """
-    asked = (target, user, cgroup, device)
-    if sum(each is not None for each in asked) + all_ != 1:
-        raise UsageError(
-            "say whose pins: a file, a process, a frame (0x...), --user, --cgroup, --device, "
-            "or --all"
-        )
+    _require_one(target, user, cgroup, device, all_)
+    options.require_one_source(core=core, guest=guest)
     if user is not None:
+        refused = {
+            "--kind": kind,
+            "--over": over,
+            "--stale": stale or None,
+            "--references": references or None,
+            "--sort": sort,
+            "--watch": watch,
+        }
+        _require_none(refused, "--user, which lists all that its limit counts, largest first")
         return _memlock(user, core, guest, limit, json)
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
@@ -143,11 +154,12 @@ def who(
         wanted = of_thread(wanted)
     if wanted.path is not None and core is None and guest is None:
         pipe_at(wanted.path)  # refuses what is not there before everything is walked
+    order = sort or Order.kind
     least = 0 if over is None else options.parse_size(over, "--over")
 
     def chosen(reader: Reader) -> Answer:
         found = answer_for(reader, attribute(reader, references=references), wanted)
-        return select_holders(found, kind=kind, over=least, stale=stale, order=sort)
+        return select_holders(found, kind=kind, over=least, stale=stale, order=order)
 
     try:
         reader = choose.choose(core, guest)
@@ -165,6 +177,30 @@ def who(
     else:
         show(table.who(found, used, limit=limit))
     return _status(found)
+
+
+def _require_one(
+    target: str | None, user: str | None, cgroup: str | None, device: str | None, all_: bool
+) -> None:
+    """Raise UsageError unless one thing is asked about."""
+    words = {"--user": user, "--cgroup": cgroup, "--device": device, "--all": all_ or None}
+    said = [] if target is None else [repr(target)]
+    said += [name for name, value in words.items() if value is not None]
+    if not said:
+        raise UsageError(
+            "say whose pins: a file, a process, a frame (0x...), --user, --cgroup, --device, "
+            "or --all"
+        )
+    if len(said) > 1:
+        raise UsageError(f"only one thing can be asked about at a time, not {' and '.join(said)}")
+
+
+def _require_none(values: Mapping[str, object], what: str) -> None:
+    """Raise UsageError if any of these options is given."""
+    given = [name for name, value in values.items() if value is not None]
+    if given:
+        verb = "does" if len(given) == 1 else "do"
+        raise UsageError(f"{' and '.join(given)} {verb} not go with {what}: leave it out")
 
 
 def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, limit: int) -> int:
@@ -206,17 +242,25 @@ def _memlock(user: str, core: Path | None, guest: Path | None, limit: int, json:
 
 
 def _user(user: str, *, own: bool) -> tuple[str, int]:
-    """The name and the number of a user, who may be named by either."""
-    if user.isdecimal() and int(user) < 1 << 32:
+    """The name and the number of a user, who may be named by either. Raises UsageError."""
+    if not user:
+        raise UsageError("--user got an empty name: give a user's name or its uid")
+    if re.fullmatch(r"[+-]?[0-9]+", user):
+        uid = int(user) if len(user) < len(str(LARGEST_UID)) + 2 else -1
+        if not 0 <= uid <= LARGEST_UID:
+            raise UsageError(f"{user} is no uid: they go from 0 to {LARGEST_UID}")
         with suppress(KeyError):
-            return (pwd.getpwuid(int(user)).pw_name if own else user), int(user)
-        return user, int(user)
+            return (pwd.getpwuid(uid).pw_name if own else str(uid)), uid
+        return str(uid), uid
+    if not own:
+        raise UsageError(
+            f"{user!r} cannot be looked up: a dump or a guest is read without its names of users; "
+            "give the uid, a number"
+        )
     try:
-        entry = pwd.getpwnam(user) if own else None
+        entry = pwd.getpwnam(user)
     except (KeyError, ValueError):
-        entry = None
-    if entry is None:
-        raise UsageError(f"there is no user {user!r}; a number is taken for a uid")
+        raise UsageError(f"there is no user {user!r}; a number is taken for a uid") from None
     return entry.pw_name, entry.pw_uid
 
 

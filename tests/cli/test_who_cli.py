@@ -1,0 +1,82 @@
+"""`pinlab who` and `census`: what makes no sense is refused in one sentence that says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinlab.cli._app import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+def refusal(words: list[str], capsys: Capture) -> str:
+    """What is said of a line that is misuse: one sentence, and nothing else."""
+    assert run(words) == 2
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--kind", "aio"],
+        ["--kind", "bogus"],
+        ["--over", "1M"],
+        ["--stale"],
+        ["--references"],
+        ["--sort", "kind"],
+        ["--watch", "1"],
+        ["--json", "--watch", "1"],
+    ],
+)
+def test_what_means_nothing_of_a_limit_is_refused(words: list[str], capsys: Capture) -> None:
+    said = refusal(["who", "--user", "0", *words], capsys)
+    assert f"{'--watch' if '--watch' in words else words[0]} does not go with --user" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (["--user", "0", "--all"], "--user and --all"),
+        (["1", "--user", "0"], "'1' and --user"),
+        (["--cgroup", "a", "--device", "vda"], "--cgroup and --device"),
+    ],
+)
+def test_of_two_targets_it_is_said_that_there_are_two(
+    words: list[str], both: str, capsys: Capture
+) -> None:
+    assert f"only one thing can be asked about at a time, not {both}" in refusal(
+        ["who", *words], capsys
+    )
+
+
+def test_without_a_target_it_is_said_which_there_are(capsys: Capture) -> None:
+    assert "say whose pins" in refusal(["who"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (["who", "--all", "--core", "small", "--guest", "x"], "--core and --guest"),
+        (["who", "--user", "0", "--core", "small", "--guest", "x"], "--core and --guest"),
+        (["census", "--core", "small", "--guest", "x"], "--core and --guest"),
+        (["census", "--core", "small", "--open", "x"], "--core and --open"),
+    ],
+)
+def test_of_two_sources_it_is_said_which(words: list[str], both: str, capsys: Capture) -> None:
+    assert f"only one source can be read, not {both}" in refusal(words, capsys)
+
+
+@pytest.mark.parametrize("uid", ["-1", "4294967295", "99999999999999", "9" * 5000])
+def test_of_a_number_it_is_said_what_a_uid_may_be(uid: str, capsys: Capture) -> None:
+    assert "is no uid: they go from 0 to 4294967294" in refusal(["who", "--user", uid], capsys)
+
+
+def test_of_a_dump_a_user_is_a_number(capsys: Capture) -> None:
+    said = refusal(["who", "--user", "nobody", "--core", "small"], capsys)
+    assert "without its names of users; give the uid" in said
+
+
+def test_an_empty_name_of_a_user(capsys: Capture) -> None:
+    assert "empty name" in refusal(["who", "--user", ""], capsys)
