@@ -29,11 +29,17 @@ def folder(root: Path, name: str, *pids: int) -> None:
 
 
 def test_a_cgroup_has_the_processes_below_it(tmp_path: Path) -> None:
+    folder(tmp_path, "unified", 5)
     folder(tmp_path, "unified/a", 1, 2)
     folder(tmp_path, "unified/a/b", 3)
     folder(tmp_path, "unified/c", 4)
     assert groups.cgroup("a", tmp_path) == {1, 2, 3}
     assert groups.cgroup(str(tmp_path / "unified/a/b"), tmp_path) == {3}
+    assert groups.cgroup("/a/b", tmp_path / "unified") == {3}
+    assert groups.cgroup("/c", tmp_path) == {4}
+    assert groups.cgroup("/", tmp_path) == {1, 2, 3, 4, 5}
+    with pytest.raises(UsageError, match="no cgroup '/nosuch'"):
+        groups.cgroup("/nosuch", tmp_path)
     with pytest.raises(UsageError, match="no cgroup 'nosuch'"):
         groups.cgroup("nosuch", tmp_path)
     with pytest.raises(UsageError):

@@ -15,15 +15,26 @@ from pinlab.field.errors import FieldError
 from pinlab.names import decoded
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
+WITHOUT_PAGES: Final = frozenset(
+    (
+        *("autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2"),
+        *("configfs", "debugfs", "devpts", "efivarfs", "fusectl"),
+        *("mqueue", "nsfs", "proc", "pstore", "rpc_pipefs"),
+        *("securityfs", "selinuxfs", "smackfs", "sysfs", "tracefs"),
+    )
+)
+"""File systems of no device, whose files have no page cache."""
 
 
 def cgroup(name: str, root: Path = CGROUPS) -> frozenset[int]:
-    """The processes of a cgroup and of all below it, by its folder or by its name.
+    """The processes of a cgroup and of all below it, by its folder, or by its name with or
+    without the slash that /proc/PID/cgroup begins it with.
 
     Raises UsageError if there is no such cgroup, FieldError if one is threaded.
     """
-    given = Path(name)
-    folders = [given] if given.is_absolute() else [root / given, *sorted(root.glob(f"*/{name}"))]
+    below = name.lstrip("/")
+    folders = [Path(name)] if name.startswith("/") else []
+    folders += [root / below, *sorted(root.glob(f"*/{below}"))]
     for folder in folders if name else []:
         if (folder / "cgroup.procs").exists():
             return frozenset(_processes(folder))
@@ -71,6 +82,12 @@ def block_device(name: str) -> BlockDevice:
         here = [words for words in mounts if words[4] == str(path.absolute())]
         if not here:
             raise UsageError(f"{name} is no block device, and nothing is mounted there")
+        kind = here[-1][here[-1].index("-") + 1]
+        if kind in WITHOUT_PAGES:
+            raise UsageError(
+                f"{name} is of {kind}, which has neither a device nor pages of files: give a block "
+                "device, or where one is mounted"
+            )
         number = _source(here[-1]) or here[-1][2]
     own = {words[2] for words in mounts if number in (words[2], _source(words))}
     return BlockDevice(_disk(number), frozenset({number, *own}))
