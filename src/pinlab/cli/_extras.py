@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from pinlab.errors import UsageError
@@ -15,6 +16,15 @@ EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "unidiff": ("unidiff", "lab"),
 }
 """By the name that is imported: what people call it, and the extra."""
+
+
+@contextmanager
+def needed_by(what: str) -> Iterator[None]:
+    """Imports that only a part of a command needs: Raises UsageError that says so of `what`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise lacking(what, error) or error from None
 
 
 def lacking(command: str | None, error: ModuleNotFoundError) -> UsageError | None:

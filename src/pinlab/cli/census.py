@@ -16,6 +16,7 @@ from rich.live import Live
 
 from pinlab import output
 from pinlab.cli import _options as options
+from pinlab.cli._extras import needed_by
 from pinlab.cli._show import Screen, show, show_json
 from pinlab.errors import UsageError
 from pinlab.field.census import census as take
@@ -123,7 +124,9 @@ def census(
     if watch is not None:
         options.time_of(watch, "--watch", options.SHORTEST)
     if save is not None or open_ is not None:
-        from pinlab.field.census import snapshot  # needs Arrow: better said before it is taken
+        # It needs Arrow, which is better said before a census is taken.
+        with needed_by("census --open" if save is None else "census --save"):
+            from pinlab.field.census import snapshot
     if save is not None:
         output.check(save)
     if process is not None and not (core or guest or open_):
@@ -172,6 +175,8 @@ def _status(shown: Placed) -> int:
 
 def _of(name: str, *, own: bool) -> Callable[[Placed], NDArray[np.bool_]]:
     """Which folios are of the file that was named; of another machine its name is all we have."""
+    if not name:
+        raise UsageError("--file got an empty name: give the path of a file")
     if own:
         return meant(Path(name)).rows
     names = (name, os.path.abspath(name), f"{os.path.abspath(name)} (deleted)")
