@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pinlab.cli._app import run
+from pinlab.field.machine import groups
 
 Capture = pytest.CaptureFixture[str]
 
@@ -80,3 +83,29 @@ def test_of_a_dump_a_user_is_a_number(capsys: Capture) -> None:
 
 def test_an_empty_name_of_a_user(capsys: Capture) -> None:
     assert "empty name" in refusal(["who", "--user", ""], capsys)
+
+
+def test_of_a_process_that_is_not_there_a_frame_is_spoken_of_where_one_can_be_given(
+    capsys: Capture,
+) -> None:
+    assert "a frame is written 0x" in refusal(["who", "999999999"], capsys)
+    assert "frame" not in refusal(["census", "--process", "999999999"], capsys)
+
+
+@pytest.mark.parametrize("words", [["who", ""], ["census", "--file", ""]])
+def test_an_empty_name_of_a_file(words: list[str], capsys: Capture) -> None:
+    assert "empty" in refusal(words, capsys)
+
+
+@pytest.mark.parametrize("place", ["/proc", "/sys", "/dev/pts"])
+def test_a_mount_without_pages_is_refused(place: str, capsys: Capture) -> None:
+    if not os.path.ismount(place):
+        pytest.skip(f"nothing is mounted at {place}")
+    said = refusal(["who", "--device", place], capsys)
+    assert "which has neither a device nor pages of files" in said
+
+
+def test_a_mount_in_memory_has_pages() -> None:
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("nothing is mounted at /dev/shm")
+    assert groups.block_device("/dev/shm").numbers

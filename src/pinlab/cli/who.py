@@ -23,7 +23,15 @@ from pinlab.field.holders import fdinfo
 from pinlab.field.holders.attribution import attribute
 from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.select_holders import Order, select_holders
-from pinlab.field.holders.target import Answer, Sort, Target, of_thread, parse, require_process
+from pinlab.field.holders.target import (
+    Answer,
+    NoProcessError,
+    Sort,
+    Target,
+    of_thread,
+    parse,
+    require_process,
+)
 from pinlab.field.holders.target import answer as answer_for
 from pinlab.field.holders.uses import uses
 from pinlab.field.holders.walker import load
@@ -150,7 +158,7 @@ def who(
         raise UsageError("--cgroup and --device are of this machine: of a dump ask for --all")
     wanted = _target(target, cgroup, device)
     if wanted.sort is Sort.process and core is None and guest is None:
-        require_process("live", wanted.number)
+        _require_process(wanted.number)
         wanted = of_thread(wanted)
     if wanted.path is not None and core is None and guest is None:
         pipe_at(wanted.path)  # refuses what is not there before everything is walked
@@ -193,6 +201,16 @@ def _require_one(
         )
     if len(said) > 1:
         raise UsageError(f"only one thing can be asked about at a time, not {' and '.join(said)}")
+
+
+def _require_process(pid: int) -> None:
+    """Raise UsageError if there is no such process; FieldError as `require_process`."""
+    try:
+        require_process("live", pid)
+    except NoProcessError:
+        raise UsageError(
+            f"there is no process {pid}; a frame is written {pid:#x}, a file ./{pid}"
+        ) from None
 
 
 def _require_none(values: Mapping[str, object], what: str) -> None:

@@ -26,6 +26,10 @@ FRAME_BITS = 52
 """A physical address has at most 64 bits, and a page 12."""
 
 
+class NoProcessError(UsageError):
+    """There is no process of this number."""
+
+
 class Sort(StrEnum):
     """What a target is."""
 
@@ -64,6 +68,8 @@ class Target:
 
 def parse(text: str) -> Target:
     """12345 is a process, 0x1a2b3c or pfn:1715004 a frame, anything else a file."""
+    if not text:
+        raise UsageError("the name of the file is empty: give a path, a process or a frame")
     if re.fullmatch(r"\d+", text):
         return Target(Sort.process, int(text))
     if match := re.fullmatch(r"pfn:(\d+)|0x([0-9a-f]+)", text.lower()):
@@ -164,6 +170,8 @@ def answer(reader: Reader, whole: Attribution, target: Target) -> Answer:
             found, inside = rows_of(folios, np.array([target.number], np.uint64))
             shares = tuple(s for s in whole.shares if s.claim.extents.covers(target.number))
             rows = found[inside]
+            if not shares:
+                _require_frame(reader, target.number)
         case Sort.file:
             assert target.path is not None
             shares, rows = _of_file(reader, whole, target.path)
@@ -225,14 +233,12 @@ def _owned(reader: Reader, whole: Attribution, pids: frozenset[int]) -> NDArray[
 def _still_there(source: str, pid: int) -> None:
     try:
         require_process(source, pid)
-    except UsageError as error:
-        if isinstance(error, FieldError):
-            raise
+    except NoProcessError as error:
         raise FieldError(f"process {pid} ended while its pins were looked for") from error
 
 
 def require_process(source: str, pid: int) -> None:
-    """Raise UsageError if there is no such process, FieldError if its number is not the kernel's.
+    """Raise NoProcessError if there is none, FieldError if its number is not the kernel's.
 
     `source` is the name of the reader: in a dump nobody knows who was there.
     """
@@ -240,7 +246,14 @@ def require_process(source: str, pid: int) -> None:
         return
     _require_first_namespace(f"process {pid}")
     if not Path(f"/proc/{pid}").exists():
-        raise UsageError(f"there is no process {pid}; a frame is written 0x{pid:x}")
+        raise NoProcessError(f"there is no process {pid}: give the number of one that runs")
+
+
+def _require_frame(reader: Reader, pfn: int) -> None:
+    """Raise UsageError for a frame behind the last."""
+    end = max((each.end for each in reader.ranges()), default=0)
+    if end and pfn >= end:
+        raise UsageError(f"there is no frame {pfn:#x}: the last one is {end - 1:#x}")
 
 
 def process_of(number: int) -> int:
