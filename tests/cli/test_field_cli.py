@@ -167,6 +167,36 @@ def test_doctor_without_privilege_says_what_is_missing() -> None:
     assert all(each["detail"] for each in found["findings"])
 
 
+def test_doctor_without_privilege_names_the_one_walker_that_can_do_without() -> None:
+    found = json.loads(unprivileged("doctor", "--json").stdout)["findings"]
+    falls = {each["name"] for each in found if "falls back to /proc" in each["detail"]}
+    assert falls == {"io_uring"}
+
+
+def test_of_a_process_that_may_not_be_looked_at_it_is_said() -> None:
+    """One that is not dumpable, of root as we are."""
+    hidden = "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(flush=True); input()"
+    line = [sys.executable, "-c", hidden]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        done = unprivileged("who", str(process.pid))
+        process.communicate(b"\n")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"pinlab: process {process.pid} may not be looked at")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_privilege_what_cannot_be_told_is_not_listed() -> None:
+    done = unprivileged("who", "--all", "--stale", "--json")
+    assert done.returncode == 3 and json.loads(done.stdout)["claims"] == []
+    assert "No holder of stale memory was found" in unprivileged("who", "--all", "--stale").stdout
+    done = unprivileged("who", "--all", "--references")
+    assert done.returncode == 3 and "nothing is known of plain references" in done.stderr
+    done = unprivileged("who", "--all", "--kind", "bogus")
+    assert done.returncode == 2 and "no kind of holder 'bogus'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -71,9 +71,19 @@ def test_a_process_has_memory(live: LiveReader) -> None:
     assert found.resident["anonymous"] > 1 << 20
 
 
-def test_of_a_pipe_or_everything_nothing_is_said(live: LiveReader, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    assert uses(live, Target(Sort.file, path=tmp_path / "fifo")) is None
+def test_a_pipe_is_open(live: LiveReader, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    assert of(live, path) == Uses(None, (), ())
+    fd = os.open(path, os.O_RDWR)
+    try:
+        found = of(live, path)
+    finally:
+        os.close(fd)
+    assert [(each.pid, each.fd) for each in found.open_by] == [(os.getpid(), fd)]
+
+
+def test_of_everything_nothing_is_said(live: LiveReader) -> None:
     assert uses(live, Target(Sort.everything)) is None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +17,11 @@ from pinlab.field.acts.pinning.runtime import Swept
 from pinlab.field.census.place import Placed
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.attribution import Skipped, Walked, join
-from pinlab.field.holders.claim import Claim, Owner
+from pinlab.field.holders.claim import Claim, Mapped, Owner
 from pinlab.field.holders.extents import Extents
-from pinlab.field.holders.select_holders import Order, select_holders
+from pinlab.field.holders.select_holders import Order, Selection, select_holders
 from pinlab.field.holders.target import Answer, Sort, Target, parse
+from pinlab.field.holders.uses import Uses
 from pinlab.report import hold, units, who_schema, who_table
 
 CLAIMS = (
@@ -92,16 +95,64 @@ def test_weak() -> None:
     assert who_schema.weak(walked, "everything")["totals"]["pins"] is None
 
 
+def test_frames_that_are_not_known_are_not_none() -> None:
+    """Without privilege the kernel shows where a buffer is, and not its frames."""
+    blind = replace(CLAIMS[0], extents=Extents(), length=40 << 10, weak=True)
+    walked = Walked((blind, CLAIMS[0]), (), 0)
+    (row, _) = (line for line in text(who_table.weak(walked, "no")).split("\n") if "qemu" in line)
+    assert "40 KiB ?" in " ".join(row.split()) and "0 pin" not in row
+    said = who_schema.weak(walked, "everything")
+    first, second = said["claims"]
+    assert (first["frames"], first["count"], first["found"]) == (None, None, None)
+    assert (second["frames"], second["count"], second["found"]) == (2, 2, 2)
+    (total,) = said["totals"]["by_kind"]
+    assert (total["count"], total["bytes"]) == (None, (40 << 10) + 8192)
+
+
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        (Selection(), "No holder was found."),
+        (Selection(stale=True), "No holder of stale memory was found."),
+        (Selection("bio"), "No bio holder was found."),
+        (
+            Selection("bio", over=1 << 20, stale=True),
+            "No bio holder of stale memory and of more than 1 MiB was found.",
+        ),
+    ],
+)
+def test_which_holder_was_not_found(selection: Selection, sentence: str) -> None:
+    nobody = replace(answer(), shares=())
+    assert sentence in text(who_table.who(nobody, selection=selection))
+    none = Walked((), (), 0)
+    printed = text(who_table.weak(none, "no privilege", selection=selection))
+    assert sentence in printed
+    assert ("whether memory is stale cannot be told" in printed) is selection.stale
+
+
+def test_one_page_is_one_page() -> None:
+    stale = replace(CLAIMS[0], mapped=Mapped.stale, stale_pages=1)
+    assert "1 page stale" in " ".join(text(who_table.weak(Walked((stale,), (), 0), "no")).split())
+
+
+def test_of_a_pipe_it_is_said_who_has_it_open() -> None:
+    fifo = replace(answer(), target=Target(Sort.file, path=Path("fifo")))
+    nobody, somebody = Uses(None, (), ()), Uses(None, (), (Owner(7, "cat", 3),))
+    assert "Nobody was found who has it open." in text(who_table.who(fifo, nobody))
+    assert "in use: open by cat (7) fd 3." in text(who_table.who(fifo, somebody))
+
+
 def test_selecting_leaves_what_is_said_about_pins() -> None:
     whole = answer()
 
-    assert select_holders(whole, order=Order.size).shares[0].claim.kind == "io_uring"
-    only = select_holders(whole, kind="bio")
+    by_size = select_holders(whole, Selection(order=Order.size))
+    assert by_size.shares[0].claim.kind == "io_uring"
+    only = select_holders(whole, Selection("bio"))
     assert [share.claim.kind for share in only.shares] == ["bio"]
     assert only.unexplained == 2
-    assert select_holders(whole, over=4096).shares == whole.shares[:1]
+    assert select_holders(whole, Selection(over=4096)).shares == whole.shares[:1]
     with pytest.raises(Exception, match="no kind of holder 'x'"):
-        select_holders(whole, kind="x")
+        Selection("x")
 
 
 def test_targets() -> None:

@@ -7,10 +7,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.live import Live
 
 from pinlab.cli import _options as options
@@ -20,9 +22,9 @@ from pinlab.errors import UsageError
 from pinlab.field.census.meant import pipe_at
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
-from pinlab.field.holders.attribution import attribute
+from pinlab.field.holders.attribution import Share, Walked, attribute
 from pinlab.field.holders.charges import memlock
-from pinlab.field.holders.select_holders import Order, select_holders
+from pinlab.field.holders.select_holders import Order, Selection, select_holders
 from pinlab.field.holders.target import (
     Answer,
     NoProcessError,
@@ -162,28 +164,31 @@ def who(
         wanted = of_thread(wanted)
     if wanted.path is not None and core is None and guest is None:
         pipe_at(wanted.path)  # refuses what is not there before everything is walked
-    order = sort or Order.kind
     least = 0 if over is None else options.parse_size(over, "--over")
+    selection = Selection(kind, least, stale, sort or Order.kind)
 
     def chosen(reader: Reader) -> Answer:
         found = answer_for(reader, attribute(reader, references=references), wanted)
-        return select_holders(found, kind=kind, over=least, stale=stale, order=order)
+        return select_holders(found, selection)
+
+    def picture() -> RenderableType:
+        return table.who(chosen(reader), limit=limit, selection=selection)
 
     try:
         reader = choose.choose(core, guest)
     except ReaderError as error:
         if core is not None or guest is not None:
             raise
-        return _weak(wanted, str(error), limit, json)
+        return _weak(wanted, str(error), selection, references, limit, watch, json)
     with reader:
         if watch is not None:
-            return _watch(reader, chosen, watch, limit)
+            return _watch(picture, watch)
         found = chosen(reader)
         used = None if found.pins or found.is_held else uses(reader, wanted)
     if json:
         show_json(schema.who(found, used))
     else:
-        show(table.who(found, used, limit=limit))
+        show(table.who(found, used, limit=limit, selection=selection))
     return _status(found)
 
 
@@ -221,17 +226,17 @@ def _require_none(values: Mapping[str, object], what: str) -> None:
         raise UsageError(f"{' and '.join(given)} {verb} not go with {what}: leave it out")
 
 
-def _watch(reader: Reader, chosen: Callable[[Reader], Answer], seconds: float, limit: int) -> int:
+def _watch(picture: Callable[[], RenderableType], seconds: float) -> int:
     """A table that is drawn anew; one below the other if standard output is no terminal."""
     console = Screen()
     try:
         if not console.is_terminal:
             while True:
-                show(table.who(chosen(reader), limit=limit))
+                show(picture())
                 time.sleep(seconds)
         with Live(console=console, auto_refresh=False) as live:
             while True:
-                live.update(table.who(chosen(reader), limit=limit), refresh=True)
+                live.update(picture(), refresh=True)
                 time.sleep(seconds)
     except (KeyboardInterrupt, BrokenPipeError):
         return EXIT_HOLDS
@@ -290,13 +295,33 @@ def _status(found: Answer) -> int:
     return EXIT_UNKNOWN if found.unsure or nobody else EXIT_HOLDS
 
 
-def _weak(target: Target, why: str, limit: int, json: bool) -> int:
+def _weak(
+    target: Target,
+    why: str,
+    selection: Selection,
+    references: bool,
+    limit: int,
+    watch: float | None,
+    json: bool,
+) -> int:
     """What can be said without kernel memory, which decides nothing."""
     if target.sort not in (Sort.everything, Sort.process):
         raise ReaderError(f"{why}; without that only --all or a process can be asked about")
-    walked = fdinfo.walk().of(target.number if target.sort is Sort.process else None)
-    if json:
-        show_json(schema.weak(walked, str(target)))
+    if references:
+        raise ReaderError(f"{why}; without that nothing is known of plain references")
+
+    def walked() -> Walked:
+        found = fdinfo.walk(pid=target.number if target.sort is Sort.process else None)
+        shares = selection.of(Share(each, each.extents.total, 0) for each in found.claims)
+        return replace(found, claims=tuple(share.claim for share in shares))
+
+    def picture() -> RenderableType:
+        return table.weak(walked(), why, limit=limit, selection=selection)
+
+    if watch is not None:
+        _watch(picture, watch)
+    elif json:
+        show_json(schema.weak(walked(), str(target)))
     else:
-        show(table.weak(walked, why, limit=limit))
+        show(picture())
     return EXIT_UNKNOWN

@@ -10,7 +10,6 @@ from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extent
 from pinlab.field.holders.target import Answer
 from pinlab.field.holders.uses import Uses
-from pinlab.field.machine.pagemap import PAGE
 
 
 class OwnerJson(TypedDict):
@@ -30,10 +29,10 @@ class ClaimJson(TypedDict):
     owners: list[OwnerJson]
     address: int | None
     length: int | None
-    frames: int
-    count: int
+    frames: int | None
+    count: int | None
     counted_as: str
-    found: int
+    found: int | None
     missing: int
     passing: int
     accounted_in: list[str]
@@ -74,7 +73,7 @@ class TotalJson(TypedDict):
     name: str
     pid: int | None
     claims: int
-    count: int
+    count: int | None
     bytes: int
 
 
@@ -238,10 +237,10 @@ def _claim(share: Share) -> ClaimJson:
         "owners": owners(claim),
         "address": claim.address,
         "length": claim.length,
-        "frames": claim.extents.frames,
-        "count": claim.extents.total,
+        "frames": claim.extents.frames if claim.known else None,
+        "count": claim.extents.total if claim.known else None,
         "counted_as": "references" if claim.references else "pins",
-        "found": share.found,
+        "found": share.found if claim.known else None,
         "missing": share.missing,
         "passing": share.passing,
         "accounted_in": [place.value for place in claim.accounted_in],
@@ -320,8 +319,9 @@ def _totals(claims: Iterable[Claim]) -> _Totals:
         blank: TotalJson = {"name": name, "pid": pid, "claims": 0, "count": 0, "bytes": 0}
         total = sums.setdefault((name, pid), blank)
         total["claims"] += 1
-        total["count"] += claim.extents.total
-        total["bytes"] += claim.extents.frames * PAGE
+        known = total["count"] is not None and claim.known
+        total["count"] = (total["count"] or 0) + claim.extents.total if known else None
+        total["bytes"] += claim.size
 
     for claim in claims:
         references += claim.extents.total if claim.references else 0

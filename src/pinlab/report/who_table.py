@@ -11,7 +11,8 @@ from rich.text import Text
 
 from pinlab.field.holders.attribution import Skipped, Walked
 from pinlab.field.holders.claim import ENDED, Claim, Mapped, Owner
-from pinlab.field.holders.target import Answer
+from pinlab.field.holders.select_holders import Selection
+from pinlab.field.holders.target import Answer, Sort
 from pinlab.field.holders.uses import Uses
 from pinlab.field.machine.pagemap import PAGE
 from pinlab.names import printable
@@ -22,11 +23,18 @@ FEW = 8
 """Processes that are named in a sentence."""
 
 
-def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> RenderableType:
+def who(
+    answer: Answer,
+    uses: Uses | None = None,
+    *,
+    limit: int = 40,
+    selection: Selection = Selection(),  # noqa: B008 - it is frozen
+) -> RenderableType:
     """An answer: holders, totals, what is left over; of what nobody pins, who uses it."""
     whole = answer.attribution
     totals, odd = schema.totals(answer), schema.differing(answer)
-    parts = _holders(tuple(share.claim for share in answer.shares), limit, _passing(answer))
+    claims = tuple(share.claim for share in answer.shares)
+    parts = _holders(claims, limit, selection, _passing(answer))
     if len(answer.shares) > 1:
         parts.append(_total_table(totals))
     pinned = int((whole.pins[answer.rows] > 0).sum())
@@ -41,7 +49,7 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
     bad = bool(answer.unexplained or answer.overcount or answer.stale)
     parts.append(Text(line + ".", style="bold red" if bad else "bold"))
     if uses is not None:
-        parts.append(Text(_uses(uses)))
+        parts.append(Text(_uses(uses, pipe=answer.target.sort is Sort.file)))
     if whole.asked_references:
         claimed, strange = answer.claimed_references, answer.strangers
         words = units.counted(answer.references, "plain reference")
@@ -62,7 +70,7 @@ def who(answer: Answer, uses: Uses | None = None, *, limit: int = 40) -> Rendera
     return Group(*parts)
 
 
-def _uses(uses: Uses) -> str:
+def _uses(uses: Uses, *, pipe: bool) -> str:
     """Who maps it, has it open, keeps it."""
     if uses.resident is not None:
         sizes = [f"{units.size(size)} {words}" for words, size in uses.resident.items() if size]
@@ -77,6 +85,8 @@ def _uses(uses: Uses) -> str:
         parts.append(f"{units.counted(uses.cached, 'page')} in the page cache")
     if parts:
         return f"Not pinned, but in use: {'; '.join(parts)}."
+    if uses.cached is None and pipe:
+        return "Nobody was found who has it open."
     if uses.cached is None:
         return "Nobody was found who maps it."
     return "None of it is cached, and nobody was found who has it open."
@@ -90,10 +100,18 @@ def _more(count: int) -> str:
     return f" and {count - FEW:,} more" if count > FEW else ""
 
 
-def weak(walked: Walked, why: str, *, limit: int = 40) -> RenderableType:
+def weak(
+    walked: Walked,
+    why: str,
+    *,
+    limit: int = 40,
+    selection: Selection = Selection(),  # noqa: B008 - it is frozen
+) -> RenderableType:
     """What /proc alone tells, and why that is all."""
-    parts = _holders(walked.claims, limit)
+    parts = _holders(walked.claims, limit, selection)
     warning = printable(f"By address only, weak: {why}")
+    if selection.stale:
+        warning += "; whether memory is stale cannot be told this way"
     return Group(*parts, Text(warning, style="yellow"), *_notes(walked.skipped, 0, 0))
 
 
@@ -102,11 +120,19 @@ def _passing(answer: Answer) -> frozenset[int]:
     return frozenset(number for number, it in enumerate(answer.shares) if it.is_passing)
 
 
+def _nobody(selection: Selection) -> str:
+    """That there is no holder of those asked for."""
+    kind = f"{selection.kind} " if selection.kind else ""
+    parts = ["of stale memory"] if selection.stale else []
+    parts += [f"of more than {units.size(selection.over)}"] if selection.over else []
+    return f"No {' '.join([f'{kind}holder', ' and '.join(parts)]).rstrip()} was found."
+
+
 def _holders(
-    claims: tuple[Claim, ...], limit: int, passing: Collection[int] = ()
+    claims: tuple[Claim, ...], limit: int, selection: Selection, passing: Collection[int] = ()
 ) -> list[RenderableType]:
     if not claims:
-        return [Text("No holder was found.")]
+        return [Text(_nobody(selection))]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     shown = claims[:limit] if limit else claims
     odd = any(map(_odd, shown))
@@ -121,9 +147,8 @@ def _holders(
             processes(claim.owners),
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             *((_mapped(claim),) if odd else ()),
-            units.size(claim.extents.frames * PAGE if len(claim.extents) else claim.length or 0),
-            units.counted(claim.extents.total, "ref" if claim.references else "pin")
-            + (", passing" if number in passing else ""),
+            units.size(claim.size),
+            _count(claim) + (", passing" if number in passing else ""),
             "?" if claim.seconds is None else units.duration(claim.seconds),
             _accounted(claim),
         )
@@ -131,6 +156,13 @@ def _holders(
     if len(shown) < len(claims):
         parts.append(Text(f"... and {len(claims) - len(shown):,} more; --limit 0 shows all."))
     return parts
+
+
+def _count(claim: Claim) -> str:
+    """How often its frames are held."""
+    if not claim.known:
+        return "?"
+    return units.counted(claim.extents.total, "ref" if claim.references else "pin")
 
 
 def _odd(claim: Claim) -> bool:
@@ -151,7 +183,7 @@ def _mapped(claim: Claim) -> str:
     if claim.mapped is Mapped.elsewhere:
         words = f"at {claim.mapped_at or 0:x}"
     if claim.mapped is Mapped.stale and claim.stale_pages < claim.extents.frames:
-        words = f"{claim.stale_pages:,} pages stale"
+        words = f"{units.counted(claim.stale_pages, 'page')} stale"
     return f"{words}, {claim.mapped_by}" if _several(claim) else words
 
 
@@ -188,10 +220,8 @@ def _total_table(totals: schema.TotalsJson) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     for total in totals["by_kind"] + totals["by_process"]:
         name = total["name"] if total["pid"] is None else f"{total['name']} ({total['pid']})"
-        name = printable(name)
-        table.add_row(
-            name, f"{total['claims']:,}", f"{total['count']:,}", units.size(total["bytes"])
-        )
+        count = "?" if total["count"] is None else f"{total['count']:,}"
+        table.add_row(printable(name), f"{total['claims']:,}", count, units.size(total["bytes"]))
     return table
 
 

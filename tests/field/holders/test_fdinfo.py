@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from pinlab.field.errors import ReaderError
 from pinlab.field.holders import fdinfo
 from pinlab.field.holders.claim import Owner
 
@@ -46,3 +49,22 @@ def test_every_process_is_asked_and_every_claim_is_weak(tmp_path: Path) -> None:
     assert (claim.address, claim.length) == (0x1000, 8192)
     assert {each.kind for each in walked.skipped} >= {"bio", "fuse", "af_xdp"}
     assert walked.of(4).claims == ()
+
+
+def test_one_process_is_asked_or_said_not_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "30" / "fdinfo"
+    folder.mkdir(parents=True)
+    (folder.parent / "comm").write_text("task\n")
+    (folder / "5").write_text(OLD)
+    assert [claim.length for claim in fdinfo.walk(tmp_path, 30).claims] == [8192]
+    with pytest.raises(ReaderError, match="31 ended"):
+        fdinfo.walk(tmp_path, 31)
+
+    def refuse(_: Path) -> list[Path]:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ReaderError, match="process 30 may not be looked at"):
+        fdinfo.walk(tmp_path, 30)

@@ -13,6 +13,7 @@ from pinlab.field.acts.pinning.kind import load
 from pinlab.field.census import Folios, census
 from pinlab.field.errors import FieldError
 from pinlab.field.holders.attribution import NOT_BUILT_IN, walk
+from pinlab.field.holders.fdinfo import FALLBACK
 from pinlab.field.holders.walker import Walker
 from pinlab.field.holders.walker import load as walkers
 from pinlab.field.layout.btf import VMLINUX, Btf
@@ -79,8 +80,10 @@ def _findings() -> Iterator[Finding]:
 def _walkers(reader: Reader | None) -> Iterator[Finding]:
     """Whether each walker finds what is held in its way."""
     if reader is None:
-        detail = "no reader; `pinlab who` falls back to /proc, which is weak"
-        yield from (Finding("walker", kind, False, detail) for kind in walkers())
+        for kind in walkers():
+            instead = "`pinlab who` falls back to /proc, which is weak"
+            detail = instead if kind == FALLBACK else "nothing but kernel memory tells"
+            yield Finding("walker", kind, False, f"no reader; {detail}")
         return
     why = {each.kind: each.reason for each in walk(reader, locate=False).skipped}
     for kind, walker in walkers().items():

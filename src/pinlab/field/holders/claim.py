@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pinlab.field.holders.accounting import Accounted
 from pinlab.field.holders.extents import Extents
+from pinlab.field.machine.pagemap import PAGE
 
 ENDED = 0
 """The number of a process that has ended; its memory is still counted in."""
@@ -81,3 +82,13 @@ class Claim:
     """The disk that its I/O is in flight on, by its name."""
     inode: int = 0
     """The address of what holds, if it is a file that can have a name (a pipe), as an inode."""
+
+    @property
+    def known(self) -> bool:
+        """Whether its frames are; without privilege they may be of nobody's."""
+        return bool(len(self.extents)) or not self.weak
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds; of frames that are not known, as many as were registered."""
+        return self.extents.frames * PAGE if self.known else self.length or 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from pinlab.field.errors import ReaderError
 from pinlab.field.holders.accounting import Accounted
@@ -20,13 +21,28 @@ from pinlab.field.holders.walker import load
 from pinlab.field.machine import pagemap
 from pinlab.names import decoded
 
+FALLBACK: Final = "io_uring"
+"""The one walker that something can be known without."""
 BUFFER = re.compile(r"^\s*(\d+): (?:0x)?([0-9a-f]+)/(\d+)$", re.MULTILINE)
 
 
-def walk(proc: Path = Path("/proc")) -> Walked:
-    """The registered buffers of every process that we may look at."""
+def walk(proc: Path = Path("/proc"), pid: int | None = None) -> Walked:
+    """The registered buffers of one process, or of every one that we may look at.
+
+    Raises ReaderError if that one may not be looked at, or has ended.
+    """
     claims: list[Claim] = []
     denied = 0
+    if pid is not None:
+        try:
+            claims += _claims(proc / str(pid))
+        except PermissionError:
+            raise ReaderError(
+                f"process {pid} may not be looked at: it needs CAP_SYS_PTRACE; ask as root"
+            ) from None
+        except (FileNotFoundError, ProcessLookupError):
+            raise ReaderError(f"process {pid} ended while it was looked at") from None
+        return Walked(tuple(claims), _blind(), 0)
     for folder in sorted(proc.glob("[0-9]*"), key=lambda each: int(each.name)):
         try:
             claims += _claims(folder)
@@ -34,12 +50,16 @@ def walk(proc: Path = Path("/proc")) -> Walked:
             denied += 1
         except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
             continue  # it ended meanwhile
-    blind = "what they hold is only in kernel memory, which cannot be read here"
-    skipped = [Skipped(kind, blind) for kind in load() if kind != "io_uring"]
+    skipped = list(_blind())
     if denied:
         words = f"{denied} processes may not be looked at: it needs CAP_SYS_PTRACE"
         skipped.append(Skipped("io_uring", words))
     return Walked(tuple(claims), tuple(skipped), 0)
+
+
+def _blind() -> tuple[Skipped, ...]:
+    reason = "what they hold is only in kernel memory, which cannot be read here"
+    return tuple(Skipped(kind, reason) for kind in load() if kind != FALLBACK)
 
 
 def _claims(folder: Path) -> Iterator[Claim]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pinlab.errors import UsageError
@@ -11,7 +11,6 @@ from pinlab.field.holders.attribution import Share
 from pinlab.field.holders.claim import Mapped
 from pinlab.field.holders.target import Answer
 from pinlab.field.holders.walker import load
-from pinlab.field.machine.pagemap import PAGE
 
 
 class Order(StrEnum):
@@ -32,32 +31,40 @@ def _process(share: Share) -> tuple[int, str]:
 _KEYS: dict[Order, Callable[[Share], tuple[float | str, ...]]] = {
     Order.kind: lambda share: (share.claim.kind, *_process(share)),
     Order.process: _process,
-    Order.size: lambda share: (-share.claim.extents.frames,),
+    Order.size: lambda share: (-share.claim.size,),
     Order.pins: lambda share: (-share.claim.extents.total,),
     Order.time: lambda share: (-(share.claim.seconds or 0),),
 }
 
 
-def select_holders(
-    answer: Answer,
-    *,
-    kind: str | None = None,
-    over: int = 0,
-    stale: bool = False,
-    order: Order = Order.kind,
-) -> Answer:
-    """The answer with only holders of a kind, of more than `over` bytes, or of memory that is not
-    their owners' any more (`stale`).
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Only holders of a kind, of more than `over` bytes, or of memory that is not their owners'
+    any more (`stale`); and their order. Raises UsageError if there is no such kind."""
 
-    What is said about pins and their explanation stays that of all. Raises UsageError.
-    """
-    if kind is not None and kind not in load():
-        raise UsageError(f"there is no kind of holder {kind!r}; there are {', '.join(load())}")
-    kept = [
-        share
-        for share in answer.shares
-        if kind in (None, share.claim.kind)
-        and share.claim.extents.frames * PAGE > over
-        and (not stale or share.claim.mapped in (Mapped.stale, Mapped.unmapped))
-    ]
-    return replace(answer, shares=tuple(sorted(kept, key=_KEYS[order])))
+    kind: str | None = None
+    over: int = 0
+    stale: bool = False
+    order: Order = Order.kind
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in load():
+            kinds = ", ".join(load())
+            raise UsageError(f"there is no kind of holder {self.kind!r}; there are {kinds}")
+
+    def of(self, shares: Iterable[Share]) -> tuple[Share, ...]:
+        """Those that are asked for, in their order."""
+        return tuple(sorted(filter(self._has, shares), key=_KEYS[self.order]))
+
+    def _has(self, share: Share) -> bool:
+        claim = share.claim
+        return (
+            self.kind in (None, claim.kind)
+            and claim.size > self.over
+            and (not self.stale or claim.mapped in (Mapped.stale, Mapped.unmapped))
+        )
+
+
+def select_holders(answer: Answer, selection: Selection) -> Answer:
+    """The answer with only these holders; what is said about pins stays that of all."""
+    return replace(answer, shares=selection.of(answer.shares))

@@ -6,6 +6,7 @@ a file that cannot be unmounted, a page that will not go.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pinlab.field.census.reading import read
 from pinlab.field.census.result import Folios, Kind
 from pinlab.field.errors import FaultError
 from pinlab.field.holders.claim import Owner
+from pinlab.field.holders.files import File
 from pinlab.field.holders.frames import heads_of
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.target import Sort, Target
@@ -50,7 +52,9 @@ def uses(reader: Reader, target: Target) -> Uses | None:
                 return _of_frame(Kernel(reader), target.number)
             case Sort.process:
                 return Uses(None, (), (), _resident(target.number))
-            case Sort.file if target.path is not None and not pipe_at(target.path):
+            case Sort.file if target.path is not None:
+                if (pipe := pipe_at(target.path)) is not None:
+                    return Uses(None, (), _open(Kernel(reader), pipe))
                 return _of_path(Kernel(reader), meant(target.path))
     except (FaultError, UsageError, OSError):
         pass
@@ -82,14 +86,23 @@ def _of_path(kernel: Kernel, file: Meant) -> Uses | None:
 
 def _opened(kernel: Kernel, key: Key) -> int:
     """The address_space of a file that somebody has open; 0 if nobody has."""
+    return next((file.mapping for file in _files(kernel, key) if file.mapping), 0)
+
+
+def _open(kernel: Kernel, key: Key) -> tuple[Owner, ...]:
+    """Who has a file open."""
+    return tuple(sorted({owner for file in _files(kernel, key) for owner in file.owners}))
+
+
+def _files(kernel: Kernel, key: Key) -> Iterator[File]:
+    """Whatever is open of an inode."""
     for file in kernel.files.all:
-        if file.inode and file.mapping:
+        if file.inode:
             try:
                 if key_of(kernel.at("inode", file.inode)) == key:
-                    return file.mapping
+                    yield file
             except FaultError:
                 kernel.races += 1
-    return 0
 
 
 def _of_frame(kernel: Kernel, pfn: int) -> Uses | None:
