@@ -271,7 +271,7 @@ def test_output_that_nobody_reads_is_no_verdict(words: list[str], tmp_path: Path
     os.close(end)
     done = subprocess.run([*COMMAND, *words, path], stdout=begin, stderr=subprocess.PIPE)
     os.close(begin)
-    assert (done.returncode, done.stderr) == (3, b"")
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize("words", [["judge"], ["judge", "--json"]])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
-from pinlab.cli._app import run
+from pinlab.cli._app import COMMANDS, EXITS, JUDGED, SAID, run
 from pinlab.field.machine import groups
 
 Capture = pytest.CaptureFixture[str]
@@ -109,3 +112,51 @@ def test_a_mount_in_memory_has_pages() -> None:
     if not os.path.ismount("/dev/shm"):
         pytest.skip("nothing is mounted at /dev/shm")
     assert groups.block_device("/dev/shm").numbers
+
+
+def unread(*words: str, and_errors: bool = False) -> tuple[int, bytes]:
+    """The status of a command whose output, and errors if they go there as well, nobody reads."""
+    end, begin = os.pipe()
+    os.close(end)
+    line = [sys.executable, "-c", "from pinlab.cli import main; main()", *words]
+    errors = begin if and_errors else subprocess.PIPE
+    done = subprocess.run(line, stdout=begin, stderr=errors, timeout=60)
+    os.close(begin)
+    return done.returncode, done.stderr or b""
+
+
+@pytest.mark.parametrize("words", ["--help", "census --help", "list", "list --json"])
+def test_where_nobody_reads_it_is_as_of_other_programs(words: str) -> None:
+    assert unread(*words.split()) == (141, b"")
+
+
+def test_a_long_answer_that_is_read_in_part() -> None:
+    code = "from pinlab.cli._show import show_json; show_json({'a': list(range(9 ** 6))})"
+    made = f"import pinlab.cli._app as app; app._line = lambda: lambda *_, **__: exec({code!r}); "
+    line = [sys.executable, "-c", f"{made}from pinlab.cli import main; main()"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == b"{\n"
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (141, b"")
+
+
+def test_a_refusal_that_nobody_reads_is_still_misuse() -> None:
+    assert unread("who", "", and_errors=True) == (2, b"")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_of_its_status_what_is_so(command: str, capsys: Capture) -> None:
+    run([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    judged = "0 holds, 1 violated" in said
+    assert judged is (EXITS[command] == JUDGED)
+    assert "Exit status: " in said
+    if EXITS[command] == SAID:
+        assert re.search(r"Status \d", said)
+
+
+def test_every_command_says_what_its_status_is() -> None:
+    assert EXITS.keys() == set(COMMANDS)
+    field = ("census", "diff", "doctor", "hold", "record", "who", "timeline")
+    assert JUDGED not in {EXITS[command] for command in field}

@@ -1,7 +1,9 @@
 """The `pinlab` command: its subcommands and what every end of it has in common.
 
-Exit status: 0 what was asked holds, 1 violated, 2 misuse, 3 unknown. An error of pinlab itself
-decides nothing, so it is 3 as well, with its traceback.
+Exit status: 0 what was asked holds, 1 violated, 2 misuse, 3 unknown; where nothing is judged the
+command's own help says what 0, 1 and 3 are. An error of pinlab itself decides nothing, so it is 3
+as well, with its traceback. Whoever reads standard output may go away before its end: then it is
+141, as of a program that SIGPIPE ended, whatever the answer would have been.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 from rich.markup import escape
@@ -26,8 +30,10 @@ from pinlab.field.errors import FieldError
 from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN
 
-EXIT_HELP = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
-
+EXIT_HELP: Final = (
+    "Exit status: 2 misuse, 141 nobody read all of it (as with `| head`); the help of each command "
+    "says what 0, 1 and 3 mean. 3 is never a pass."
+)
 COMMANDS = (
     *("compare", "check", "explain", "sweep", "mutate", "bugs", "litmus", "list", "show", "draw"),
     "audit",
@@ -35,6 +41,20 @@ COMMANDS = (
     "guest",
 )
 """Each is a module of this package, with a function of its name ("list_" for one of Python's)."""
+
+JUDGED: Final = "Exit status: 0 holds, 1 violated, 2 misuse, 3 unknown (which is never a pass)."
+DONE: Final = "Exit status: 0 done, 2 misuse, 3 it could not be done."
+SAID: Final = "Exit status: as above, and 2 misuse, 3 it could not be told."
+EXITS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("check", "compare", "explain", "judge", "sweep", "watch"), JUDGED),
+    **dict.fromkeys(("draw", "hold", "list", "record", "show"), DONE),
+    **dict.fromkeys(("audit", "census", "diff", "doctor", "litmus", "timeline"), SAID),
+    **dict.fromkeys(("who", "witness"), SAID),
+    "bugs": "Exit status: 0 as above, 1 it is not so of some bug, 2 misuse, 3 unknown.",
+    "guest": "Exit status: that of the command in the guest, 2 misuse, 3 the guest did not run it.",
+    "mutate": "Exit status: 0 every mutant is noticed, 1 one is not, 2 misuse, 3 unknown.",
+}
+"""What the help of each command says of its exit status. SAID: its own text says the rest."""
 
 
 class Commands(TyperGroup):
@@ -67,7 +87,7 @@ def _command(name: str) -> TyperCommand:
             raise
         return _absent(name, error, str(sentence))
     own = typer.Typer(rich_markup_mode="rich", add_completion=False)
-    own.command(name, epilog=EXIT_HELP)(getattr(module, f"{name}_" if name == "list" else name))
+    own.command(name, epilog=EXITS[name])(getattr(module, f"{name}_" if name == "list" else name))
     return cast(TyperCommand, typer.main.get_command(own))
 
 
@@ -98,6 +118,8 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130  # how typer says that Ctrl-C got through
+UNREAD = 128 + signal.SIGPIPE
+"""How a shell says that a program wrote to where nobody reads."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -142,18 +164,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich and typer make a broken pipe an exit with 1
-        return _unheard()
+        return _unheard(UNREAD)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            print("pinlab: what was found could not be written: disk full", file=sys.stderr)
-            return _unheard()
+            _tell("what was found could not be written: disk full")
+            return _unheard(EXIT_UNKNOWN)
         if sentence := _lacking(error):
             return _refused(sentence, EXIT_UNKNOWN)
-        traceback.print_exc()
-        print("pinlab: this is an error of pinlab itself; nothing was decided", file=sys.stderr)
+        with suppress(BrokenPipeError):
+            traceback.print_exc()
+        _tell("this is an error of pinlab itself; nothing was decided")
         return EXIT_UNKNOWN
     if status == INTERRUPTED:
-        print("pinlab: stopped by Ctrl-C; nothing was decided", file=sys.stderr)
+        _tell("stopped by Ctrl-C; nothing was decided")
         return EXIT_UNKNOWN
     return int(status or 0)
 
@@ -171,15 +194,21 @@ def _lacking(error: Exception) -> str:
     return ""
 
 
-def _unheard() -> int:
-    """Nobody read all that was said, so no status may stand for it."""
+def _unheard(status: int) -> int:
+    """Nobody read all that was said, so no status of an answer may stand for it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_UNKNOWN
+    return status
 
 
 def _refused(sentence: str, status: int) -> int:
-    print(f"pinlab: {printable(' '.join(sentence.split()))}", file=sys.stderr)
+    _tell(printable(" ".join(sentence.split())))
     return status
+
+
+def _tell(sentence: str) -> None:
+    """On standard error, if anybody reads it: the status says it as well."""
+    with suppress(BrokenPipeError):
+        print(f"pinlab: {sentence}", file=sys.stderr)
 
 
 def main() -> None:

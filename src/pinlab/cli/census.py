@@ -234,5 +234,5 @@ def _watch(
                 shown, whole = once()
                 live.update(table.census(shown, whole.census, limit=limit, raw=raw), refresh=True)
                 time.sleep(seconds)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return EXIT_HOLDS

@@ -238,7 +238,7 @@ def _watch(picture: Callable[[], RenderableType], seconds: float) -> int:
             while True:
                 live.update(picture(), refresh=True)
                 time.sleep(seconds)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return EXIT_HOLDS
 
 
