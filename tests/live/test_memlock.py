@@ -7,7 +7,9 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,29 @@ def test_the_two_sums_are_equal(live: LiveReader, program: Program) -> None:
     assert found.settled
     assert found.found == found.counted
     assert found.limit is not None and found.limit <= resource.getrlimit(MEMLOCK)[0] & LARGEST
+
+
+def test_what_is_mlocked_is_what_proc_says(live: LiveReader) -> None:
+    locked = "import mmap, ctypes; m = mmap.mmap(-1, 1 << 16); libc = ctypes.CDLL(None); "
+    locked += "at = ctypes.addressof(ctypes.c_char.from_buffer(m)); "
+    locked += "print(libc.mlock(ctypes.c_void_p(at), 1 << 16), flush=True); input()"
+    line = [sys.executable, "-c", locked]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"0\n"
+        found = memlock(live, os.getuid())
+        said = sum(_vm_lck(path) for path in Path("/proc").glob("[0-9]*/status"))
+        process.communicate(b"\n")
+    assert found.mlocked * 4 == said >= 64
+
+
+def _vm_lck(status: Path) -> int:
+    """KiB that a process of ours has locked."""
+    try:
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    except OSError:
+        return 0
+    own = int(lines["Uid"].split()[0]) == os.getuid()
+    return int(lines["VmLck"].split()[0]) if own and "VmLck" in lines else 0
 
 
 def test_many_at_once_by_the_command(live: LiveReader) -> None:

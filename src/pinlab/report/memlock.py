@@ -40,6 +40,7 @@ class MemlockJson(TypedDict):
     counted: int
     settled: bool
     limit: int | None
+    mlocked: int
     races: int
 
 
@@ -62,6 +63,7 @@ def as_json(found: Memlock, name: str) -> MemlockJson:
         "counted": found.counted,
         "settled": found.settled,
         "limit": None if found.limit == UNLIMITED else found.limit,
+        "mlocked": found.mlocked,
         "races": found.races,
     }
 
@@ -91,4 +93,8 @@ def as_table(found: Memlock, name: str, limit: int = 40) -> RenderableType:
     if not right:
         other = "" if found.settled else " It changed while it was looked at."
         parts.append(Text(f"The two differ: something counts that is not known here.{other}"))
+    words = "By mlock() and the like, which count against the limit of each process by itself: "
+    parts.append(
+        Text(f"{words}{units.size(found.mlocked * PAGE)} (VmLck) in all of its processes.")
+    )
     return Group(*parts)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 
 from pinlab.field.holders import charges
 from pinlab.field.holders.access import Access
 from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.frames import folios_of
+from pinlab.report.memlock import as_json, as_table
 from tests.field.btf_builder import KERNELS
 from tests.field.holders.test_walkers import UBUF_NEW, ubuf
 from tests.field.image import Image
@@ -19,6 +23,7 @@ USERS = (
     """
 struct user_struct { unsigned int uid; long locked_vm; };
 struct rlimit { unsigned long rlim_cur; unsigned long rlim_max; };
+struct mm_struct { int users; unsigned long locked_vm; };
 """
     + UBUF_NEW
 )
@@ -74,3 +79,22 @@ def test_a_large_folio_counts_once_in_a_ring() -> None:
 def test_of_another_user_nothing_is_told() -> None:
     found = memlock(image_of([3], counted=1), 8)
     assert (found.charges, found.counted, found.limit) == ((), 0, None)
+
+
+@pytest.mark.usefixtures("one_large")
+def test_what_is_mlocked_is_told_beside_it() -> None:
+    """Once of each memory: processes and threads may share one."""
+    image = image_of([3], counted=1)
+    other = image.new("user_struct", uid=8)
+    first, second, third = (image.new("mm_struct", locked_vm=pages) for pages in (5, 7, 11))
+    owner = image.new("cred", user=image.new("user_struct", uid=9))
+    for pid, memory in enumerate((first, first, second), 20):
+        image.process(pid, "locks", real_cred=owner, mm=memory)
+    image.process(30, "other", real_cred=image.new("cred", user=other), mm=third)
+    found = memlock(image, 9)
+    assert (found.mlocked, found.counted, found.found) == (12, 0, 0)
+    assert as_json(found, "somebody")["mlocked"] == 12
+    console = Console(file=io.StringIO(), width=200)
+    console.print(as_table(found, "somebody"))
+    assert isinstance(console.file, io.StringIO)
+    assert "48 KiB (VmLck) in all of its processes." in console.file.getvalue()

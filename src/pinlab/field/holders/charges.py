@@ -57,6 +57,8 @@ class Memlock:
     """Pages, by the kernel."""
     limit: int | None
     """Bytes: the least soft limit of the user's processes; None if there are none."""
+    mlocked: int
+    """Pages that the limit holds beside these, of each process by itself: the sum of all VmLck."""
     settled: bool
     """Whether the kernel's sum was the same before and after we looked, and nothing went away."""
     races: int
@@ -80,23 +82,42 @@ def memlock(reader: Reader, uid: int) -> Memlock:
 def _once(reader: Reader, uid: int) -> Memlock:
     kernel = Kernel(reader)
     tasks = kernel.processes.tasks
-    limits = dict(kernel.each(tasks, lambda task: _of_task(kernel, task, uid)))
-    before = _counted(kernel, {user for user, _ in limits})
+    own = list(kernel.each(tasks, lambda task: _of_task(kernel, task, uid)))
+    before = _counted(kernel, {each.user for each in own})
     charges = tuple(charge for charge in _charges(kernel) if _is(kernel, charge.user, uid))
-    users = {user for user, _ in limits} | {charge.user for charge in charges}
+    users = {each.user for each in own} | {charge.user for charge in charges}
     after = _counted(kernel, users)
-    least = min((limit for limit in limits.values() if limit is not None), default=None)
+    least = min((each.limit for each in own if each.limit is not None), default=None)
+    mlocked = sum(kernel.each({each.memory for each in own}, lambda mm: _mlocked(kernel, mm)))
     same = all(after.get(user) == pages for user, pages in before.items())
     settled = same and not kernel.races
-    return Memlock(uid, charges, sum(after.values()), least, settled, kernel.races)
+    return Memlock(uid, charges, sum(after.values()), least, mlocked, settled, kernel.races)
 
 
-def _of_task(kernel: Kernel, task: Task, uid: int) -> Iterator[tuple[tuple[int, int], int | None]]:
-    """The user_struct and the soft limit of a task of a user; a kernel thread's limits nobody."""
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A task of a user."""
+
+    user: int
+    """Its user_struct."""
+    memory: int
+    """Its mm_struct, which threads share; 0 of a kernel thread."""
+    limit: int | None
+    """The soft limit; a kernel thread's limits nobody."""
+
+
+def _of_task(kernel: Kernel, task: Task, uid: int) -> Iterator[_Own]:
+    """A task, if it is one of a user."""
     view = kernel.at("task_struct", task.address)
     user = view.behind("real_cred")["user"]
     if kernel.at("user_struct", user)["uid"] == uid:
-        yield (user, task.address), _limit(view) if view["mm"] else None
+        yield _Own(user, view["mm"], _limit(view) if view["mm"] else None)
+
+
+def _mlocked(kernel: Kernel, memory: int) -> Iterator[int]:
+    """The pages that a process has by mlock(), and by vfio: account_locked_vm()."""
+    if memory:
+        yield kernel.at("mm_struct", memory)["locked_vm"]
 
 
 def _is(kernel: Kernel, user: int, uid: int) -> bool:
