@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pinlab.lab.explore.reference import explore
 from pinlab.lab.language import kernel as k
 from pinlab.lab.language.kernel import (
     READ_ONCE,
+    VM_BUG_ON,
     WRITE_ONCE,
     Struct,
     atomic,
@@ -48,6 +51,7 @@ from pinlab.lab.language.kernel import (
     wait_event,
     xchg,
 )
+from pinlab.lab.language.source import LanguageError
 from tests.lab.language.solo import failures, outcomes, system
 
 n = atomic(-8, 7)
@@ -338,3 +342,34 @@ def test_barriers_are_nodes_of_the_program_but_no_steps_under_sequential_consist
 def test_trylock() -> None:
     assert outcomes(system(tries), "seen") == {1}
     assert outcomes(system(tries, sleeping=5), "seen") == {0}
+
+
+gone = flag(order="strong")
+
+
+@kernel
+def uses_what_may_go() -> None:
+    WRITE_ONCE(seen, 1)
+    VM_BUG_ON(READ_ONCE(gone))
+
+
+@kernel
+def goes() -> None:
+    WRITE_ONCE(gone, 1)
+
+
+def test_an_assertion_looks_in_the_step_before_it() -> None:
+    alone, both = system(uses_what_may_go), system(uses_what_may_go, goes)
+    assert explore(alone).transitions == 1 and not failures(alone)
+    assert failures(both) == {"bug"}
+    assert len(outcomes(both, "seen")) == 1
+
+
+@kernel
+def looks_at_what_is_reordered() -> None:
+    VM_BUG_ON(READ_ONCE(bit))
+
+
+def test_an_assertion_is_not_about_what_cpus_see_in_another_order() -> None:
+    with pytest.raises(LanguageError, match='VM_BUG_ON takes what is declared order="strong"'):
+        system(looks_at_what_is_reordered)

@@ -535,6 +535,13 @@ def trace(event: Event, page: Any) -> None:
     _primitive("trace")
 
 
+def VM_BUG_ON(condition: bool) -> None:
+    """What must not be so here, in the same step as the primitive before it: a failure of kind
+    "bug". The condition may read any number of cells, as that of wait_event; it is for what nobody
+    in the kernel looks at, or by a rule that the kernel has in words."""
+    _primitive("VM_BUG_ON")
+
+
 def static_branch(cell: Cell) -> bool:
     """A static key: a cell that no step changes, set by the scenario. No step of its own."""
     _primitive("static_branch")

@@ -55,6 +55,16 @@ class Lowerer(Builder, ABC):
         for fine, failure in self.awaited:
             self.emit(Check(fine.expr, failure))
 
+    def now(self, condition: Callable[[], Value]) -> Value:
+        """A condition as it is where the step before this comes to: looking at it is no step. What
+        is amiss in it is a failure."""
+        self.awaiting, self.awaited, self.asked = True, [], constant(1)
+        value = condition()
+        self.awaiting = False
+        for fine, failure in self.awaited:
+            self.emit(Check(fine.expr, failure))
+        return value
+
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
         """Raise LanguageError at `node`."""
         self.source.refuse(node, message)

@@ -6,6 +6,7 @@ from typing import cast
 
 from pinlab.lab.language.kernel import (
     READ_ONCE,
+    VM_BUG_ON,
     WRITE_ONCE,
     down_write,
     downgrade_write,
@@ -15,6 +16,7 @@ from pinlab.lab.language.kernel import (
     spin_lock,
     spin_unlock,
     spin_until,
+    static_branch,
     u1,
     up_read,
     up_write,
@@ -24,6 +26,7 @@ from pinlab.lab.linux.design import (
     mmu_notifier_invalidate_range_end,
     mmu_notifier_invalidate_range_start,
 )
+from pinlab.lab.linux.keys import tables_go
 from pinlab.lab.linux.memory import zap_page_range
 from pinlab.lab.linux.rmap import page_dup_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
@@ -63,11 +66,18 @@ def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma, index: u1) -> None:
     out: linking the child's mapping into i_mmap, which has it from the start."""
     down_write(mm.mmap_sem)
     down_write(new.mmap_sem)
+    if static_branch(tables_go):
+        if READ_ONCE(parent.unmapped):  # it is not on the list of mappings
+            up_write(new.mmap_sem)
+            up_write(mm.mmap_sem)
+            return
     page = cast(Page, pte_pfn(READ_ONCE(parent.pte[index])))
     mmu_notifier_invalidate_range_start(page)
     copy_one_pte(parent, child, index)
     mmu_notifier_invalidate_range_end(page)
     flush_tlb_page()
+    if static_branch(tables_go):
+        VM_BUG_ON(READ_ONCE(parent.table_freed))
     up_write(new.mmap_sem)
     up_write(mm.mmap_sem)
 

@@ -11,6 +11,7 @@ from typing import cast
 from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
+    VM_BUG_ON,
     WRITE_ONCE,
     atomic_read,
     down_read,
@@ -37,7 +38,7 @@ from pinlab.lab.linux.design import (
 from pinlab.lab.linux.filemap import filemap_fault, unlock_page
 from pinlab.lab.linux.fs import page_mkwrite
 from pinlab.lab.linux.ghost import owner_pin
-from pinlab.lab.linux.keys import dax
+from pinlab.lab.linux.keys import dax, tables_go
 from pinlab.lab.linux.page_alloc import alloc_page
 from pinlab.lab.linux.rmap import page_add_file_rmap, page_add_new_anon_rmap, page_remove_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
@@ -199,6 +200,25 @@ def handle_mm_fault(vma: Vma, index: u1, write: u1) -> int:
 
 
 @kernel
+def do_user_addr_fault(mm: Mm, vma: Vma, index: u1, write: u1) -> int:
+    """arch/x86/mm/fault.c (do_user_addr_fault() since 5.2): a fault of user code.
+
+    mmap_sem keeps the page tables, which who unmaps frees under it. Nothing in the kernel looks
+    whether they are there: to use one that was freed is what the assertion stands for.
+    """
+    down_read(mm.mmap_sem)
+    if static_branch(tables_go):
+        if READ_ONCE(vma.unmapped):  # find_vma
+            up_read(mm.mmap_sem)
+            return FAULT_SIGBUS
+    fault = handle_mm_fault(vma, index, write)
+    if static_branch(tables_go):
+        VM_BUG_ON(READ_ONCE(vma.table_freed))
+    up_read(mm.mmap_sem)
+    return fault
+
+
+@kernel
 def zap_pte_range(vma: Vma, index: u1) -> None:
     """Clear one entry: no page lock, the PTL alone. The page goes after the TLB flush."""
     spin_lock(vma.ptl)
@@ -233,5 +253,11 @@ def zap_page_range(vma: Vma, index: u1, page: Page) -> None:
 def madvise_dontneed(mm: Mm, vma: Vma, index: u1) -> None:
     """madvise(MADV_DONTNEED), mm/madvise.c."""
     down_read(mm.mmap_sem)
+    if static_branch(tables_go):
+        if READ_ONCE(vma.unmapped):  # find_vma
+            up_read(mm.mmap_sem)
+            return
     zap_pte_range(vma, index)
+    if static_branch(tables_go):
+        VM_BUG_ON(READ_ONCE(vma.table_freed))
     up_read(mm.mmap_sem)

@@ -41,6 +41,14 @@ def get_user_pages_longterm(mm: Mm, vma: Vma, index: u1) -> Page:
 
 
 @kernel
+def ib_umem_release(page: Page) -> None:
+    """drivers/infiniband/core/umem.c, behind the driver that has stopped the device: every page is
+    dirtied, as the device may have stored, and let go."""
+    stop_dma()
+    put_user_pages_dirty_lock(page)
+
+
+@kernel
 def ib_umem_get(mm: Mm, vma: Vma, index: u1) -> None:
     """Pin, let the device stream into the page, hold on; let go only if asked to."""
     page = get_user_pages_longterm(mm, vma, index)
@@ -48,5 +56,4 @@ def ib_umem_get(mm: Mm, vma: Vma, index: u1) -> None:
         return
     start_dma(page)
     wait_event(READ_ONCE(lease_break))
-    stop_dma()
-    put_user_pages_dirty_lock(page)
+    ib_umem_release(page)

@@ -8,7 +8,6 @@ from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
     WRITE_ONCE,
-    down_read,
     kernel,
     local_irq_disable,
     local_irq_enable,
@@ -18,7 +17,6 @@ from pinlab.lab.language.kernel import (
     trace,
     u1,
     u2,
-    up_read,
     wait_event,
 )
 from pinlab.lab.linux.buffer import set_page_dirty_lock
@@ -34,8 +32,9 @@ from pinlab.lab.linux.direct_io import do_direct_IO
 from pinlab.lab.linux.fork import dup_mmap, munmap
 from pinlab.lab.linux.ghost import owner_pin
 from pinlab.lab.linux.gup import __get_user_pages_fast, get_user_pages_fast, get_user_pages_unlocked
-from pinlab.lab.linux.memory import FAULT_SIGBUS, handle_mm_fault
+from pinlab.lab.linux.memory import FAULT_SIGBUS, do_user_addr_fault
 from pinlab.lab.linux.page_writeback import write_cache_pages
+from pinlab.lab.linux.rdma import get_user_pages_longterm, ib_umem_release
 from pinlab.lab.linux.swap import (
     put_user_page,
     put_user_pages,
@@ -213,9 +212,7 @@ def wb_workfn(mapping: AddressSpace) -> None:
 def fsync_forever(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
     """A program that stores to its mapping and calls fsync, again and again."""
     while True:
-        down_read(mm.mmap_sem)
-        handle_mm_fault(vma, index, 1)
-        up_read(mm.mmap_sem)
+        do_user_addr_fault(mm, vma, index, 1)
         write_cache_pages(mapping, True)
 
 
@@ -252,10 +249,7 @@ def try_store(vma: Vma, index: u1, data: u2) -> bool:
 def user_store(mm: Mm, vma: Vma, index: u1, data: u2) -> bool:
     """A store of user code, faulting until it may. False: SIGBUS, nothing was stored."""
     while not try_store(vma, index, data):
-        down_read(mm.mmap_sem)
-        fault = handle_mm_fault(vma, index, 1)
-        up_read(mm.mmap_sem)
-        if fault == FAULT_SIGBUS:
+        if do_user_addr_fault(mm, vma, index, 1) == FAULT_SIGBUS:
             return False
     return True
 
@@ -274,6 +268,14 @@ def store_twice(mm: Mm, vma: Vma, index: u1) -> None:
 
 
 @kernel
+def store_while_mapped(vma: Vma, index: u1) -> None:
+    """A thread stores to a page on DAX, again if it may. Left out: the fault of a page that is not
+    mapped any more, which truncate leaves with SIGBUS."""
+    if try_store(vma, index, CPU_DATA):
+        try_store(vma, index, DEVICE_DATA)
+
+
+@kernel
 def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
     """A program stores the newest data, calls fsync, and looks at the disk."""
     if user_store(mm, vma, index, DEVICE_DATA):
@@ -284,17 +286,13 @@ def store_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None
 @kernel
 def write_fault(mm: Mm, vma: Vma, index: u1) -> None:
     """Another process stores to its mapping of the page."""
-    down_read(mm.mmap_sem)
-    handle_mm_fault(vma, index, 1)
-    up_read(mm.mmap_sem)
+    do_user_addr_fault(mm, vma, index, 1)
 
 
 @kernel
 def read_fault(mm: Mm, vma: Vma, index: u1) -> None:
     """Another process reads its mapping of the page."""
-    down_read(mm.mmap_sem)
-    handle_mm_fault(vma, index, 0)
-    up_read(mm.mmap_sem)
+    do_user_addr_fault(mm, vma, index, 0)
 
 
 @kernel
@@ -375,6 +373,16 @@ def dax_read(mm: Mm, vma: Vma, index: u1) -> None:
     start_dma(page)
     wait_event(READ_ONCE(dma_state) >= DONE)
     put_user_page(page)
+
+
+@kernel
+def register_and_release(mm: Mm, vma: Vma, index: u1) -> None:
+    """A program that registers memory, and gives the registration back while the device works."""
+    page = get_user_pages_longterm(mm, vma, index)
+    if page == NULL:
+        return
+    start_dma(page)
+    ib_umem_release(page)
 
 
 @kernel

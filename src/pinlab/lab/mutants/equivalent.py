@@ -21,13 +21,17 @@ def name_of(mutant: Mutant) -> Name:
     return mutant.function, mutant.kind, mutant.what
 
 
+def said(world: str) -> tuple[tuple[Name, str], ...]:
+    """Each mutant of a world that is said to be equivalent, and why, as they stand in the file."""
+    listed = tomllib.loads(FILE.read_text()).get(world, [])
+    return tuple(
+        ((each["function"], each["kind"], what), " ".join(each["why"].split()))
+        for each in listed
+        for what in each["what"]
+    )
+
+
 @cache
 def reasons(world: str) -> Mapping[Name, str]:
     """Why mutants of a world are equivalent, by name."""
-    said = tomllib.loads(FILE.read_text()).get(world, [])
-    found = {
-        (each["function"], each["kind"], what): each["why"]
-        for each in said
-        for what in each["what"]
-    }
-    return MappingProxyType(found)
+    return MappingProxyType(dict(said(world)))

@@ -33,7 +33,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The kinds of mutants."""
 
-JUDGES: Final = frozenset({"trace", "might_sleep", "allocate"})
+JUDGES: Final = frozenset({"trace", "might_sleep", "allocate", "VM_BUG_ON"})
 """What changes nothing in the model."""
 
 LOCKS: Final[Mapping[str, str]] = MappingProxyType(

@@ -189,6 +189,14 @@ _ALL: Final = (
         is_variant=True,
     ),
     Operation(
+        "rdma-ends",
+        "a registration that is given back while its device stores",
+        (Task("rdma", threads.register_and_release, HERE), _STREAM),
+        comes_to("ib_umem_release"),
+        FIRST,
+        alone=(DMA, REGISTRATION),
+    ),
+    Operation(
         "rdma-dax",
         "a registration of a page on DAX, which must be refused",
         (_RDMA, _STREAM),
@@ -319,6 +327,14 @@ _ALL: Final = (
         one_task("thread", threads.store, *HERE),
         comes_to("store"),
         USED,
+        stores=True,
+    ),
+    Operation(
+        "store-dax",
+        "a thread stores to a page on DAX, through its TLB, as long as it is mapped",
+        one_task("thread", threads.store_while_mapped, At.VMA, 0),
+        comes_to("store_while_mapped"),
+        {"1": ("dax",), "2": ("dax",)},
         stores=True,
     ),
     Operation(

@@ -41,6 +41,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 STATES: Final = (
     *("dirty+buffers rw", "dirty+buffers rw+rw2", "dirty+buffers rw+private", "dirty+buffers ro"),
     *("dirty+buffers", "clean+buffers", "clean+buffers ro", "clean", "clean ro"),
+    "clean+buffers private",
     *("dirty+buffers+two rw", "dax rw", "dax rw+rw2", "anon", "anon+forked"),
 )
 """The states that operations are played from if none is named."""

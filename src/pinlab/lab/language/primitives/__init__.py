@@ -21,6 +21,7 @@ from pinlab.lab.language.primitives.atomics import (
     xchg,
 )
 from pinlab.lab.language.primitives.context import (
+    bug_on,
     irq_switch,
     irqs_enabled,
     lower_barrier,
@@ -128,4 +129,5 @@ TABLE: Mapping[str, Primitive] = {
     "choose": Primitive(1, lower_choose, Order.NONE),
     "schedule": Primitive(0, lower_schedule, Order.NONE),
     "trace": Primitive(2, trace_event, Order.NONE),
+    "VM_BUG_ON": Primitive(1, bug_on, Order.NONE),
 }

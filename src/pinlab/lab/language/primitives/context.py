@@ -16,10 +16,13 @@ from pinlab.lab.language.primitives.effects import (
 )
 from pinlab.lab.language.program import (
     MAX_ACTORS,
+    STRONG,
     Chosen,
     Cpu,
     Emit,
     Self,
+    Shared,
+    subexpressions,
 )
 from pinlab.lab.language.source import text_of
 from pinlab.lab.language.values import (
@@ -28,6 +31,7 @@ from pinlab.lab.language.values import (
     Value,
     binary,
     constant,
+    logical_not,
 )
 from pinlab.objectives.events import Event
 
@@ -108,6 +112,18 @@ def lower_choose(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
     block = lo.primitive(node, "choose")
     block.choices = n
     return keep(lo, Value(Chosen(), Type(0, n - 1)), dest)
+
+
+def bug_on(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
+    """Looked at in the step before it, as an assertion is no step of the model. Of what CPUs see in
+    another order it could not be said what it looks at."""
+    value = lo.now(lambda: lo.expression(node.args[0]))
+    seen = [each.var for each in subexpressions(value.expr) if isinstance(each, Shared)]
+    variables = lo.unit.declarations.vars
+    if weak := [variables[it].name for it in seen if variables[it].order != STRONG]:
+        lo.refuse(node, f'VM_BUG_ON takes what is declared order="strong": {weak[0]} is not')
+    lo.check(logical_not(value), "bug", f"VM_BUG_ON({text_of(node.args[0])})")
+    return NOTHING
 
 
 def trace_event(lo: Lowerer, node: ast.Call, dest: str | None) -> Value:
