@@ -13,6 +13,7 @@ EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "llvmlite": ("LLVM", "lab"),
     "numba": ("Numba", "lab"),
     "pyarrow": ("Arrow", "parquet"),
+    "ray": ("Ray", "ray"),
     "unidiff": ("unidiff", "lab"),
 }
 """By the name that is imported: what people call it, and the extra."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,9 +103,14 @@ class Lab(Protocol):
         *,
         limits: Limits | None = None,
         jobs: int | None = None,
+        there: Any = None,
         on_sweep: OnSweep | None = None,
     ) -> Swept:
-        """Every combination of operations; of a patch what is not broken without it."""
+        """Every combination of operations; of a patch what is not broken without it. `there` is
+        what `cluster` gave."""
+
+    def cluster(self, address: str, /) -> AbstractContextManager[Any]:
+        """The Ray cluster at an address. Raises UsageError, or ModuleNotFoundError without Ray."""
 
     def estimate(self, design: Any, wanted: Wanted, /, *, limits: Limits | None = None) -> Estimate:
         """How many there are, and how long they take, from a sample."""

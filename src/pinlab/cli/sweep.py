@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from pinlab.cli import _options as options
+from pinlab.cli._extras import lacking
 from pinlab.cli._lab import lab
 from pinlab.cli._show import doing, show, show_json
 from pinlab.errors import UsageError
@@ -64,6 +67,15 @@ def sweep(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Work on the Ray cluster there: HOST:PORT, auto, or local, which starts one.",
+            show_default=False,
+        ),
+    ] = None,
     max_states: options.MaxStatesOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -72,6 +84,10 @@ def sweep(
     Per objective the smallest combination that breaks it. Of a patch only what is not broken
     without it.
     """
+    if ray is not None and jobs is not None:
+        raise UsageError(
+            "--jobs is for this machine and --ray for a cluster: leave one of them out"
+        )
     limits = options.limits(max_states, None, None)
     wanted = Wanted(
         size,
@@ -85,15 +101,18 @@ def sweep(
     if len(subjects) > 1 and any(each is not None for each in below):
         raise UsageError("a patch is compared with what it builds on; sweep it by itself")
     found: list[Swept] = []
-    with doing("preparing") as tell:
+    with doing("preparing") as tell, _cluster(ray) as there:
         for name, subject in zip(designs, subjects, strict=True):
 
             def told(done: int, of: int, name: str = name) -> None:
                 tell(f"{name}: {done:,} of {of:,} combinations")
 
             if size >= LONG:
-                _say(lab().estimate(subject, wanted, limits=limits), jobs)
-            found.append(lab().sweep(subject, wanted, limits=limits, jobs=jobs, on_sweep=told))
+                _say(lab().estimate(subject, wanted, limits=limits), jobs, ray)
+            how = {} if ray is None else {"there": there}
+            found.append(
+                lab().sweep(subject, wanted, limits=limits, jobs=jobs, on_sweep=told, **how)
+            )
             if found[-1].stopped:
                 break
     base = None if below[0] is None else str(below[0].name)
@@ -115,12 +134,31 @@ def _joined(option: str, words: list[str] | None) -> str:
     return ", ".join(words or ())
 
 
-def _say(estimate: Estimate, jobs: int | None) -> None:
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """The cluster at an address; None if none is asked for. Raises UsageError."""
+    if address is None:
+        yield None
+        return
+    with ExitStack() as ending:
+        try:
+            there = ending.enter_context(lab().cluster(address))
+        except ModuleNotFoundError as error:
+            if (sentence := lacking("sweep --ray", error)) is None:
+                raise
+            raise sentence from None
+        yield there
+
+
+def _say(estimate: Estimate, jobs: int | None, ray: str | None) -> None:
     """On standard error, before something that takes long."""
-    cores = jobs or os.cpu_count() or 1
-    minutes = estimate.seconds / cores / 60
+    if ray is None:
+        cores = jobs or os.cpu_count() or 1
+        long = f"{estimate.seconds / cores / 60:,.0f} minutes of {cores} cores"
+    else:
+        long = f"{estimate.seconds / 60:,.0f} core-minutes"
     typer.echo(
-        f"{estimate.combinations:,} combinations: about {minutes:,.0f} minutes of {cores} cores, "
-        f"as {estimate.sampled} of them took; Ctrl-C ends with what was found so far",
+        f"{estimate.combinations:,} combinations: about {long}, as {estimate.sampled} of them "
+        "took; Ctrl-C ends with what was found so far",
         err=True,
     )

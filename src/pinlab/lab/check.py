@@ -19,6 +19,7 @@ from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
 from pinlab.lab import asked, build, ledger, worlds
+from pinlab.lab import cluster as clusters
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
 from pinlab.lab import difference as difference_
@@ -26,6 +27,7 @@ from pinlab.lab import sweep as sweep_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
+from pinlab.lab.cluster import Cluster
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
@@ -56,6 +58,7 @@ from pinlab.lab.results import (
     Way,
 )
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
+from pinlab.lab.sent import sent
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
@@ -67,6 +70,7 @@ from pinlab.objectives.failures import FAILURES, failures_of
 from pinlab.objectives.verdict import Verdict
 
 load_world = worlds.load
+cluster = clusters.joined
 
 
 def world_names() -> tuple[str, ...]:
@@ -522,10 +526,10 @@ def _probes(world: World) -> dict[str, Scenario]:
 
 def base(design: Design) -> Design | None:
     """What a patch builds on, asked what the patch brings; None if the design is no patch."""
-    if design.base is None:
-        return None
-    below = load_design(design.base)
-    return _compiled(replace(below, scenarios=design.scenarios, objectives=design.objectives))
+    if design.base is not None:
+        load_design(design.base)  # refuses what does not fit the model
+    below = designs_.below(design)
+    return None if below is None else _compiled(below)
 
 
 def difference(patch: Design, before: CheckResult, after: CheckResult) -> Difference:
@@ -544,16 +548,26 @@ def sweep(
     *,
     limits: Limits | None = None,
     jobs: int | None = None,
+    there: Cluster | None = None,
     on_sweep: OnSweep | None = None,
 ) -> Swept:
-    """Every combination of operations from every state. Of a patch: what reaches the functions that
-    it replaces, and of that what is not broken without it. Raises UsageError."""
+    """Every combination of operations from every state, on some processes or on a cluster, whose
+    nodes have what memory they have to spare. Of a patch: what reaches the functions that it
+    replaces, and of that what is not broken without it. Raises UsageError."""
     below = base(design)
     workers = jobs or os.cpu_count() or 1
-    limits = room.bounded(limits, workers)
+    limits = room.bounded(limits, workers) if there is None else limits or Limits()
     if limits.max_states is None:
         limits = replace(limits, max_states=sweep_.MAX_STATES)
-    run = partial(sweep_.sweep, limits=limits, jobs=workers, on_sweep=on_sweep)
+
+    def run(it: Design, keys: Mapping[str, int], asked_for: sweep_.Asked) -> Swept:
+        away = None
+        if there is not None:
+            away = sweep_.Away(there, sent(design, below if it is below else None))
+        return sweep_.sweep(
+            it, keys, asked_for, limits=limits, jobs=workers, away=away, on_sweep=on_sweep
+        )
+
     asked_for = _asked(design, wanted)
     found = run(design, probe(design).known, asked_for)
     if below is None or not found.broken:

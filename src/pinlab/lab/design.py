@@ -16,7 +16,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -66,6 +66,13 @@ class Design:
         """Whether it is a file of scenarios and objectives, which replaces nothing."""
         return not self.replaced and bool(self.scenarios or self.objectives)
 
+    @property
+    def word(self) -> str:
+        """What `load` takes for it: the name of one of the package or of a combination, or a
+        file."""
+        is_named = "+" in self.name or self.path not in self.lineage
+        return self.name if is_named and self.name in self.lineage else self.path
+
 
 @cache
 def names(world: World = worlds.DEFAULT) -> tuple[str, ...]:
@@ -98,6 +105,14 @@ def load(name_or_path: str) -> Design:
             return _from_module(importlib.import_module(f"{world.designs.__name__}.{stem}"), stem)
     known = [name for world in worlds.WORLDS.values() for name in _names(world)]
     raise UsageError(f"there is no design {name_or_path!r}: {nearest(name_or_path, known)}")
+
+
+def below(design: Design) -> Design | None:
+    """What a patch builds on, asked what the patch brings; None if the design is no patch."""
+    if design.base is None:
+        return None
+    found = load(design.base)
+    return replace(found, scenarios=design.scenarios, objectives=design.objectives)
 
 
 def _is_file_name(name: str) -> bool:

@@ -172,6 +172,13 @@ def _digest_of(program: Program, functions: Iterable[str]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
+@per_program
+def digest(program: Program) -> str:
+    """The digest of a whole program: its functions, and who watches."""
+    said = repr((_digest_of(program, program.digests), sorted(_automata(program).items())))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 @cache
 def engine() -> str:
     """The digest of pinlab's own code that an exploration depends on, and of what that runs on."""

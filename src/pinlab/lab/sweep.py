@@ -7,6 +7,7 @@ each other: a walk over the mappings of a page comes to the first one's first.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -18,8 +19,9 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.lab import build, ledger, worlds
+from pinlab.lab.cluster import Cluster
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose, machine
+from pinlab.lab.explore import choose, machine, room
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.orders import orders
 from pinlab.lab.processes import in_processes
@@ -27,6 +29,7 @@ from pinlab.lab.results import Broken, Estimate, First, OnSweep, Swept, Wanted
 from pinlab.lab.scenarios.operation import Operation, Played, combined, played, refusal
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
 from pinlab.lab.scenarios.state import State
+from pinlab.lab.sent import Sent, received
 from pinlab.lab.verdicts import FAILURE, FINAL
 from pinlab.lab.world import World
 from pinlab.nearest import nearest
@@ -419,10 +422,11 @@ def sweep(
     *,
     limits: Limits | None = None,
     jobs: int = 1,
+    away: Away | None = None,
     on_sweep: OnSweep | None = None,
 ) -> Swept:
-    """Explore all combinations, the smaller ones first, on several processes. Ctrl-C ends with what
-    was found so far."""
+    """Explore all combinations, the smaller ones first, on several processes or away from here.
+    Ctrl-C ends with what was found so far."""
     start = time.perf_counter()
     wanted = possible(wanted, keys)
     skipped: Counter[str] = Counter()
@@ -436,7 +440,7 @@ def sweep(
         level = _Found()
         try:
             work = _Work(Asker(design, keys, limits, known, wanted), todo)
-            with closing(_level(work, jobs)) as parts:
+            with closing(_level(work, jobs, away=away)) as parts:
                 for each in parts:
                     _add(level, each)
                     done = found.done + level.done
@@ -548,13 +552,20 @@ def _learn(
         known[it] = inherited(chosen, at, known).union(new.get(it, ()))
 
 
-def _level(work: _Work, jobs: int, chunk: int = CHUNK) -> Generator[_Found, None, None]:
+def _level(
+    work: _Work, jobs: int, chunk: int = CHUNK, away: Away | None = None
+) -> Generator[_Found, None, None]:
     """What is found in all combinations of one size, chunk by chunk."""
-    if work.todo:
-        machine.load(build.program(work.asker.design))  # once for all processes
     count = len(work.todo)
+    if away is not None:
+        chunk = max(1, min(chunk, count // (SHARE * away.cluster.cpus)))
+    elif work.todo:
+        machine.load(build.program(work.asker.design))  # once for all processes
     chunks = [range(at, min(at + chunk, count)) for at in range(0, count, chunk)]
-    return in_processes(work.done, chunks, jobs)
+    if away is None:
+        return in_processes(work.done, chunks, jobs)
+    names = [[_said(*work.todo[number]) for number in numbers] for numbers in chunks]
+    return away.cluster.run(f"{__name__}:prepare", _setup(work.asker, away.design), names)
 
 
 def _add(to: _Found, more: _Found) -> None:
@@ -568,3 +579,60 @@ def _add(to: _Found, more: _Found) -> None:
     to.done += more.done
     for kind, times in more.failed.items():
         to.failed[kind] = to.failed.get(kind, 0) + times
+
+
+# ------------------------------------------------------------------------------- away from here
+
+SHARE: Final = 4
+"""Chunks that each processor of a cluster gets at least: they are not done in equal times."""
+
+Said = tuple[tuple[str, ...], str]
+"""A combination in names: its operations as they are played, in their order, and its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A cluster, and the design that is swept as its nodes are told of it."""
+
+    cluster: Cluster
+    design: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What a node must know of a sweep beside the combinations: an `Asker` in plain data."""
+
+    design: Sent
+    keys: Mapping[str, int]
+    limits: Limits | None
+    known: Known
+    wanted: Asked
+    """Without operations and states: who asks looks at those of a combination only."""
+
+
+def _setup(asker: Asker, design: Sent) -> _Setup:
+    wanted = replace(asker.wanted, operations=(), states=())
+    return _Setup(design, dict(asker.keys), asker.limits, dict(asker.broken_by), wanted)
+
+
+def _said(chosen: Combination, at: State) -> Said:
+    return names_of(chosen), at.name
+
+
+def prepare(setup: _Setup) -> Callable[[Sequence[Said]], _Found]:
+    """On a node: who explores the combinations of a chunk, which are given in names. Raises
+    UsageError if the design is not what was sent."""
+    design = received(setup.design)
+    limits = room.bounded(setup.limits, os.cpu_count() or 1)
+    asker = Asker(design, setup.keys, limits, setup.known, setup.wanted)
+
+    def work(chunk: Sequence[Said]) -> _Found:
+        todo = [_meant(design.world, *each) for each in chunk]
+        return _Work(asker, todo).done(range(len(todo)))
+
+    return work
+
+
+def _meant(world: World, names: Iterable[str], at: str) -> Task:
+    parts = (name.partition("@") for name in names)
+    return tuple(Played(world.operations[it], place) for it, _, place in parts), world.state(at)

@@ -1,0 +1,272 @@
+"""A sweep on a Ray cluster says what it says here, whatever becomes of the nodes.
+
+The cluster is two nodes on this machine, which listen on 127.0.0.1 alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import check, cluster, sent, sweep
+from pinlab.lab.results import Wanted
+
+os.environ.update(cluster.QUIET | cluster.LOOPBACK)  # read when Ray is imported
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'pinlab[ray]'")
+
+pytestmark = pytest.mark.slow
+
+MARK = "PINLAB_TEST_CLUSTER"
+"""In the environment of all that a test starts, and of nothing else."""
+
+SMALL = ("--with", "fsync", "--from", "dirty+buffers rw")
+
+NODE: dict[str, Any] = {
+    "num_cpus": 1,
+    "node_ip_address": "127.0.0.1",
+    "object_store_memory": cluster.STORE,
+}
+
+BELOW = '''"""below: drops a page twice as carefully."""
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.design import put_page
+from pinlab.lab.linux.types import Page
+
+
+@kernel
+def release_page(page: Page) -> None:
+    """As it was."""
+    put_page(page)
+'''
+
+ABOVE = '''"""above: put_user_page() forgets every second reference."""
+from pinlab.lab.language.kernel import *
+from pinlab.lab.linux.design import put_page
+from pinlab.lab.linux.types import Page, Vma, pte_none, pte_page, pte_write, pte_wrprotect
+from pinlab.lab.linux.design import get_page
+
+BASE = "below/below.py"
+
+
+@kernel
+def copy_one_pte(parent: Vma, child: Vma, index: u1) -> None:
+    """Without page_dup_rmap()."""
+    spin_lock(child.ptl)
+    spin_lock(parent.ptl)
+    pte = READ_ONCE(parent.pte[index])
+    if not pte_none(pte):
+        if pte_write(pte):
+            ptep_set_wrprotect(parent.pte[index], pte_wrprotect(pte))
+        get_page(pte_page(pte))
+        WRITE_ONCE(child.pte[index], pte_wrprotect(pte))
+    spin_unlock(parent.ptl)
+    spin_unlock(child.ptl)
+'''
+
+
+def _started(mark: str) -> list[int]:
+    """The processes that have a mark in their environment."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{MARK}={mark}".encode() in (each / "environ").read_bytes().split(b"\0"):
+                found.append(int(each.name))
+    return found
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A cluster of two nodes. All that was started is gone afterwards."""
+    from ray.cluster_utils import Cluster
+
+    mark = secrets.token_hex(8)
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # names of sockets are short
+    monkeypatch.setenv(MARK, mark)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nodes"))
+    made = None
+    try:
+        made = Cluster(
+            initialize_head=True,
+            head_node_args={**NODE, "include_dashboard": False, "temp_dir": folder},
+        )
+        made.add_node(**NODE)
+        yield made
+    finally:
+        with suppress(Exception):
+            ray.shutdown()
+            if made is not None:
+                made.shutdown()
+        for pid in _started(mark):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while (left := _started(mark)) and time.monotonic() < until:
+            time.sleep(0.1)
+        shutil.rmtree(folder, ignore_errors=True)
+        assert not left
+
+
+def _start(*words: str, cache: Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+    line = [sys.executable, "-c", "from pinlab.cli import main; main()", "sweep", *words]
+    environment: Mapping[str, str] = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    return subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=cwd,
+    )
+
+
+def _said(running: subprocess.Popen[str]) -> tuple[int, str]:
+    """The status of a sweep and what it said, but for the seconds."""
+    try:
+        out, err = running.communicate(timeout=280)
+    finally:
+        running.kill()
+    assert not err
+    out = re.sub(r"[\d,.]+ s\.$", "SECONDS", out, flags=re.MULTILINE)
+    return running.returncode, re.sub(r'"seconds": [\d.e-]+', "SECONDS", out)
+
+
+def _sweep(*words: str, cache: Path, cwd: Path | None = None) -> tuple[int, str]:
+    return _said(_start(*words, cache=cache, cwd=cwd))
+
+
+def test_a_cluster_says_what_this_machine_says(nodes: Any, tmp_path: Path) -> None:
+    here = _sweep("bounce", *SMALL, cache=tmp_path / "here")
+    assert "violated" in here[1]
+    ray_ = ("--ray", nodes.address)
+    assert _sweep("bounce", *SMALL, *ray_, cache=tmp_path / "driver") == here
+    assert _sweep("bounce", *SMALL, *ray_, cache=tmp_path / "driver") == here  # as it was kept
+    assert (tmp_path / "nodes" / "pinlab" / "explored-1.sqlite").exists()
+    as_json = _sweep("bounce", *SMALL, "--json", *ray_, cache=tmp_path / "driver")
+    assert as_json == _sweep("bounce", *SMALL, "--json", cache=tmp_path / "here")
+
+
+def test_a_node_that_is_killed_costs_time_only(nodes: Any, tmp_path: Path) -> None:
+    here = _sweep("bounce", *SMALL, cache=tmp_path / "here")
+    killed = threading.Event()
+    (second,) = nodes.worker_nodes
+    raylet = next(it[0].process for kind, it in second.all_processes.items() if kind == "raylet")
+
+    def kill() -> None:
+        os.kill(raylet.pid, signal.SIGKILL)
+        killed.set()
+
+    running = _start("bounce", *SMALL, "--ray", nodes.address, cache=tmp_path / "driver")
+    kept = tmp_path / "nodes" / "pinlab" / "explored-1.sqlite"
+    until = time.monotonic() + 120
+    while not kept.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert running.poll() is None, "it ended before a node could be killed"
+    kill()
+    assert _said(running) == here
+    assert killed.is_set()
+    assert sum(it["Alive"] for it in _nodes(nodes.address)) == 1
+
+
+def _nodes(address: str) -> list[dict[str, Any]]:
+    ray.init(address=address, log_to_driver=False)
+    try:
+        found: list[dict[str, Any]] = ray.nodes()
+        return found
+    finally:
+        ray.shutdown()
+
+
+def test_a_patch_in_files_goes_with_what_it_builds_on(nodes: Any, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "below.py").write_text(BELOW)
+    (tmp_path / "above.py").write_text(ABOVE)
+    words = ("above.py", "--with", "pin-fork-store", "--from", "anon", "--json")
+    here = _sweep(*words, cache=tmp_path / "here", cwd=tmp_path)
+    assert '"verdict": "violated"' in here[1]
+    assert '"base": "below"' in here[1]
+    there = _sweep(*words, "--ray", nodes.address, cache=tmp_path / "driver", cwd=tmp_path)
+    assert there == here
+
+
+def test_another_version_is_refused(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "version", lambda: ("another", "one"))
+    it = check.load_design("bounce")
+    with (
+        cluster.joined(nodes.address) as there,
+        pytest.raises(UsageError, match="has another version of pinlab"),
+    ):
+        check.sweep(it, Wanted(having="get-put", states=("clean",)), there=there)
+
+
+def test_ctrl_c_ends_it_with_what_it_found(nodes: Any) -> None:
+    def stop(done: int, of: int) -> None:
+        if done > 5:
+            raise KeyboardInterrupt
+
+    it = check.load_design("bounce")
+    with cluster.joined(nodes.address) as there:
+        wanted = Wanted(having="fsync", states=("clean",))
+        found = check.sweep(it, wanted, there=there, on_sweep=stop)
+    assert found.stopped == "interrupted"
+    assert found.explored > 0
+    assert found.unexplored > 0
+
+
+def test_an_address_where_nobody_answers_is_refused(tmp_path: Path) -> None:
+    running = _start("bounce", *SMALL, "--ray", "127.0.0.1:1", cache=tmp_path)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (2, "")
+    assert err.startswith("pinlab: --ray 127.0.0.1:1: no cluster with this machine in it")
+    assert err.count("\n") == 1
+
+
+def test_one_that_is_started_here_listens_on_loopback_and_ends() -> None:
+    before = set(Path("/tmp").glob("pinlab-ray-*"))
+    with cluster.joined("local") as there:
+        assert there.cpus
+        ports = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True)
+        own = [it for it in ports.stdout.splitlines() if "raylet" in it or "gcs_server" in it]
+        assert own
+        assert all("127.0.0.1" in it.split()[3] for it in own)
+    assert set(Path("/tmp").glob("pinlab-ray-*")) == before
+
+
+def test_a_design_that_became_another_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "below.py"
+    file.write_text(BELOW)
+    it = check.load_design(str(file))
+    file.write_text(BELOW.replace("put_page(page)", "pass"))
+    with pytest.raises(UsageError, match="is not the same on a node"):
+        sent.received(sent.sent(it))
+
+
+def test_what_is_sent_is_what_was_loaded() -> None:
+    for name in (
+        "bounce",
+        "mainline",
+        "refcount-bias+skip",
+        "examples/reclaim_tests_dirty_first.py",
+    ):
+        it = check.load_design(name)
+        below = check.base(it)
+        assert sent.received(sent.sent(it)).name == it.name
+        if below is not None:
+            assert sent.received(sent.sent(it, below)).name == below.name
+            assert sweep.ask(below, Wanted()) == sweep.ask(
+                sent.received(sent.sent(it, below)), Wanted()
+            )
