@@ -10,10 +10,10 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -150,43 +150,53 @@ def _sweep(*words: str, cache: Path, cwd: Path | None = None) -> tuple[int, str]
 
 
 def test_a_cluster_says_what_this_machine_says(nodes: Any, tmp_path: Path) -> None:
-    here = _sweep("bounce", *SMALL, cache=tmp_path / "here")
+    here = _sweep("untracked", *SMALL, cache=tmp_path / "here")
     assert "violated" in here[1]
     ray_ = ("--ray", nodes.address)
-    assert _sweep("bounce", *SMALL, *ray_, cache=tmp_path / "driver") == here
-    assert _sweep("bounce", *SMALL, *ray_, cache=tmp_path / "driver") == here  # as it was kept
+    assert _sweep("untracked", *SMALL, *ray_, cache=tmp_path / "driver") == here
+    assert _sweep("untracked", *SMALL, *ray_, cache=tmp_path / "driver") == here  # as it was kept
     assert (tmp_path / "nodes" / "pinlab" / "explored-1.sqlite").exists()
-    as_json = _sweep("bounce", *SMALL, "--json", *ray_, cache=tmp_path / "driver")
-    assert as_json == _sweep("bounce", *SMALL, "--json", cache=tmp_path / "here")
+    as_json = _sweep("untracked", *SMALL, "--json", *ray_, cache=tmp_path / "driver")
+    assert as_json == _sweep("untracked", *SMALL, "--json", cache=tmp_path / "here")
 
 
 def test_a_node_that_is_killed_costs_time_only(nodes: Any, tmp_path: Path) -> None:
-    here = _sweep("bounce", *SMALL, cache=tmp_path / "here")
-    killed = threading.Event()
-    (second,) = nodes.worker_nodes
-    raylet = next(it[0].process for kind, it in second.all_processes.items() if kind == "raylet")
-
-    def kill() -> None:
-        os.kill(raylet.pid, signal.SIGKILL)
-        killed.set()
-
-    running = _start("bounce", *SMALL, "--ray", nodes.address, cache=tmp_path / "driver")
+    words = ("untracked", *SMALL, "--from", "dirty+buffers rw+rw2")
+    here = _sweep(*words, cache=tmp_path / "here")
+    (node,) = nodes.worker_nodes
+    raylet = node.all_processes["raylet"][0].process.pid
     kept = tmp_path / "nodes" / "pinlab" / "explored-1.sqlite"
+    running = _start(*words, "--ray", nodes.address, cache=tmp_path / "driver")
     until = time.monotonic() + 120
-    while not kept.exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    while not (kept.exists() and _works(raylet)) and time.monotonic() < until:
+        time.sleep(0.02)
     assert running.poll() is None, "it ended before a node could be killed"
-    kill()
+    for pid in (raylet, *_children(raylet)):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.5)
+    assert running.poll() is None, "it ended when a node was killed"
     assert _said(running) == here
-    assert killed.is_set()
-    assert sum(it["Alive"] for it in _nodes(nodes.address)) == 1
+    until = time.monotonic() + 60
+    while (alive := _alive(nodes.address)) > 1 and time.monotonic() < until:
+        time.sleep(1)
+    assert alive == 1
 
 
-def _nodes(address: str) -> list[dict[str, Any]]:
-    ray.init(address=address, log_to_driver=False)
+def _children(parent: int) -> list[int]:
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def _works(raylet: int) -> bool:
+    """Whether a worker of a node does a task: its process bears the name of it."""
+    names = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _children(raylet)]
+    return any(b"ray::" in it and b"_work" in it for it in names)
+
+
+def _alive(address: str) -> int:
+    ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
     try:
-        found: list[dict[str, Any]] = ray.nodes()
-        return found
+        return sum(it["Alive"] for it in ray.nodes())
     finally:
         ray.shutdown()
 
@@ -215,23 +225,29 @@ def test_another_version_is_refused(nodes: Any, monkeypatch: pytest.MonkeyPatch)
 
 def test_ctrl_c_ends_it_with_what_it_found(nodes: Any) -> None:
     def stop(done: int, of: int) -> None:
-        if done > 5:
+        if done > 60:
             raise KeyboardInterrupt
 
     it = check.load_design("bounce")
     with cluster.joined(nodes.address) as there:
-        wanted = Wanted(having="fsync", states=("clean",))
+        wanted = Wanted(having="fsync", states=("dirty+buffers rw",))
         found = check.sweep(it, wanted, there=there, on_sweep=stop)
     assert found.stopped == "interrupted"
     assert found.explored > 0
     assert found.unexplored > 0
 
 
-def test_an_address_where_nobody_answers_is_refused(tmp_path: Path) -> None:
-    running = _start("bounce", *SMALL, "--ray", "127.0.0.1:1", cache=tmp_path)
-    out, err = running.communicate(timeout=60)
+@pytest.mark.parametrize("listens", [False, True])
+def test_an_address_where_no_cluster_answers_is_refused(tmp_path: Path, listens: bool) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        if listens:
+            other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        running = _start("untracked", *SMALL, "--ray", address, cache=tmp_path)
+        out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (2, "")
-    assert err.startswith("pinlab: --ray 127.0.0.1:1: no cluster with this machine in it")
+    assert err.startswith(f"pinlab: --ray {address}: there is no cluster with this machine in it")
     assert err.count("\n") == 1
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from tempfile import TemporaryDirectory
@@ -81,8 +82,9 @@ class Cluster:
 @contextmanager
 def joined(address: str) -> Iterator[Cluster]:
     """The cluster at an address as ray.init takes it. `local` starts one for the time of the block,
-    which listens on 127.0.0.1 alone. Raises UsageError if none answers, ModuleNotFoundError if Ray
-    is not installed."""
+    which listens on 127.0.0.1 alone. In the block nothing gets to standard output: Ray says there
+    that a node died. Raises UsageError if no cluster answers, ModuleNotFoundError if Ray is not
+    installed."""
     is_local = address == LOCAL
     for name, value in {**QUIET, **(LOOPBACK if is_local else {})}.items():
         os.environ.setdefault(name, value)
@@ -102,6 +104,8 @@ def joined(address: str) -> Iterator[Cluster]:
             }
         else:
             _refuse_silent(address)
+        nowhere = ending.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        ending.enter_context(redirect_stdout(nowhere))
         ending.callback(ray.shutdown)
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **settings)
         cpus = int(ray.cluster_resources().get("CPU", 0))
@@ -111,23 +115,38 @@ def joined(address: str) -> Iterator[Cluster]:
 
 
 def _refuse_silent(address: str) -> None:
-    """Ask in a process of its own: where nobody answers, Ray ends the process that asks, and takes
-    a minute to do so."""
+    """Raises UsageError if no cluster answers."""
     if "://" in address:
         raise UsageError(f"--ray {address}: give HOST:PORT of the cluster's head, auto, or local")
-    why = f"nothing answers within {PATIENCE} s"
+    if why := _unheard(address) or _unanswered(address):
+        raise UsageError(
+            f"--ray {address}: there is no cluster with this machine in it: {why.rstrip('.')}; "
+            "`ray start --head` starts one, `ray start --address=HOST:PORT` joins one"
+        )
+
+
+def _unheard(address: str) -> str:
+    """Why nobody listens at HOST:PORT; empty if somebody does, or if the address is a word."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        return ""
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        return str(error)
+    return ""
+
+
+def _unanswered(address: str) -> str:
+    """Why the cluster cannot be joined; empty if it can. It is tried in a process of its own: where
+    nobody answers, Ray takes a minute to find that out, and then ends the process."""
     line = [sys.executable, "-P", "-c", PROBE, address]
+    silent = f"nothing answers within {PATIENCE} s"
     try:
         done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        if done.returncode == 0:
-            return
-        why = done.stdout.strip() or why
     except subprocess.TimeoutExpired:
-        pass
-    raise UsageError(
-        f"--ray {address}: no cluster with this machine in it: {why.rstrip('.')}; "
-        "`ray start --head` starts one, `ray start --address=HOST:PORT` joins one"
-    )
+        return silent
+    return (done.stdout.strip() or silent) if done.returncode else ""
 
 
 def version() -> tuple[str, str]:
