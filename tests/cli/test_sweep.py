@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from pinlab.cli._app import run
+from pinlab.lab import cluster
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_VIOLATED
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -56,6 +58,7 @@ def test_of_a_patch_what_is_not_broken_without_it(capsys: Captured) -> None:
         (["sweep", "bounce", "--touching", "fsink"], "no function 'fsink'"),
         (["sweep", "bounce", "--from", "dirtty"], "no word 'dirtty'"),
         (["sweep", "bounce", str(EXAMPLES / "unlink_waits.py")], "sweep it by itself"),
+        (["sweep", "bounce", "--ray", "auto", "--jobs", "2"], "leave one of them out"),
         (["check", "bounce", "--from", "clean"], "name them with --with"),
         (["check", "bounce", "--with", "zap@private", "--from", "clean+dirty"], "clean and dirty"),
         (["check", "bounce", "--with", "unlink", "--from", "clean"], "is for dax pages"),
@@ -65,6 +68,18 @@ def test_of_a_patch_what_is_not_broken_without_it(capsys: Captured) -> None:
 def test_what_is_refused(words: list[str], sentence: str, capsys: Captured) -> None:
     assert run(words) == EXIT_MISUSE
     assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_without_ray_it_says_which_extra_brings_it(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in cluster.QUIET | cluster.LOOPBACK:
+        monkeypatch.setenv(name, "0")
+    assert run(["sweep", "bounce", "--ray", "local"]) == EXIT_MISUSE
+    assert capsys.readouterr().err == (
+        "pinlab: sweep --ray needs Ray, which is not installed: pip install 'pinlab[ray]'\n"
+    )
 
 
 def test_check_plays_operations_from_each_state_that_fits(capsys: Captured) -> None:
