@@ -182,6 +182,18 @@ def test_a_node_that_is_killed_costs_time_only(nodes: Any, tmp_path: Path) -> No
     assert alive == 1
 
 
+def test_without_the_head_it_ends_with_what_it_found(nodes: Any, tmp_path: Path) -> None:
+    running = _start("untracked", "--ray", nodes.address, cache=tmp_path / "driver")
+    raylet = nodes.head_node.all_processes["raylet"][0].process.pid
+    until = time.monotonic() + 120
+    while not _works(raylet) and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(nodes.head_node.all_processes["gcs_server"][0].process.pid, signal.SIGKILL)
+    status, said = _said(running)
+    assert status == 3
+    assert "Stopped early: the head of the cluster is gone" in said
+
+
 def _children(parent: int) -> list[int]:
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
     return [int(pid) for task in tasks for pid in task.read_text().split()]

@@ -36,8 +36,15 @@ PATIENCE: Final = 15
 STORE: Final = 100 << 20
 """Bytes of the object store of a cluster that is started here: what is sent are names."""
 
-QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
-"""Ray reads its environment when it is imported."""
+LOOK: Final = 5
+"""Seconds without an answer after which it is looked whether the head is still there."""
+
+QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",
+}
+"""Ray reads its environment when it is imported. When the head is lost it would end this process
+after a minute, with status 1, which is *violated*: we look ourselves."""
 
 LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What Ray takes for the address of this machine is 127.0.0.1, and nothing else is listened to.
@@ -53,6 +60,10 @@ except Exception as error:
 """
 
 
+class Lost(Exception):
+    """The head of the cluster is gone, and with it what was not yet answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A cluster that this process works with."""
@@ -64,7 +75,7 @@ class Cluster:
         """What each item gives, in their order. `prepare` is "module:function"; in each worker it
         makes of `setup` the function that works on items, once. Closed, or left by Ctrl-C, it
         cancels what is left. Raises UsageError if a node has another pinlab, or what work raises
-        as UsageError."""
+        as UsageError; Lost if the head is gone."""
         import ray
 
         at = ray.put(setup)
@@ -158,11 +169,16 @@ def version() -> tuple[str, str]:
 
 
 def _answer(task: Any) -> Any:
-    """What a task gave. Raises UsageError if that is what it raised."""
+    """What a task gave. Raises UsageError if that is what it raised, Lost if the head is gone."""
     import ray
 
     try:
-        return ray.get(task)
+        while True:
+            try:
+                return ray.get(task, timeout=LOOK)
+            except ray.exceptions.GetTimeoutError:
+                if _unheard(ray.get_runtime_context().gcs_address):
+                    raise Lost("the head of the cluster is gone") from None
     except ray.exceptions.RayTaskError as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, UsageError):

@@ -19,7 +19,7 @@ from typing import Final
 
 from pinlab.errors import UsageError
 from pinlab.lab import build, ledger, worlds
-from pinlab.lab.cluster import Cluster
+from pinlab.lab.cluster import Cluster, Lost
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine, room
 from pinlab.lab.explore.result import Exploration, Limits
@@ -448,6 +448,8 @@ def sweep(
                         on_sweep(done, total)
         except KeyboardInterrupt:
             stopped = choose.INTERRUPTED
+        except Lost as error:
+            stopped = str(error)
         if wanted.among is None:
             _learn(known, todo, level.broken)
         told = (it for it in level.broken if is_wanted(it.operations, it.state, wanted))
