@@ -61,7 +61,7 @@ except Exception as error:
 
 
 class Lost(Exception):
-    """The head of the cluster is gone, and with it what was not yet answered."""
+    """The cluster is gone, or its head or our own node is, and with it what was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Cluster:
         """What each item gives, in their order. `prepare` is "module:function"; in each worker it
         makes of `setup` the function that works on items, once. Closed, or left by Ctrl-C, it
         cancels what is left. Raises UsageError if a node has another pinlab, or what work raises
-        as UsageError; Lost if the head is gone."""
+        as UsageError; Lost if the cluster is gone."""
         import ray
 
         at = ray.put(setup)
@@ -169,7 +169,7 @@ def version() -> tuple[str, str]:
 
 
 def _answer(task: Any) -> Any:
-    """What a task gave. Raises UsageError if that is what it raised, Lost if the head is gone."""
+    """What a task gave. Raises UsageError if it raised that, Lost if the cluster is gone."""
     import ray
 
     try:
@@ -189,6 +189,8 @@ def _answer(task: Any) -> Any:
                 "with the extras lab and ray"
             ) from None
         raise
+    except ray.exceptions.RayError as error:
+        raise Lost(f"the cluster is lost: {str(error).splitlines()[0].rstrip('.')}") from None
 
 
 # --------------------------------------------------------------------------------- in a worker
