@@ -194,7 +194,8 @@ _ALL: Final = (
         (Task("rdma", threads.register_and_release, HERE), _STREAM),
         comes_to("ib_umem_release"),
         FIRST,
-        alone=(DMA, REGISTRATION),
+        alone=(DMA,),
+        goes_on=True,
     ),
     Operation(
         "rdma-dax",
@@ -232,7 +233,7 @@ _ALL: Final = (
         (Task("fsync", threads.fsync_forever, (FILE, *HERE), daemon=True),),
         comes_to("fsync_forever"),
         FIRST,
-        apart=(*TAKES_PAGES, *RECLAIMS, "rdma", "rdma-quiet"),
+        apart=(*TAKES_PAGES, *RECLAIMS, "rdma", "rdma-quiet", "munmap"),
         goes_on=True,
         asks=("I13b",),
         is_variant=True,
