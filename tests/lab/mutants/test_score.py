@@ -1,0 +1,82 @@
+"""The score of one function: who notices what, where a hook's mutant is hunted, what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.errors import UsageError
+from pinlab.lab import check, design, ledger
+from pinlab.lab.mutants.results import KILLED, SURVIVED, UNKNOWN, Score
+from pinlab.lab.store import Store
+from pinlab.report import mutants as report
+
+FUNCTION = "unmap_mapping_pages_dax"
+
+PATCH = """
+from pinlab.lab.language.kernel import clear_bit, kernel, trace
+from pinlab.lab.linux.types import Page
+from pinlab.objectives.events import Event
+
+BASE = "untracked"
+
+
+@kernel
+def do_invalidatepage(page: Page) -> None:
+    clear_bit(page.PagePrivate)
+    trace(Event.RELEASE_BUFFERS, page)
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Score, Score, Score]:
+    """The score before anything is known, hunted, and as it is kept."""
+    kept = Store(tmp_path_factory.mktemp("ledger"), "explored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "store", lambda: kept)
+        it = design.load("untracked")
+        before = check.mutate(it, [FUNCTION], hunting=False, jobs=2)
+        hunted = check.mutate(it, [FUNCTION], jobs=2)
+        return before, hunted, check.mutate(it, [FUNCTION], hunting=False, jobs=2)
+
+
+def test_nothing_is_known_before_it_was_hunted(found: tuple[Score, Score, Score]) -> None:
+    assert {it.status for it in found[0].mutants} == {UNKNOWN}
+    assert found[0].share is None
+
+
+def test_who_notices_that_a_flush_is_left_out(found: tuple[Score, Score, Score]) -> None:
+    (flush,) = (it for it in found[1].mutants if (it.kind, it.what[:5]) == ("dropped", "flush"))
+    assert flush.status == KILLED and flush.by is not None
+    assert flush.by.operations == ("truncate", "store-dax@1")
+    assert flush.by.what == "a TLB has an entry of page 1 that is gone"
+
+
+def test_what_only_a_design_notices_is_hunted_there(found: tuple[Score, Score, Score]) -> None:
+    (hook,) = (
+        it for it in found[1].mutants if it.what == "mmu_notifier_invalidate_range_end(page)"
+    )
+    assert hook.by is not None and hook.by.design == "mmu-notifier"
+
+
+def test_a_survivor_says_how_far_it_got(found: tuple[Score, Score, Score]) -> None:
+    (lock,) = (it for it in found[1].mutants if (it.kind, it.line) == ("unlocked", 40))
+    assert lock.status == SURVIVED and "combinations execute it" in lock.why
+
+
+def test_what_was_hunted_is_kept(found: tuple[Score, Score, Score]) -> None:
+    assert found[2].mutants == found[1].mutants
+    assert report.json(found[2])["killed"] == found[1].counts[KILLED]
+
+
+def test_of_a_patch_its_own_functions_are_meant(tmp_path: Path) -> None:
+    file = tmp_path / "patch.py"
+    file.write_text(PATCH)
+    score = check.mutate(design.load(str(file)), jobs=2)
+    assert [(it.function, it.kind) for it in score.mutants] == [("do_invalidatepage", "dropped")]
+
+
+def test_a_function_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no mutants of 'page_mkclaen': .*page_mkclean"):
+        check.mutate(design.load("untracked"), ["page_mkclaen"])
