@@ -117,6 +117,11 @@ def spin_until(m: Machine, condition: Callable[[], object]) -> Request:
     return Request(lambda chosen: require(condition(), "bug"), holds)
 
 
+def bug_on(m: Machine, condition: Callable[[], object]) -> None:
+    """Looked at where the step before it comes to."""
+    require(not condition(), "bug")
+
+
 def lock(m: Machine, place: Place, *, preempt: int = 0) -> Request:
     """Wait for a lock that one may hold; one's own is not waited for."""
     mine = m.me.number + 1
@@ -172,6 +177,8 @@ REQUESTS: Mapping[str, Callable[..., Request]] = {
     it.__name__: it for it in (choose, schedule, spin_lock, mutex_lock, down_read, down_write)
 }
 WAITS: Mapping[str, Callable[..., Request]] = {"wait_event": wait_event, "spin_until": spin_until}
+NOW: Mapping[str, Callable[..., None]] = {"VM_BUG_ON": bug_on}
+"""No step, and a condition of its own."""
 TWO_STEPS: Mapping[str, Callable[..., Steps]] = {
     "spin_lock_irq": spin_lock_irq,
     "spin_unlock_irq": spin_unlock_irq,

@@ -178,7 +178,14 @@ class Maker(Expressions):
                 page = self.r.choice([*self.pointers, self.node(), "NULL"])
                 return f"trace(Event.{self.one_of(*EVENTS)}, {page})"
             case 9:
-                return self.one_of("schedule()", "might_sleep()", "allocate()", "pass")
+                return self.one_of(
+                    "schedule()",
+                    "might_sleep()",
+                    "allocate()",
+                    "pass",
+                    "WRITE_ONCE(gone, 1)",
+                    "VM_BUG_ON(READ_ONCE(gone))",
+                )
             case 10:
                 return self.one_of(
                     "smp_mb()",

@@ -24,6 +24,7 @@ from pinlab.lab.language.kernel import INT, Cell, Cells, Pointer, Range, Struct
 from tests.lab.reading.primitives import (
     AT_ONCE,
     LOADS,
+    NOW,
     PLACE,
     REQUESTS,
     STEPS,
@@ -257,11 +258,13 @@ class Rewriter(ast.NodeTransformer):
 
     def primitive(self, node: ast.Call, name: str) -> ast.expr:
         m = self.reading.machine
-        if name in WAITS:
+        if name in WAITS or name in NOW:
             self.awaiting = True
             nothing = ast.arguments([], [], None, [], [], None, [])
             condition = ast.Lambda(nothing, self.visit(node.args[0]))
             self.awaiting = False
+            if name in NOW:
+                return self.does(name, partial(NOW[name], m), [condition])
             return ast.Yield(self.does(name, partial(WAITS[name], m), [condition]))
         at = PLACE.get(name, 0)
         arguments = [

@@ -130,7 +130,7 @@ PRIMITIVES = {
 
 def test_the_reading_knows_every_primitive() -> None:
     known = [primitives.AT_ONCE, primitives.STEPS, primitives.WAITS]
-    known += [primitives.REQUESTS, primitives.TWO_STEPS]
+    known += [primitives.REQUESTS, primitives.TWO_STEPS, primitives.NOW]
     assert {name for table in known for name in table} == PRIMITIVES
 
 
