@@ -1,0 +1,57 @@
+"""`pinlab mutate`: what a person reads, what a script gets, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pinlab.cli._app import run
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN, EXIT_VIOLATED
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_line_for_each_mutant_of_a_function(capsys: Captured) -> None:
+    status = run(["mutate", "ext4_evict_inode"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert status == EXIT_HOLDS
+    assert "ext4_evict_inode" in words and "dropped" in words
+    assert "unlink@1 from dax rw: " in words
+    assert "1 mutants: 1 killed, 0 survived; 100.0% of those" in words
+
+
+def test_a_survivor_is_a_violation(capsys: Captured) -> None:
+    assert run(["mutate", "dax_truncate", "--json"]) == EXIT_VIOLATED
+    said = json.loads(capsys.readouterr().out)
+    assert (said["schema"], said["world"]) == ("pinlab.mutants/1", "4.20")
+    assert said["killed"] + said["survived"] + said["equivalent"] == len(said["mutants"])
+    assert said["survived"] and said["killed"]
+    for each in said["mutants"]:
+        assert (each["by"] is not None) == (each["status"] == "killed")
+
+
+def test_what_was_not_hunted_is_unknown(capsys: Captured) -> None:
+    assert run(["mutate", "ext4_evict_inode", "--score"]) == EXIT_UNKNOWN
+    assert "1 not hunted yet" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["page_mkclaen"], "no mutants of 'page_mkclaen'"),
+        (["pte_none"], "no mutants of 'pte_none'"),
+        (["one.py", "two.py"], "name one patch by itself"),
+        (["page_mkclean", str(EXAMPLES / "unlink_waits.py")], "name one patch by itself"),
+        ([str(EXAMPLES / "unlink_waits.py"), "--world", "7.2"], "leave --world out"),
+        (["page_mkclean", "--world", "5.0"], "there is no world '5.0'"),
+    ],
+)
+def test_misuse_is_one_sentence(capsys: Captured, words: list[str], sentence: str) -> None:
+    assert run(["mutate", *words]) == EXIT_MISUSE
+    said = capsys.readouterr().err
+    assert sentence in " ".join(said.split())
+    assert "Traceback" not in said
