@@ -21,7 +21,7 @@ def test_a_line_for_each_mutant_of_a_function(capsys: Captured) -> None:
     assert status == EXIT_HOLDS
     assert "ext4_evict_inode" in words and "dropped" in words
     assert "unlink@1 from dax rw: " in words
-    assert "1 mutants: 1 killed, 0 survived; 100.0% of those" in words
+    assert "1 mutant: 1 killed, 0 survived; 100.0% of those" in words
 
 
 def test_a_survivor_is_a_violation(capsys: Captured) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
+from pinlab.report import units
 
 
 class KillJson(TypedDict):
@@ -97,7 +98,8 @@ def _survivor(it: Scored) -> Text:
 def _figures(found: Score) -> Iterator[str]:
     counts = found.counts
     said = (
-        f"{len(found.mutants):,} mutants: {counts[KILLED]:,} killed, {counts[SURVIVED]:,} survived"
+        f"{units.counted(len(found.mutants), 'mutant')}: {counts[KILLED]:,} killed, "
+        f"{counts[SURVIVED]:,} survived"
     )
     said += f", {counts[EQUIVALENT]:,} equivalent" if counts[EQUIVALENT] else ""
     said += f", {counts[UNKNOWN]:,} not hunted yet" if counts[UNKNOWN] else ""
