@@ -80,14 +80,22 @@ def _each(found: Score) -> Table:
     for head in ("function", "line", "kind", "what", "status", "by"):
         rows.add_column(head)
     for it in found.mutants:
-        rows.add_row(it.function, str(it.line), it.kind, Text(it.what), it.status, Text(_by(it)))
+        rows.add_row(
+            it.function,
+            str(it.line),
+            it.kind,
+            Text(it.what),
+            it.status,
+            Text(_by(it, found.design)),
+        )
     return rows
 
 
-def _by(it: Scored) -> str:
+def _by(it: Scored, home: str) -> str:
+    """Who notices it, where if not in the design that it is of; or what is known instead."""
     if it.by is None:
         return it.why
-    design = "" if it.by.design == "untracked" else f" ({it.by.design})"
+    design = "" if it.by.design == home else f" ({it.by.design})"
     return f"{', '.join(it.by.operations)} from {it.by.state}: {it.by.what}{design}"
 
 
