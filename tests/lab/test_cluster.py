@@ -29,7 +29,8 @@ from pinlab.lab.results import Wanted
 os.environ.update(cluster.QUIET | cluster.LOOPBACK)  # read when Ray is imported
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'pinlab[ray]'")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
+"""Not in CI: Ray ends a process whose cluster is lost, and now and then that is pytest."""
 
 MARK = "PINLAB_TEST_CLUSTER"
 """In the environment of all that a test starts, and of nothing else."""
@@ -180,18 +181,6 @@ def test_a_node_that_is_killed_costs_time_only(nodes: Any, tmp_path: Path) -> No
     while (alive := _alive(nodes.address)) > 1 and time.monotonic() < until:
         time.sleep(1)
     assert alive == 1
-
-
-def test_without_the_head_it_ends_with_what_it_found(nodes: Any, tmp_path: Path) -> None:
-    running = _start("untracked", "--ray", nodes.address, cache=tmp_path / "driver")
-    raylet = nodes.head_node.all_processes["raylet"][0].process.pid
-    until = time.monotonic() + 120
-    while not _works(raylet) and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(nodes.head_node.all_processes["gcs_server"][0].process.pid, signal.SIGKILL)
-    status, said = _said(running)
-    assert status == 3
-    assert "Stopped early: the head of the cluster is gone" in said
 
 
 def _children(parent: int) -> list[int]:
