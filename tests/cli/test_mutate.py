@@ -19,8 +19,7 @@ def test_a_line_for_each_mutant_of_a_function(capsys: Captured) -> None:
     status = run(["mutate", "ext4_evict_inode"])
     words = " ".join(capsys.readouterr().out.split())
     assert status == EXIT_HOLDS
-    assert "ext4_evict_inode" in words and "dropped" in words
-    assert "unlink@1 from dax rw: " in words
+    assert "dropped" in words and "unlink@1" in words
     assert "1 mutant: 1 killed, 0 survived; 100.0% of those" in words
 
 
