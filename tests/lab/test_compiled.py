@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import pinlab
 from pinlab.lab import build, compiled, design, worlds
 from pinlab.lab.language import compile as compiler
 from pinlab.lab.language.program import Program
@@ -77,3 +78,12 @@ def test_another_package_is_another_key(made: list[str], monkeypatch: pytest.Mon
     monkeypatch.setattr(compiled, "package", lambda: "edited")
     fresh("untracked", monkeypatch)
     assert len(made) == 2
+
+
+def test_a_file_that_changed_meanwhile_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit between import and digest would have the old text's answers kept for the new one."""
+    before = compiled.digest(compiled.FOLDERS)
+    assert compiled.digest(compiled.FOLDERS) == before
+    monkeypatch.setattr(pinlab, "BEGAN", 0.0)
+    changed = compiled.digest(compiled.FOLDERS)
+    assert changed != before and compiled.digest(compiled.FOLDERS) != changed

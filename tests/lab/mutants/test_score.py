@@ -8,7 +8,9 @@ import pytest
 
 from pinlab.errors import UsageError
 from pinlab.lab import check, design, ledger
-from pinlab.lab.mutants.results import KILLED, SURVIVED, UNKNOWN, Score
+from pinlab.lab import patch as patches
+from pinlab.lab.mutants import equivalent
+from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score
 from pinlab.lab.store import Store
 from pinlab.report import mutants as report
 
@@ -75,6 +77,16 @@ def test_of_a_patch_its_own_functions_are_meant(tmp_path: Path) -> None:
     file.write_text(PATCH)
     score = check.mutate(design.load(str(file)), jobs=2)
     assert [(it.function, it.kind) for it in score.mutants] == [("do_invalidatepage", "dropped")]
+
+
+def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -> None:
+    """A patch that has the same statement has it in another function."""
+    file = tmp_path / "patch.py"
+    file.write_text(patches.patch("try_to_free_buffers"))
+    found = check.mutate(design.load(str(file)), jobs=2)
+    (lock,) = (it for it in found.mutants if it.kind == "unlocked")
+    assert (lock.function, lock.kind, lock.what) in equivalent.reasons("4.20")
+    assert lock.status != EQUIVALENT
 
 
 def test_a_function_that_is_none_is_said(tmp_path: Path) -> None:

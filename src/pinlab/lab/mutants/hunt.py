@@ -20,7 +20,7 @@ from pinlab.lab.mutants.mutation import Mutant
 from pinlab.lab.mutants.place import in_place_of
 from pinlab.lab.mutants.results import Kill
 
-RULES: Final = 2
+RULES: Final = 3
 """Of what is noticed; with other ones what was kept is not known."""
 
 ALONE: Final = "alone it ends otherwise"

@@ -70,7 +70,8 @@ class Mutant:
     names: frozenset[str]
     """What is named in what is changed: functions that are called, among others."""
     calls: tuple[str, ...]
-    """Which function each statement that is changed calls, if that is all it does."""
+    """Which function each statement that is changed calls, if that is all it does: no argument is a
+    call of its own."""
     text: str
     """The function as it is now."""
 
@@ -107,7 +108,7 @@ def mutants(function: KernelFunction) -> Iterator[Mutant]:
             names=frozenset(
                 it.id for node in change.at for it in ast.walk(node) if isinstance(it, ast.Name)
             ),
-            calls=tuple(_called(node) for node in change.at),
+            calls=tuple("" if _looks(node) else _called(node) for node in change.at),
             text=ast.unparse(_changed(tree, change.to)),
         )
 
@@ -204,6 +205,12 @@ def _called(node: ast.AST) -> str:
     if is_call and isinstance(node.value.func, ast.Name):  # type: ignore[attr-defined]
         return str(node.value.func.id)  # type: ignore[attr-defined]
     return ""
+
+
+def _looks(node: ast.AST) -> bool:
+    """Whether an argument of a call is a call itself, which may look at something."""
+    calls = [it for it in ast.walk(node) if isinstance(it, ast.Call)]
+    return any(not (isinstance(it.func, ast.Name) and it.func.id == "cast") for it in calls[1:])
 
 
 def _arguments(node: ast.stmt) -> list[str]:

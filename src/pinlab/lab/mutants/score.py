@@ -78,7 +78,8 @@ def score(
     except KeyboardInterrupt:
         stopped = choose.INTERRUPTED
         found = _everywhere(design, wanted, keys, jobs, None, False)
-    reasons = equivalent.reasons(design.world.name)
+    # of the model they are argued; a function of somebody's own that looks alike is another one
+    reasons = {} if design.own else equivalent.reasons(design.world.name)
     scored = tuple(
         _scored(mutant, it, reasons.get(equivalent.name_of(mutant), ""))
         for mutant, it in zip(wanted, found, strict=True)
