@@ -11,6 +11,7 @@ from typing import cast
 from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
+    VM_BUG_ON,
     WRITE_ONCE,
     down_write,
     kernel,
@@ -28,6 +29,7 @@ from pinlab.lab.linux.design import (
     mmu_notifier_invalidate_range_start,
 )
 from pinlab.lab.linux.fs import free_blocks, reuse_block
+from pinlab.lab.linux.rmap import is_in_i_mmap
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import AddressSpace, Page, Vma
 
@@ -40,10 +42,12 @@ def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
     down_write(mapping.i_mmap_rwsem)
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
-            spin_lock(vma.ptl)
-            ptep_get_and_clear(vma.pte[index])
-            flush_tlb_page()
-            spin_unlock(vma.ptl)
+            if is_in_i_mmap(vma):
+                spin_lock(vma.ptl)
+                ptep_get_and_clear(vma.pte[index])
+                flush_tlb_page()
+                VM_BUG_ON(READ_ONCE(vma.table_freed))
+                spin_unlock(vma.ptl)
     up_write(mapping.i_mmap_rwsem)
     mmu_notifier_invalidate_range_end(page)
 

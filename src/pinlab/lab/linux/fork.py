@@ -32,6 +32,8 @@ from pinlab.lab.linux.rmap import page_dup_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import (
     CPUS,
+    FILE,
+    AddressSpace,
     Mm,
     Page,
     Vma,
@@ -83,8 +85,19 @@ def dup_mmap(mm: Mm, new: Mm, parent: Vma, child: Vma, index: u1) -> None:
 
 
 @kernel
+def unlink_file_vma(vma: Vma) -> None:
+    """mm/mmap.c: off the file's tree. Who has found the mapping there works in its page table
+    meanwhile, and holds i_mmap_rwsem."""
+    mapping = cast(AddressSpace, FILE)
+    down_write(mapping.i_mmap_rwsem)
+    WRITE_ONCE(vma.unlinked, 1)
+    up_write(mapping.i_mmap_rwsem)
+
+
+@kernel
 def munmap(mm: Mm, vma: Vma, index: u1) -> None:
-    """Off the tree; zap; then free the page table, mmap_sem held for reading only (4.20).
+    """Off the mm's tree; zap; off the file's; then free the page table. mmap_sem is held for
+    reading only (4.20).
 
     tlb_remove_table() frees the table after every CPU has had its interrupts on: an IPI, or
     RCU-sched, whose grace period interrupts-off holds up. Left out: other mappings of the table.
@@ -94,6 +107,8 @@ def munmap(mm: Mm, vma: Vma, index: u1) -> None:
     downgrade_write(mm.mmap_sem)
     page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
     zap_page_range(vma, index, page)
+    if static_branch(vma.VM_FILE):  # free_pgtables
+        unlink_file_vma(vma)
     WRITE_ONCE(vma.pmd_none, 1)
     for cpu in range(CPUS):
         spin_until(irqs_enabled(cpu))

@@ -1,8 +1,7 @@
 """From a page to the entries that map it. mm/rmap.c, 4.20.
 
-i_mmap holds every file mapping of the scenario from the start: one that fork has still to fill, or
-that munmap has emptied, has no entries and is walked for nothing, as if not linked. Left out: anon
-walks (nothing of the model swaps), huge mappings, migration, mlock.
+i_mmap holds every file mapping of the scenario from the start until munmap takes it off. Left out:
+anon walks (nothing of the model swaps), huge mappings, migration, mlock.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import cast
 
 from pinlab.lab.language.kernel import (
     READ_ONCE,
+    VM_BUG_ON,
     WRITE_ONCE,
     atomic_dec_return,
     atomic_inc,
@@ -36,6 +36,7 @@ from pinlab.lab.linux.design import (
     rmap_walk_visits,
 )
 from pinlab.lab.linux.filemap import page_index, page_mapped
+from pinlab.lab.linux.keys import tables_go
 from pinlab.lab.linux.tlb import flush_tlb_page
 from pinlab.lab.linux.types import (
     FILE,
@@ -49,6 +50,17 @@ from pinlab.lab.linux.types import (
     pte_wrprotect,
 )
 from pinlab.objectives.events import Event
+
+
+@kernel
+def is_in_i_mmap(vma: Vma) -> bool:
+    """vma_interval_tree_foreach(): whether the file's tree has a mapping. i_mmap_rwsem held, which
+    keeps its page table too: who unmaps takes it off the tree before the table goes. Nothing in the
+    kernel looks whether the table is there: to use one that was freed is what VM_BUG_ON stands for
+    in the walks."""
+    if static_branch(tables_go):
+        return not READ_ONCE(vma.unlinked)
+    return True
 
 
 @kernel
@@ -92,7 +104,7 @@ def page_mkclean(page: Page) -> u3:
         down_read(mapping.i_mmap_rwsem)
         for vma in Vma.all():
             if static_branch(vma.present) and static_branch(vma.VM_FILE):
-                if rmap_walk_visits(vma):
+                if is_in_i_mmap(vma) and rmap_walk_visits(vma):
                     spin_lock(vma.ptl)
                     pte = READ_ONCE(vma.pte[page_index(page)])
                     if pte_pfn(pte) == cast(int, page):
@@ -102,6 +114,7 @@ def page_mkclean(page: Page) -> u3:
                             flush_tlb_page()
                             WRITE_ONCE(vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte)))
                             cleaned += 1
+                    VM_BUG_ON(READ_ONCE(vma.table_freed))
                     spin_unlock(vma.ptl)
         up_read(mapping.i_mmap_rwsem)
     mmu_notifier_invalidate_range_end(page)
@@ -122,15 +135,17 @@ def try_to_unmap(page: Page) -> None:
     down_read(mapping.i_mmap_rwsem)
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
-            spin_lock(vma.ptl)
-            pte = READ_ONCE(vma.pte[page_index(page)])
-            if pte_pfn(pte) == cast(int, page):
-                ptep_get_and_clear(vma.pte[page_index(page)])  # ptep_clear_flush
-                flush_tlb_page()
-                if pte_dirty(pte):
-                    set_page_dirty(page)
-                page_remove_rmap(page)
-                put_page(page)
-            spin_unlock(vma.ptl)
+            if is_in_i_mmap(vma):
+                spin_lock(vma.ptl)
+                pte = READ_ONCE(vma.pte[page_index(page)])
+                if pte_pfn(pte) == cast(int, page):
+                    ptep_get_and_clear(vma.pte[page_index(page)])  # ptep_clear_flush
+                    flush_tlb_page()
+                    if pte_dirty(pte):
+                        set_page_dirty(page)
+                    page_remove_rmap(page)
+                    put_page(page)
+                VM_BUG_ON(READ_ONCE(vma.table_freed))
+                spin_unlock(vma.ptl)
     up_read(mapping.i_mmap_rwsem)
     mmu_notifier_invalidate_range_end(page)

@@ -7,6 +7,7 @@ from typing import cast
 from pinlab.lab.language.kernel import (
     NULL,
     READ_ONCE,
+    VM_BUG_ON,
     clear_bit,
     down_write,
     kernel,
@@ -32,6 +33,7 @@ from pinlab.lab.linux.fs import free_blocks
 from pinlab.lab.linux.keys import dax
 from pinlab.lab.linux.memory import zap_page_range
 from pinlab.lab.linux.page_writeback import write_cache_pages
+from pinlab.lab.linux.rmap import is_in_i_mmap
 from pinlab.lab.linux.types import AddressSpace, Page, Vma
 from pinlab.objectives.events import Event
 
@@ -44,7 +46,9 @@ def unmap_mapping_range(mapping: AddressSpace, index: u1, page: Page) -> None:
     down_write(mapping.i_mmap_rwsem)
     for vma in Vma.all():
         if static_branch(vma.present) and static_branch(vma.VM_FILE):
-            zap_page_range(vma, index, page)
+            if is_in_i_mmap(vma):
+                zap_page_range(vma, index, page)
+                VM_BUG_ON(READ_ONCE(vma.table_freed))
     up_write(mapping.i_mmap_rwsem)
 
 

@@ -84,6 +84,7 @@ class Vma(Struct, count=4):
     VM_FILE = flag()  # vma->vm_file
     present = flag()  # the scenario has this mapping at all (or fork will make it)
     unmapped = flag()  # munmap has taken it off the mm's tree
+    unlinked = flag()  # and off the file's, i_mmap
     pmd_none = flag()  # nothing points to its page table any more
     table_freed = flag(order="strong")  # its page table went back to the allocator
     ptl = spinlock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -137,11 +137,23 @@ def base(
     """Ask a design in every combination that is wanted. Without `exploring` nothing is: None if any
     was not kept. Raises UsageError; Ctrl-C goes through."""
     asking = Asking(design, keys)
-    program = build.program(design)
+    questions = tuple(_questions(asking, wanted))
+    return asked(asking, questions, jobs, on_done, exploring=exploring)
+
+
+def asked(
+    asking: Asking,
+    questions: Sequence[Question],
+    jobs: int,
+    on_done: OnDone | None = None,
+    *,
+    exploring: bool = True,
+) -> Base | None:
+    """Ask a design these questions, as `base` does."""
+    program = build.program(asking.design)
     if exploring:
         machine.load(program)  # once for all processes
     ask = asking.answer if exploring else asking.known
-    questions = list(_questions(asking, wanted))
     answers: list[Answer] = []
     with closing(in_processes(ask, questions, jobs, CHUNK)) as found:
         for each in found:
