@@ -17,6 +17,7 @@ from pinlab.lab.language.kernel import (
     atomic_inc,
     atomic_read,
     kernel,
+    might_sleep,
     per_page,
     spin_lock_irq,
     spin_unlock_irq,
@@ -92,7 +93,8 @@ def pin_holds(page: Page) -> bool:
 
 @kernel
 def mmu_notifier_invalidate_range_start(page: Page) -> None:
-    """Out, and stay out."""
+    """Out, and stay out. The callbacks of 4.20's users take mutexes: hmm.c, umem_odp.c."""
+    might_sleep()
     if page != NULL:
         spin_lock_irq(device_lock)
         atomic_inc(invalidating[page])

@@ -164,9 +164,12 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
         flush_tlb_page()
         page_add_new_anon_rmap(copy)
         WRITE_ONCE(vma.pte[index], mk_pte(copy, 1))
-        if READ_ONCE(owner_pin) == cast(int, page) and cast(int, vma) == PRIVATE:
-            if pin_holds(page):
-                trace(Event.PIN_STALE, page)
+        if (
+            cast(int, vma) == PRIVATE
+            and READ_ONCE(owner_pin) == cast(int, page)
+            and pin_holds(page)
+        ):
+            trace(Event.PIN_STALE, page)
         page_remove_rmap(page)
         spin_unlock(vma.ptl)
         put_page(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from pinlab.lab.audited import Audited
 from pinlab.lab.design import Design
 from pinlab.lab.explore import machine
 from pinlab.lab.explore.result import AlwaysPossible, Exploration, Limits, words
-from pinlab.lab.language.program import Program, System
+from pinlab.lab.language.program import Emit, If, Op, Program, System
 from pinlab.lab.orders import orders
 from pinlab.lab.processes import in_processes
 from pinlab.lab.results import Wanted
@@ -52,8 +52,10 @@ class Answer:
     ends: frozenset[str]
     covered: frozenset[int]
     """Nodes of the program that was explored."""
-    key: bytes = b""
-    """What the exploration is kept under: the same key, the same answer."""
+    events: frozenset[str]
+    """What the judges heard for certain,"""
+    possible: frozenset[str]
+    """and what they may have heard: some steps say it in one case and not in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +81,45 @@ class Asking:
         """What the design does, as explored or kept."""
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
         found = ledger.explore(system, LIMITS, goals, audit=audit)
-        key = ledger.key(system, goals, audit, everywhere=False)
-        return replace(answer(found, audit), key=key)
+        return answer(system.program, found, audit)
 
     def known(self, question: Question) -> Answer | None:
         """The same, if it was kept."""
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
         found = ledger.recall(system, LIMITS, goals, audit=audit)
-        if found is None:
-            return None
-        key = ledger.key(system, goals, audit, everywhere=False)
-        return replace(answer(found, audit), key=key)
+        return None if found is None else answer(system.program, found, audit)
+
+    def key(self, question: Question) -> bytes:
+        """What the answer is kept under: the same key, the same answer."""
+        system, goals, audit = self.system(question), self.goals(question), self.audit(question)
+        return ledger.key(system, goals, audit, everywhere=False)
 
 
-def answer(found: Exploration, audit: Audited | None) -> Answer:
+def answer(program: Program, found: Exploration, audit: Audited | None) -> Answer:
     """What came of an exploration: failures of one kind are told apart."""
     hits = {name for name in found.hits if not name.startswith("failure:")}
     hits |= {words(site) for site in found.failures} | found.stuck.keys()
     ends = audit.ends if audit is not None else frozenset()
     hits |= found.unbalanced.keys()
-    return Answer(found.states, found.complete, frozenset(hits), ends, found.covered)
+    steps = [program.nodes[pc].ops for pc in found.covered]
+    return Answer(
+        states=found.states,
+        complete=found.complete,
+        hits=frozenset(hits),
+        ends=ends,
+        covered=found.covered,
+        events=frozenset(op.event for ops in steps for op in ops if isinstance(op, Emit)),
+        possible=frozenset(event for ops in steps for event in _said(ops)),
+    )
+
+
+def _said(ops: Iterable[Op]) -> Iterator[str]:
+    """Every event that operations may say."""
+    for op in ops:
+        if isinstance(op, Emit):
+            yield op.event
+        elif isinstance(op, If):
+            yield from _said((*op.then, *op.other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +133,71 @@ class Base:
     answers: tuple[Answer, ...]
     executes: npt.NDArray[np.bool_]
 
-    def executing(self, function: str, lines: Iterable[int]) -> list[int]:
-        """Which combinations execute one of these lines of a function, the smallest first."""
+    def executing(self, function: str, lines: Iterable[int] = ()) -> list[int]:
+        """Which combinations execute one of these lines of a function, the smallest first; or the
+        function, if none of its steps stands for them."""
         wanted = frozenset(lines)
         own = [at for at, node in enumerate(self.program.nodes) if node.function == function]
         chosen = [at for at in own if wanted & self.program.nodes[at].lines]
         found = np.flatnonzero(self.executes[:, chosen or own].any(axis=1))
         return [int(number) for number in found]
 
+    def question(self, number: int) -> Question:
+        """A combination, by its place."""
+        return self.questions[number]
+
+    def answer(self, number: int) -> Answer:
+        """What comes of it."""
+        return self.answers[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another design, asked where `home` executes what is wrong, or comes near it: its own answers
+    are explored when they are asked for. `questions` are by their places at home."""
+
+    home: Base
+    asking: Asking
+    program: Program
+    questions: Mapping[int, Question]
+
+    def executing(self, function: str, lines: Iterable[int] = ()) -> list[int]:
+        """Which combinations execute these lines at home, the smallest first; or the function, or
+        whoever calls it. No more than ELSEWHERE."""
+        found = self.home.executing(function, lines) or self.home.executing(function)
+        if not found:
+            callers = [it for it, called in self.program.calls.items() if function in called]
+            found = sorted({number for it in callers for number in self.home.executing(it)})
+        return [number for number in found if number in self.questions][:ELSEWHERE]
+
+    def question(self, number: int) -> Question:
+        """A combination, by its place at home."""
+        return self.questions[number]
+
+    def answer(self, number: int) -> Answer:
+        """What comes of it here."""
+        return self.asking.answer(self.questions[number])
+
+
+def elsewhere(home: Base, design: Design, keys: Mapping[str, int]) -> Elsewhere:
+    """Another design of the same world, asked what `home` was asked."""
+    asking = Asking(design, keys)
+    program = build.program(design)
+    there = {_named(it): it for it in _questions(asking, EVERY)}
+    own = {
+        number: there[_named(it)] for number, it in enumerate(home.questions) if _named(it) in there
+    }
+    return Elsewhere(home, asking, program, own)
+
+
+def _named(it: Question) -> tuple[object, ...]:
+    """What tells a question from another one, whichever design is asked."""
+    return it.operations, it.state, tuple(task.name for task in it.scenario.tasks)
+
+
+ELSEWHERE: Final = 400
+"""Combinations of another design that are asked of a mutant at most: nine of ten that die do so in
+the first 233 (of 178 mutants of an earlier model)."""
 
 EVERY: Final = Wanted(SIZE)
 """All combinations."""

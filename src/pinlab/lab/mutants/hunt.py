@@ -15,16 +15,21 @@ from pinlab.lab.explore.result import Limits
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import Program, SetLocal, System
 from pinlab.lab.language.source import LanguageError
-from pinlab.lab.mutants.base import Answer, Asking, Base, Question, answer
+from pinlab.lab.mutants.base import Answer, Asking, Base, Elsewhere, Question, answer
 from pinlab.lab.mutants.mutation import Mutant
 from pinlab.lab.mutants.place import in_place_of
 from pinlab.lab.mutants.results import Kill
 
-RULES: Final = 3
+RULES: Final = 4
 """Of what is noticed; with other ones what was kept is not known."""
+
+Asked = Base | Elsewhere
 
 ALONE: Final = "alone it ends otherwise"
 """What is noticed of an operation that breaks nothing, and does something else."""
+
+SILENT: Final = "alone it never comes to {}"
+"""What is noticed of an operation of which the judges hear less."""
 
 BESIDE: Final = "they end as they never did"
 """What is noticed of two that break nothing, and come to a state at rest that was not possible."""
@@ -58,7 +63,7 @@ FEW: Final = 100
 """as long as they have no more states."""
 
 
-def hunt(mutant: Mutant, base: Base) -> Hunt:
+def hunt(mutant: Mutant, base: Asked) -> Hunt:
     """Explore the combinations that execute what is changed, the smallest first, until one breaks
     what it did not break before, or one operation alone ends otherwise. What was hunted once is
     kept."""
@@ -72,18 +77,18 @@ def hunt(mutant: Mutant, base: Base) -> Hunt:
     return found
 
 
-def known(mutant: Mutant, base: Base) -> Hunt | None:
+def known(mutant: Mutant, base: Asked) -> Hunt | None:
     """What was found when it was hunted; None if it was not."""
     kept = ledger.store().get(_key(mutant, base, base.executing(mutant.function, mutant.lines)))
     return None if kept is None else _read(kept)
 
 
-def _key(mutant: Mutant, base: Base, executing: Sequence[int]) -> bytes:
+def _key(mutant: Mutant, base: Asked, executing: Sequence[int]) -> bytes:
     """A digest of what is changed, and of all that is explored with it."""
     found = hashlib.sha256(f"mutant\0{RULES}\0{mutant.text}\0".encode())
     found.update(base.program.digests.get(mutant.function, "").encode())
     for number in executing:
-        found.update(base.answers[number].key)
+        found.update(base.asking.key(base.question(number)))
     return found.digest()
 
 
@@ -99,7 +104,7 @@ def _read(kept: bytes) -> Hunt:
     return Hunt(kill, **said)
 
 
-def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
+def _hunt(mutant: Mutant, base: Asked, executing: Sequence[int]) -> Hunt:
     if mutant.function not in base.program.digests:
         return Hunt(None, 0, 0, 0, 0)
     if mutant.kind in ("dropped", "swapped") and any(_is_silent(base, it) for it in mutant.calls):
@@ -113,7 +118,7 @@ def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
     explored = cut_off = changed = 0
     engine = "interpreter"
     for number in executing:
-        before, question = base.answers[number], base.questions[number]
+        before, question = base.answer(number), base.question(number)
         if engine == "interpreter" and (explored == FIRST or before.states > FEW):
             engine = "auto"
             machine.load(program, keep=False)
@@ -128,7 +133,7 @@ def _hunt(mutant: Mutant, base: Base, executing: Sequence[int]) -> Hunt:
     return Hunt(None, len(executing), explored, cut_off, changed)
 
 
-def _is_silent(base: Base, function: str) -> bool:
+def _is_silent(base: Asked, function: str) -> bool:
     """Whether to call a function or not is the same: it only computes, as a hook does that no
     design has replaced."""
     if base.program.calls.get(function, {""}):
@@ -146,14 +151,17 @@ def _noticed(question: Question, before: Answer, now: Answer) -> str:
         return ""
     if new := now.hits - before.hits:
         return min(new)
-    if not now.complete or now.ends == before.ends:
+    if not now.complete:
         return ""
-    if len(question.operations) == 1:
+    if len(question.operations) > 1:
+        return BESIDE if now.ends - before.ends else ""
+    if now.ends != before.ends:
         return ALONE
-    return BESIDE if now.ends - before.ends else ""
+    less = before.events - now.possible
+    return SILENT.format(min(less)) if less else ""
 
 
-def _program(mutant: Mutant, base: Base) -> Program:
+def _program(mutant: Mutant, base: Asked) -> Program:
     """The program of the design with the mutant in it, which nobody will ask for again."""
     design = base.asking.design
     original = function_of(design, mutant.function)
@@ -181,4 +189,4 @@ def _ask(
         engine=engine,
         known=before.hits,
     )
-    return answer(found, audit)
+    return answer(program, found, audit)

@@ -12,11 +12,11 @@ from pinlab.errors import UsageError
 from pinlab.lab import build
 from pinlab.lab import design as designs
 from pinlab.lab.design import Design
-from pinlab.lab.explore import choose
+from pinlab.lab.explore import choose, machine
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.mutants import equivalent
-from pinlab.lab.mutants.base import SIZE, Base, OnDone, base
-from pinlab.lab.mutants.hunt import Hunt, hunt, known
+from pinlab.lab.mutants.base import SIZE, Asking, Base, OnDone, asked, base, elsewhere
+from pinlab.lab.mutants.hunt import Asked, Hunt, hunt, known
 from pinlab.lab.mutants.mutation import Mutant, mutants
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
 from pinlab.lab.processes import in_processes
@@ -26,6 +26,9 @@ from pinlab.nearest import nearest
 
 PROGRAMS = frozenset({"tasks", "ghost", "types", "keys"})
 """Modules of a model whose functions are no kernel's: what programs do, and what nobody knows."""
+
+Calls = Mapping[str, frozenset[str]]
+"""Which functions each one calls."""
 
 Keys = Callable[[Design], Mapping[str, int]]
 """What the static keys say of a design."""
@@ -52,11 +55,18 @@ def chosen(design: Design, names: Sequence[str]) -> tuple[Mutant, ...]:
     return tuple(it for name in names or there for it in mutants(there[name]))
 
 
-def _is_for(mutant: Mutant, found: Hunt, other: Design) -> bool:
+def _is_for(mutant: Mutant, found: Hunt, other: Design, calls: Calls) -> bool:
     """Whether another design may notice what this one did not: it replaces something that is named
-    in what is changed and does nothing here, or comes to what nothing came to here."""
+    in what is changed and does nothing here, or comes to what nothing came to here. A test that
+    changed nothing at all may be one of what the function has heard from those that it calls."""
     hooks = other.replaced.keys()
-    return mutant.function not in hooks and bool(mutant.names & hooks or not found.executing)
+    if mutant.function in hooks or not found.executing:
+        return mutant.function not in hooks
+    near = mutant.names
+    if not found.changed and mutant.kind in ("negated", "unchecked"):
+        called = calls.get(mutant.function, frozenset())
+        near = near.union(called, *(calls.get(it, ()) for it in called))
+    return bool(near & hooks)
 
 
 def score(
@@ -97,19 +107,37 @@ def _everywhere(
     on_done: OnDone | None,
     hunting: bool,
 ) -> list[Hunt | None]:
-    found = _hunted(design, wanted, keys, jobs, on_done, hunting)
+    home = _home(design, wanted, keys, jobs, hunting)
+    if home is None:
+        return [None for _ in wanted]
+    found = _hunted(home, wanted, jobs, on_done, hunting)
     for name in () if design.own else designs.names(design.world):
         other = designs.load(name)
         left = [
             number
             for number, it in enumerate(found)
-            if it is not None and it.kill is None and not _is_none(it)
-            if _is_for(wanted[number], it, other) and name != design.name
+            if it is not None and it.kill is None and not _is_none(it) and name != design.name
+            if _is_for(wanted[number], it, other, home.program.calls)
         ]
-        more = _hunted(other, [wanted[it] for it in left], keys, jobs, on_done, hunting)
+        if not left:
+            continue
+        there = elsewhere(home, other, keys(other))
+        more = _hunted(there, [wanted[it] for it in left], jobs, on_done, hunting)
         for number, it in zip(left, more, strict=True):
             found[number] = _joined(found[number], it)
     return found
+
+
+def _home(
+    design: Design, wanted: Sequence[Mutant], keys: Keys, jobs: int, hunting: bool
+) -> Base | None:
+    """The design itself, asked in every combination that may come to what is wrong; None if that
+    is not known, and nothing is to be explored."""
+    reached = frozenset(it.function for it in wanted) & build.program(design).calls.keys()
+    if not reached:
+        return asked(Asking(design, keys(design)), (), jobs)
+    touching = Wanted(SIZE, touching=tuple(sorted(reached)))
+    return base(design, keys(design), jobs, None, touching, exploring=hunting)
 
 
 def _is_none(it: Hunt) -> bool:
@@ -131,22 +159,11 @@ def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
 
 
 def _hunted(
-    design: Design,
-    wanted: Sequence[Mutant],
-    keys: Keys,
-    jobs: int,
-    on_done: OnDone | None,
-    hunting: bool,
+    it: Asked, wanted: Sequence[Mutant], jobs: int, on_done: OnDone | None, hunting: bool
 ) -> list[Hunt | None]:
-    reached = frozenset(it.function for it in wanted) & build.program(design).calls.keys()
-    if not reached:
-        return [Hunt(None, 0, 0, 0, 0) for _ in wanted]
-    touching = Wanted(SIZE, touching=tuple(sorted(reached)))
-    it = base(design, keys(design), jobs, None, touching, exploring=hunting)
-    if it is None:
-        return [None for _ in wanted]
     if not hunting:
         return [known(mutant, it) for mutant in wanted]
+    machine.load(it.program)  # once for all processes
     found: list[Hunt | None] = []
     with closing(in_processes(partial(_hunt_one, it), wanted, jobs)) as parts:
         for each in parts:
@@ -156,7 +173,7 @@ def _hunted(
     return found
 
 
-def _hunt_one(it: Base, mutant: Mutant) -> Hunt:
+def _hunt_one(it: Asked, mutant: Mutant) -> Hunt:
     return hunt(mutant, it)
 
 
