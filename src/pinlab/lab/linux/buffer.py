@@ -58,8 +58,10 @@ def create_empty_buffers(page: Page) -> None:
 
 @kernel
 def try_to_free_buffers(mapping: AddressSpace, page: Page) -> bool:
-    """Page lock held, no writeback. Dirty buffers are busy. Left out: buffers busy for other
+    """Page lock held. Not under writeback; dirty buffers are busy. Left out: buffers busy for other
     reasons, and cancel_dirty_page(), which finds nothing as dirty is one bit here."""
+    if test_bit(page.PG_writeback):
+        return False
     spin_lock(mapping.private_lock)
     freed = False
     if not test_bit(page.PG_dirty):

@@ -13,6 +13,7 @@ from pinlab.lab.language.kernel import (
     READ_ONCE,
     VM_BUG_ON,
     WRITE_ONCE,
+    down_read,
     down_write,
     kernel,
     ptep_get_and_clear,
@@ -20,6 +21,7 @@ from pinlab.lab.language.kernel import (
     spin_unlock,
     static_branch,
     u1,
+    up_read,
     up_write,
 )
 from pinlab.lab.linux.design import (
@@ -31,7 +33,7 @@ from pinlab.lab.linux.design import (
 from pinlab.lab.linux.fs import free_blocks, reuse_block
 from pinlab.lab.linux.rmap import is_in_i_mmap
 from pinlab.lab.linux.tlb import flush_tlb_page
-from pinlab.lab.linux.types import AddressSpace, Page, Vma
+from pinlab.lab.linux.types import FILE, AddressSpace, Page, Vma, mk_pte, pte_none
 
 
 @kernel
@@ -50,6 +52,25 @@ def unmap_mapping_pages_dax(mapping: AddressSpace, index: u1) -> None:
                 spin_unlock(vma.ptl)
     up_write(mapping.i_mmap_rwsem)
     mmu_notifier_invalidate_range_end(page)
+
+
+@kernel
+def ext4_dax_fault(vma: Vma, index: u1) -> bool:
+    """fs/ext4/file.c: dax_iomap_fault() and vmf_insert_mixed_mkwrite(): map the block, which
+    i_mmap_sem keeps. False: there is none any more. Left out: allocation of blocks, read-only
+    entries, dax_lock_mapping_entry()."""
+    mapping = cast(AddressSpace, FILE)
+    down_read(mapping.i_mmap_sem)
+    page = cast(Page, READ_ONCE(mapping.i_pages[index]))
+    if page == NULL:
+        up_read(mapping.i_mmap_sem)
+        return False
+    spin_lock(vma.ptl)
+    if pte_none(READ_ONCE(vma.pte[index])):
+        WRITE_ONCE(vma.pte[index], mk_pte(page, 1))
+    spin_unlock(vma.ptl)
+    up_read(mapping.i_mmap_sem)
+    return True
 
 
 @kernel

@@ -26,7 +26,7 @@ from pinlab.lab.linux.design import (
     mmu_notifier_invalidate_range_end,
     mmu_notifier_invalidate_range_start,
 )
-from pinlab.lab.linux.keys import tables_go
+from pinlab.lab.linux.keys import tables_go, two_pages
 from pinlab.lab.linux.memory import zap_page_range
 from pinlab.lab.linux.rmap import page_dup_rmap
 from pinlab.lab.linux.tlb import flush_tlb_page
@@ -107,6 +107,9 @@ def munmap(mm: Mm, vma: Vma, index: u1) -> None:
     downgrade_write(mm.mmap_sem)
     page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
     zap_page_range(vma, index, page)
+    if static_branch(two_pages):
+        page = cast(Page, pte_pfn(READ_ONCE(vma.pte[1])))
+        zap_page_range(vma, 1, page)
     if static_branch(vma.VM_FILE):  # free_pgtables
         unlink_file_vma(vma)
     WRITE_ONCE(vma.pmd_none, 1)

@@ -28,6 +28,7 @@ from pinlab.lab.language.kernel import (
     up_read,
 )
 from pinlab.lab.linux.buffer import set_page_dirty
+from pinlab.lab.linux.dax import ext4_dax_fault
 from pinlab.lab.linux.design import (
     get_page,
     mmu_notifier_invalidate_range_end,
@@ -183,14 +184,16 @@ def do_wp_page_anon(vma: Vma, index: u1, pte: u5) -> int:
 
 @kernel
 def handle_mm_fault(vma: Vma, index: u1, write: u1) -> int:
-    """handle_pte_fault(): what kind of fault this is. Anonymous memory is never missing here,
-    and a DAX page is missing only when it is being truncated: SIGBUS."""
+    """handle_pte_fault(): what kind of fault this is. Anonymous memory that is
+    missing was thrown away and does not come back here: SIGBUS."""
     spin_lock(vma.ptl)
     pte = READ_ONCE(vma.pte[index])
     if pte_none(pte):
         spin_unlock(vma.ptl)
-        if not static_branch(vma.VM_FILE) or static_branch(dax):
-            return FAULT_SIGBUS  # DAX: the block is gone, truncated
+        if not static_branch(vma.VM_FILE):
+            return FAULT_SIGBUS
+        if static_branch(dax):
+            return FAULT_OK if ext4_dax_fault(vma, index) else FAULT_SIGBUS
         if write == 1 and static_branch(vma.VM_SHARED):
             return do_shared_fault(vma, index)
         return do_read_fault(vma, index)

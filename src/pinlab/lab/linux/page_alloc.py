@@ -10,6 +10,7 @@ from pinlab.lab.language.kernel import (
     atomic_read,
     atomic_set,
     kernel,
+    mutex_is_locked,
     set_bit,
     smp_wmb,
     spin_lock,
@@ -50,8 +51,10 @@ def alloc_page() -> Page:
 def free_unref_page(page: Page) -> None:
     """Back to the allocator: the caller's last primitive dropped the last reference.
 
-    free_pages_check() reports a page that still has mappings as a bad page: a BUG here. Left out:
-    the lists of free pages and their lock, as one bit says all of it.
+    free_pages_check() reports a page that still has mappings, or is locked, as a bad page: a BUG
+    here. Left out: other flags of PAGE_FLAGS_CHECK_AT_FREE; the lists of free pages and their lock,
+    as one bit says all of it.
     """
     assert atomic_read(page._mapcount) == -1
+    assert not mutex_is_locked(page.PG_locked)
     set_bit(page.PageBuddy)  # __free_one_page

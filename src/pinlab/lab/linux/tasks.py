@@ -17,6 +17,7 @@ from pinlab.lab.language.kernel import (
     trace,
     u1,
     u2,
+    u3,
     wait_event,
 )
 from pinlab.lab.linux.buffer import set_page_dirty_lock
@@ -30,7 +31,7 @@ from pinlab.lab.linux.design import (
 from pinlab.lab.linux.device import DONE, IN_FLIGHT, RELEASED, dma_state, start_dma
 from pinlab.lab.linux.direct_io import do_direct_IO
 from pinlab.lab.linux.fork import dup_mmap, munmap
-from pinlab.lab.linux.ghost import owner_pin
+from pinlab.lab.linux.ghost import FAILED, STORED, owner_pin, told
 from pinlab.lab.linux.gup import __get_user_pages_fast, get_user_pages_fast, get_user_pages_unlocked
 from pinlab.lab.linux.memory import FAULT_SIGBUS, do_user_addr_fault
 from pinlab.lab.linux.page_writeback import write_cache_pages
@@ -187,6 +188,21 @@ def dirty_early_and_verify(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -
 
 
 @kernel
+def dirty_and_flush(mapping: AddressSpace, mm: Mm, vma: Vma, index: u1) -> None:
+    """store_then_dirty(), then sync_file_range(SYNC_FILE_RANGE_WRITE), which waits for nobody."""
+    if store_then_dirty(mm, vma, index):
+        write_cache_pages(mapping, False)
+
+
+@kernel
+def send(mm: Mm, vma: Vma, index: u1) -> None:
+    """A device reads from the page: a pin for reading, which ends without a word of dirtiness."""
+    page = get_user_pages_fast(mm, vma, index, 0)
+    if page != NULL:
+        put_user_pages(page)
+
+
+@kernel
 def do_fsync(mapping: AddressSpace, index: u1) -> None:
     """fsync(2) of a file whose page was dirtied by a CPU before: at the end the disk must not have
     the old data any more."""
@@ -258,6 +274,52 @@ def user_store(mm: Mm, vma: Vma, index: u1, data: u2) -> bool:
 def store(mm: Mm, vma: Vma, index: u1) -> None:
     """A thread stores."""
     user_store(mm, vma, index, CPU_DATA)
+
+
+@kernel
+def pin_and_store(mm: Mm, vma: Vma, index: u1) -> None:
+    """A program pins its page, and stores there itself before it lets go: its fault must not wait
+    for who waits for its pin."""
+    page = get_user_pages_fast(mm, vma, index, 1)
+    if page != NULL:
+        user_store(mm, vma, index, CPU_DATA)
+        put_user_page(page)
+
+
+@kernel
+def store_and_tell(mm: Mm, vma: Vma, index: u1) -> None:
+    """A thread stores, and says so to another one."""
+    if user_store(mm, vma, index, CPU_DATA):
+        WRITE_ONCE(told, STORED)
+    else:
+        WRITE_ONCE(told, FAILED)
+
+
+@kernel
+def try_load(vma: Vma, index: u1) -> u3:
+    """One load instruction, as try_store(): 1 + what is there, or 0 where nothing is mapped."""
+    cpu = smp_processor_id()
+    local_irq_disable()
+    entry = READ_ONCE(tlb[cpu])
+    if pte_none(entry):
+        entry = page_walk(vma.pte[index])
+        WRITE_ONCE(tlb[cpu], entry)
+    loaded: u3 = 0
+    if not pte_none(entry):
+        page = pte_page(entry)
+        loaded = 1 + READ_ONCE(page.data)
+    local_irq_enable()
+    return loaded
+
+
+@kernel
+def load_when_told(vma: Vma, index: u1) -> None:
+    """The other one looks, and looks again when it was told: then the store is there, by whatever
+    entry it loads. Left out: the fault where nothing is mapped."""
+    try_load(vma, index)
+    wait_event(READ_ONCE(told) != 0)
+    if READ_ONCE(told) == STORED:
+        assert try_load(vma, index) != 1 + OLD
 
 
 @kernel

@@ -152,11 +152,16 @@ def invalidate_inode_pages2(mapping: AddressSpace, index: u1) -> int:
 def iomap_dio_rw(mapping: AddressSpace, index: u1) -> None:
     """fs/iomap.c: an O_DIRECT write of another part of the page: flush, invalidate, write to the
     disk, invalidate again. If the page stays both times, whoever reads it gets the part as it was,
-    and its writeback will undo the write: dio_warn_stale_pagecache(). Left out: the write itself.
+    and its writeback will undo the write: dio_warn_stale_pagecache().
+
+    Left out: the data. Nothing in the kernel looks whether the block that was looked up is still
+    the file's when the write arrives: another file's data is overwritten if not.
     """
     down_write(mapping.i_rwsem)
     write_cache_pages(mapping, True)
     if invalidate_inode_pages2(mapping, index) != 0:
         if invalidate_inode_pages2(mapping, index) != 0:
             trace(Event.READ_STALE, cast(Page, 1))
+    block = READ_ONCE(mapping.block[index])  # iomap_apply
+    assert READ_ONCE(mapping.block[index]) == block
     up_write(mapping.i_rwsem)

@@ -136,11 +136,13 @@ class Base:
     def executing(self, function: str, lines: Iterable[int] = ()) -> list[int]:
         """Which combinations execute one of these lines of a function, the smallest first; or the
         function, if none of its steps stands for them."""
-        wanted = frozenset(lines)
-        own = [at for at, node in enumerate(self.program.nodes) if node.function == function]
-        chosen = [at for at in own if wanted & self.program.nodes[at].lines]
-        found = np.flatnonzero(self.executes[:, chosen or own].any(axis=1))
+        chosen = sorted(self.steps(function, lines))
+        found = np.flatnonzero(self.executes[:, chosen].any(axis=1))
         return [int(number) for number in found]
+
+    def steps(self, function: str, lines: Iterable[int] = ()) -> frozenset[int]:
+        """The nodes that stand for these lines of a function; all of it if none does."""
+        return _steps(self.program, function, lines)
 
     def question(self, number: int) -> Question:
         """A combination, by its place."""
@@ -149,6 +151,12 @@ class Base:
     def answer(self, number: int) -> Answer:
         """What comes of it."""
         return self.answers[number]
+
+
+def _steps(program: Program, function: str, lines: Iterable[int]) -> frozenset[int]:
+    wanted = frozenset(lines)
+    own = [at for at, node in enumerate(program.nodes) if node.function == function]
+    return frozenset([at for at in own if wanted & program.nodes[at].lines] or own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +168,23 @@ class Elsewhere:
     asking: Asking
     program: Program
     questions: Mapping[int, Question]
+    answers: dict[int, Answer]
+    """Those that were asked for already."""
 
     def executing(self, function: str, lines: Iterable[int] = ()) -> list[int]:
-        """Which combinations execute these lines at home, the smallest first; or the function, or
-        whoever calls it. No more than ELSEWHERE."""
-        found = self.home.executing(function, lines) or self.home.executing(function)
+        """Which combinations execute the function at home, or whoever calls it: those in which
+        somebody pins come first, as that is what designs differ in. No more than SCANNED."""
+        found = self.home.executing(function)
         if not found:
             callers = [it for it, called in self.program.calls.items() if function in called]
             found = sorted({number for it in callers for number in self.home.executing(it)})
-        return [number for number in found if number in self.questions][:ELSEWHERE]
+        pinning = frozenset(self.home.executing("pin_begins"))
+        there = (number for number in found if number in self.questions)
+        return sorted(there, key=lambda it: (it not in pinning, it))[:SCANNED]
+
+    def steps(self, function: str, lines: Iterable[int] = ()) -> frozenset[int]:
+        """The nodes that stand for these lines of a function; all of it if none does."""
+        return _steps(self.program, function, lines)
 
     def question(self, number: int) -> Question:
         """A combination, by its place at home."""
@@ -176,7 +192,9 @@ class Elsewhere:
 
     def answer(self, number: int) -> Answer:
         """What comes of it here."""
-        return self.asking.answer(self.questions[number])
+        if number not in self.answers:
+            self.answers[number] = self.asking.answer(self.questions[number])
+        return self.answers[number]
 
 
 def elsewhere(home: Base, design: Design, keys: Mapping[str, int]) -> Elsewhere:
@@ -187,7 +205,7 @@ def elsewhere(home: Base, design: Design, keys: Mapping[str, int]) -> Elsewhere:
     own = {
         number: there[_named(it)] for number, it in enumerate(home.questions) if _named(it) in there
     }
-    return Elsewhere(home, asking, program, own)
+    return Elsewhere(home, asking, program, own, {})
 
 
 def _named(it: Question) -> tuple[object, ...]:
@@ -195,9 +213,8 @@ def _named(it: Question) -> tuple[object, ...]:
     return it.operations, it.state, tuple(task.name for task in it.scenario.tasks)
 
 
-ELSEWHERE: Final = 400
-"""Combinations of another design that are asked of a mutant at most: nine of ten that die do so in
-the first 233 (of 178 mutants of an earlier model)."""
+SCANNED: Final = 1000
+"""Combinations of another design in which it is looked, at most, whether they execute a line."""
 
 EVERY: Final = Wanted(SIZE)
 """All combinations."""

@@ -16,7 +16,7 @@ from pinlab.lab.explore import choose, machine
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.mutants import equivalent
 from pinlab.lab.mutants.base import SIZE, Asking, Base, OnDone, asked, base, elsewhere
-from pinlab.lab.mutants.hunt import Asked, Hunt, hunt, known
+from pinlab.lab.mutants.hunt import MANY, Asked, Hunt, hunt, known
 from pinlab.lab.mutants.mutation import Mutant, mutants
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
 from pinlab.lab.processes import in_processes
@@ -26,6 +26,9 @@ from pinlab.nearest import nearest
 
 PROGRAMS = frozenset({"tasks", "ghost", "types", "keys"})
 """Modules of a model whose functions are no kernel's: what programs do, and what nobody knows."""
+
+Item = tuple[Mutant, int | None]
+"""A mutant, and in how many combinations it is hunted at most; None for all."""
 
 Calls = Mapping[str, frozenset[str]]
 """Which functions each one calls."""
@@ -83,13 +86,13 @@ def score(
     hunted is unknown, and what was is kept."""
     start = time.perf_counter()
     stopped = None
-    try:
-        found = _everywhere(design, wanted, keys, jobs, on_done, hunting)
-    except KeyboardInterrupt:
-        stopped = choose.INTERRUPTED
-        found = _everywhere(design, wanted, keys, jobs, None, False)
     # of the model they are argued; a function of somebody's own that looks alike is another one
     reasons = {} if design.own else equivalent.reasons(design.world.name)
+    try:
+        found = _everywhere(design, wanted, reasons, keys, jobs, on_done, hunting)
+    except KeyboardInterrupt:
+        stopped = choose.INTERRUPTED
+        found = _everywhere(design, wanted, reasons, keys, jobs, None, False)
     scored = tuple(
         _scored(mutant, it, reasons.get(equivalent.name_of(mutant), ""))
         for mutant, it in zip(wanted, found, strict=True)
@@ -102,6 +105,7 @@ def score(
 def _everywhere(
     design: Design,
     wanted: Sequence[Mutant],
+    reasons: Mapping[equivalent.Name, str],
     keys: Keys,
     jobs: int,
     on_done: OnDone | None,
@@ -110,7 +114,8 @@ def _everywhere(
     home = _home(design, wanted, keys, jobs, hunting)
     if home is None:
         return [None for _ in wanted]
-    found = _hunted(home, wanted, jobs, on_done, hunting)
+    items = [(it, MANY if equivalent.name_of(it) in reasons else None) for it in wanted]
+    found = _hunted(home, items, jobs, on_done, hunting)
     for name in () if design.own else designs.names(design.world):
         other = designs.load(name)
         left = [
@@ -122,7 +127,7 @@ def _everywhere(
         if not left:
             continue
         there = elsewhere(home, other, keys(other))
-        more = _hunted(there, [wanted[it] for it in left], jobs, on_done, hunting)
+        more = _hunted(there, [(wanted[it], MANY) for it in left], jobs, on_done, hunting)
         for number, it in zip(left, more, strict=True):
             found[number] = _joined(found[number], it)
     return found
@@ -159,10 +164,10 @@ def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
 
 
 def _hunted(
-    it: Asked, wanted: Sequence[Mutant], jobs: int, on_done: OnDone | None, hunting: bool
+    it: Asked, wanted: Sequence[Item], jobs: int, on_done: OnDone | None, hunting: bool
 ) -> list[Hunt | None]:
     if not hunting:
-        return [known(mutant, it) for mutant in wanted]
+        return [known(mutant, it, most) for mutant, most in wanted]
     machine.load(it.program)  # once for all processes
     found: list[Hunt | None] = []
     with closing(in_processes(partial(_hunt_one, it), wanted, jobs)) as parts:
@@ -173,8 +178,9 @@ def _hunted(
     return found
 
 
-def _hunt_one(it: Asked, mutant: Mutant) -> Hunt:
-    return hunt(mutant, it)
+def _hunt_one(it: Asked, item: Item) -> Hunt:
+    mutant, most = item
+    return hunt(mutant, it, most)
 
 
 def _scored(mutant: Mutant, it: Hunt | None, reason: str) -> Scored:

@@ -68,6 +68,8 @@ class Operation:
     """Its program's threads have a TLB, where somebody stores through one."""
     stores: bool = False
     """It stores through a TLB."""
+    threads: int = 1
+    """How many of its tasks run user code, the first ones."""
     goes_on: bool = False
     """It need not end, so that its books need not balance."""
     asks: tuple[str, ...] = ()
@@ -206,7 +208,8 @@ def initial(chosen: Sequence[Played], state: State) -> dict[str, tuple[int, ...]
     has_tlb = any(each.operation.stores for each in chosen)
     at = 0
     for each in chosen:
-        cpus[at] = int(has_tlb and (each.operation.stores or each.operation.runs_user_code))
+        if has_tlb and (each.operation.stores or each.operation.runs_user_code):
+            cpus[at : at + each.operation.threads] = [1] * each.operation.threads
         at += len(each.operation.tasks)
     return {
         **state.values,

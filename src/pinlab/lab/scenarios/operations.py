@@ -33,6 +33,7 @@ DMA: Final = "device"
 CHECKED: Final = "page whose data is looked for on the disk"
 REGISTRATION: Final = "registration"
 TAKES_PAGES: Final = ("truncate", "dio-write", "dio-write-late")
+STORES: Final = ("store", "store-twice", "gup-store")
 RECLAIMS: Final = ("reclaim", "flush-reclaim")
 
 
@@ -66,7 +67,7 @@ _ALL: Final = (
         comes_to("start_dma"),
         FIRST,
         alone=(DMA, CHECKED),
-        apart=("store", "store-twice", "store-verify", "truncate"),
+        apart=(*STORES, "store-verify", "truncate"),
         runs_user_code=True,
         is_variant=True,
     ),
@@ -107,6 +108,22 @@ _ALL: Final = (
         is_variant=True,
     ),
     Operation(
+        "send",
+        "a device reads from the page, put_user_pages()",
+        one_task("send", threads.send, *HERE),
+        comes_to("put_user_pages"),
+        MAPPED,
+        is_variant=True,
+    ),
+    Operation(
+        "gup-store",
+        "get_user_pages_fast(), the program stores there itself, put_user_page()",
+        one_task("program", threads.pin_and_store, *HERE),
+        comes_to("release_page"),
+        {"1": ("file", "dax")},
+        stores=True,
+    ),
+    Operation(
         "gup-atomic",
         "__get_user_pages_fast() with interrupts off, and put_user_page()",
         one_task("pin", threads.atomic_gup, VMA, 0),
@@ -125,13 +142,22 @@ _ALL: Final = (
         is_variant=True,
     ),
     Operation(
+        "put-dirty-flush",
+        "the same, then sync_file_range(SYNC_FILE_RANGE_WRITE)",
+        one_task("driver", threads.dirty_and_flush, FILE, *HERE),
+        comes_to("put_user_pages_dirty"),
+        FIRST,
+        apart=TAKES_PAGES,
+        is_variant=True,
+    ),
+    Operation(
         "put-dirty-verify",
         "the same, then fsync, and a look at the disk",
         one_task("driver", threads.dirty_and_verify, FILE, *HERE),
         comes_to("put_user_pages_dirty"),
         FIRST,
         alone=(CHECKED,),
-        apart=("store", "store-twice", *TAKES_PAGES),
+        apart=(*STORES, *TAKES_PAGES),
         is_variant=True,
     ),
     Operation(
@@ -148,7 +174,7 @@ _ALL: Final = (
         comes_to("put_user_pages_dirty_lock"),
         FIRST,
         alone=(CHECKED,),
-        apart=("store", "store-twice", "truncate"),
+        apart=(*STORES, "truncate"),
         is_variant=True,
     ),
     Operation(
@@ -219,6 +245,14 @@ _ALL: Final = (
         "fsync(2), and a look at the disk, which must not have what was there before",
         one_task("fsync", threads.do_fsync, FILE, 0),
         comes_to("do_fsync"),
+    ),
+    Operation(
+        "fsync-second",
+        "the same, and a look at what was in page 1",
+        one_task("fsync", threads.do_fsync, FILE, 1),
+        comes_to("do_fsync"),
+        needs=("two",),
+        is_variant=True,
     ),
     Operation(
         "fsync-only",
@@ -298,7 +332,7 @@ _ALL: Final = (
         "madvise(MADV_DONTNEED)",
         one_task("zap", memory.madvise_dontneed, *HERE),
         comes_to("madvise_dontneed"),
-        FILLED,
+        {**FILLED, "private": ("file", "anon"), "child": ("anon",)},
     ),
     Operation(
         "munmap",
@@ -348,13 +382,27 @@ _ALL: Final = (
         is_variant=True,
     ),
     Operation(
+        "store-load",
+        "a thread stores and tells another one, which loads by the entry that its TLB has",
+        (
+            Task("thread", threads.store_and_tell, HERE),
+            Task("other", threads.load_when_told, (VMA, 0)),
+        ),
+        comes_to("store_and_tell"),
+        {"private": ("anon",)},
+        alone=("thread that tells",),
+        threads=2,
+        stores=True,
+        is_variant=True,
+    ),
+    Operation(
         "store-verify",
         "a program stores the newest data, calls fsync, and looks at the disk",
         one_task("program", threads.store_and_verify, FILE, *HERE),
         comes_to("store_and_verify"),
         FIRST,
         alone=(CHECKED,),
-        apart=("store", "store-twice", "truncate"),
+        apart=(*STORES, "truncate"),
         stores=True,
         is_variant=True,
     ),

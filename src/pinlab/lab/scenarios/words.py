@@ -35,6 +35,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "dax": "the file is on DAX: the page is its block, in no cache",
         "anon": "an anonymous page of the first process instead, mapped writable",
         "forked": "that page, shared read-only with a child",
+        "unshared": "that page, read-only as fork left it, and the child is gone",
     }
 )
 
@@ -43,6 +44,7 @@ STATES: Final = (
     *("dirty+buffers", "clean+buffers", "clean+buffers ro", "clean", "clean ro"),
     "clean+buffers private",
     *("dirty+buffers+two rw", "dax rw", "dax rw+rw2", "anon", "anon+forked"),
+    "anon+unshared",
 )
 """The states that operations are played from if none is named."""
 
@@ -55,6 +57,7 @@ _ENTRIES: Final = {
 }
 _APART: Final = (
     ("clean", "dirty", "anon", "dax"),
+    ("forked", "unshared"),
     ("ro", "rw"),
     ("ro2", "rw2"),
     *(("anon", word) for word in ("buffers", "two", *_ENTRIES)),
@@ -96,8 +99,9 @@ def state(words: str) -> State:
 
 
 def _refuse(said: tuple[str, ...]) -> None:
-    if "forked" in said and "anon" not in said:
-        raise UsageError("forked is said of an anonymous page; say anon as well")
+    for word in ("forked", "unshared"):
+        if word in said and "anon" not in said:
+            raise UsageError(f"{word} is said of an anonymous page; say anon as well")
     if {"rw", "rw2"} & set(said) and not {"dirty", "dax"} & set(said):
         raise UsageError("a page that was stored into is dirty (rw); say dirty, or ro")
     if "dirty" in said and "buffers" not in said:
@@ -107,8 +111,8 @@ def _refuse(said: tuple[str, ...]) -> None:
 def _frames(words: tuple[str, ...]) -> tuple[_Frame, ...]:
     others = (_Frame(1, holders=1), _Frame(2, holders=1))
     if "anon" in words:
-        shared = {PRIVATE: READ_ONLY, CHILD: READ_ONLY}
-        entries = shared if "forked" in words else {PRIVATE: WRITABLE}
+        entries = {PRIVATE: READ_ONLY if {"forked", "unshared"} & set(words) else WRITABLE}
+        entries |= {CHILD: READ_ONLY} if "forked" in words else {}
         return (*others, _Frame(3, None, ("PG_anon", "PG_dirty"), entries=entries))
     entries = {mapping: bits for word, (mapping, bits) in _ENTRIES.items() if word in words}
     if "dax" in words:
