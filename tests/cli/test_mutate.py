@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.cli._app import run
+from pinlab.lab import patch as patches
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_MISUSE, EXIT_UNKNOWN, EXIT_VIOLATED
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -23,8 +24,11 @@ def test_a_line_for_each_mutant_of_a_function(capsys: Captured) -> None:
     assert "1 mutant: 1 killed, 0 survived; 100.0% of those" in words
 
 
-def test_a_survivor_is_a_violation(capsys: Captured) -> None:
-    assert run(["mutate", "dax_truncate", "--json"]) == EXIT_VIOLATED
+def test_a_survivor_is_a_violation(capsys: Captured, tmp_path: Path) -> None:
+    """In a patch, as no reason of the model is one for somebody else's function."""
+    file = tmp_path / "patch.py"
+    file.write_text(patches.patch("dax_truncate"))
+    assert run(["mutate", str(file), "--json"]) == EXIT_VIOLATED
     said = json.loads(capsys.readouterr().out)
     assert (said["schema"], said["world"]) == ("pinlab.mutants/1", "4.20")
     assert said["killed"] + said["survived"] + said["equivalent"] == len(said["mutants"])

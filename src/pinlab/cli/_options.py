@@ -192,6 +192,16 @@ ScenarioOption = Annotated[
         show_default="all",
     ),
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on the Ray cluster there: HOST:PORT, auto, or local, which starts one.",
+        show_default=False,
+    ),
+]
+
 MaxStatesOption = Annotated[
     int | None,
     typer.Option(

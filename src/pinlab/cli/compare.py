@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pinlab.cli import _options as options
+from pinlab.cli._cluster import cluster
 from pinlab.cli._lab import lab
 from pinlab.cli._show import progress, show, show_json
 from pinlab.errors import UsageError
@@ -21,6 +22,7 @@ def compare(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
     ] = None,
+    ray: options.RayOption = None,
     max_states: options.MaxStatesOption = None,
     timeout: options.TimeoutOption = None,
     memory: options.MemoryOption = None,
@@ -37,7 +39,7 @@ def compare(
         raise UsageError("--world says whose designs are compared if none is named: leave it out")
     limits = options.limits(max_states, timeout, memory)
     home = lab().load_world(world)
-    with progress(verbose) as on_progress:
+    with progress(verbose) as on_progress, cluster("compare", ray, jobs) as there:
         comparison = lab().compare(
             tuple(designs) if designs else None,
             world=home,
@@ -45,6 +47,7 @@ def compare(
             jobs=jobs,
             memory_model=memory_model.value,
             on_progress=on_progress,
+            **({} if there is None else {"there": there}),
         )
     if json:
         show_json(schema.compare(comparison))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pinlab.cli import _options as options
-from pinlab.cli._extras import lacking
+from pinlab.cli._cluster import cluster
 from pinlab.cli._lab import lab
 from pinlab.cli._show import doing, show, show_json
 from pinlab.errors import UsageError
@@ -67,15 +65,7 @@ def sweep(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes at a time.", show_default="cores"),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray",
-            metavar="ADDRESS",
-            help="Work on the Ray cluster there: HOST:PORT, auto, or local, which starts one.",
-            show_default=False,
-        ),
-    ] = None,
+    ray: options.RayOption = None,
     max_states: options.MaxStatesOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -84,10 +74,6 @@ def sweep(
     Per objective the smallest combination that breaks it. Of a patch only what is not broken
     without it.
     """
-    if ray is not None and jobs is not None:
-        raise UsageError(
-            "--jobs is for this machine and --ray for a cluster: leave one of them out"
-        )
     limits = options.limits(max_states, None, None)
     wanted = Wanted(
         size,
@@ -101,7 +87,7 @@ def sweep(
     if len(subjects) > 1 and any(each is not None for each in below):
         raise UsageError("a patch is compared with what it builds on; sweep it by itself")
     found: list[Swept] = []
-    with doing("preparing") as tell, _cluster(ray) as there:
+    with doing("preparing") as tell, cluster("sweep", ray, jobs) as there:
         for name, subject in zip(designs, subjects, strict=True):
 
             def told(done: int, of: int, name: str = name) -> None:
@@ -132,22 +118,6 @@ def _joined(option: str, words: list[str] | None) -> str:
         if not each.replace(",", " ").split():
             raise UsageError(f"{option} {each!r} names no operation: name one, or leave it out")
     return ", ".join(words or ())
-
-
-@contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
-    """The cluster at an address; None if none is asked for. Raises UsageError."""
-    if address is None:
-        yield None
-        return
-    with ExitStack() as ending:
-        try:
-            there = ending.enter_context(lab().cluster(address))
-        except ModuleNotFoundError as error:
-            if (sentence := lacking("sweep --ray", error)) is None:
-                raise
-            raise sentence from None
-        yield there
 
 
 def _say(estimate: Estimate, jobs: int | None, ray: str | None) -> None:

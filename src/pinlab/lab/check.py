@@ -9,11 +9,10 @@ import inspect
 import linecache
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
@@ -27,7 +26,7 @@ from pinlab.lab import sweep as sweep_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
-from pinlab.lab.cluster import Cluster
+from pinlab.lab.cluster import Cluster, Lost
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
@@ -37,7 +36,7 @@ from pinlab.lab.language.source import LanguageError
 from pinlab.lab.mutants.results import Score
 from pinlab.lab.orders import orders
 from pinlab.lab.patch import patch as patch
-from pinlab.lab.processes import ctrl_c_is_ours, end_workers
+from pinlab.lab.processes import as_finished
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -58,7 +57,7 @@ from pinlab.lab.results import (
     Way,
 )
 from pinlab.lab.scenarios.scenario import ReachFunction, Scenario
-from pinlab.lab.sent import sent
+from pinlab.lab.sent import Sent, received, sent
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
@@ -152,7 +151,12 @@ def _place(function: KernelFunction) -> str:
 
 def load_design(name_or_path: str) -> Design:
     """A design by name, by DETECTOR+POLICY or from a file. Raises UsageError."""
-    design = _compiled(designs_.load(name_or_path))
+    return _usable(designs_.load(name_or_path))
+
+
+def _usable(found: Design) -> Design:
+    """The design, of which everything fits. Raises UsageError."""
+    design = _compiled(found)
     for scenario in design.scenarios.values():
         _refuse_goals(design, scenario)
     return design
@@ -638,9 +642,11 @@ def compare(
     limits: Limits | None = None,
     jobs: int | None = None,
     memory_model: str = SC,
+    there: Cluster | None = None,
     on_progress: OnActivity | None = None,
 ) -> Comparison:
-    """Check many designs of one world (None: all of `world`), one process per processor.
+    """Check many designs of one world (None: all of `world`), one process per processor, or on a
+    cluster.
 
     Rows come in the order of designs, whatever finishes first. Ctrl-C ends with what is done. The
     processes share the memory that the machine has to spare. Raises UsageError for designs of two
@@ -653,29 +659,21 @@ def compare(
     if twice := [name for name in named if named.count(name) > 1]:
         raise UsageError(f"two designs are called {twice[0]}: leave one out, or rename its file")
     workers = min(jobs or os.cpu_count() or 1, len(chosen))
-    limits = room.bounded(limits, workers)
+    how = _How(room.bounded(limits, workers) if there is None else limits, memory_model)
     results: dict[str, tuple[tuple[Row, ...], Cost | None]] = {}
     stopped = None
     if on_progress is not None:
         on_progress(Activity(chosen[0], "", 0, len(chosen)))
-    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
-        pending: dict[Future[tuple[tuple[Row, ...], Cost | None]], str] = {}
-        try:
-            with ctrl_c_is_ours():
-                pending |= {pool.submit(_one, name, limits, memory_model): name for name in chosen}
-            while pending:
-                ready, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    name = pending.pop(future)
-                    results[name] = future.result()
-                    if on_progress is not None:
-                        rows = results[name][0]
-                        on_progress(Activity(name, "", len(results), len(chosen), rows=rows))
-        except KeyboardInterrupt:
-            open_ = ", ".join(name for name in chosen if name not in results)
-            stopped = f"{choose.INTERRUPTED} before {open_}"
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_workers()
+    try:
+        with closing(_compared(loaded, how, workers, there)) as parts:
+            for number, (rows, counted) in parts:
+                name = chosen[number]
+                results[name] = (tuple(replace(row, design=named[number]) for row in rows), counted)
+                if on_progress is not None:
+                    on_progress(Activity(name, "", len(results), len(chosen), rows=rows))
+    except (KeyboardInterrupt, Lost) as error:
+        open_ = ", ".join(name for name in chosen if name not in results)
+        stopped = f"{str(error) or choose.INTERRUPTED} before {open_}"
     done = [results[name] for name in chosen if name in results]
     return Comparison(
         rows=tuple(row for rows, _ in done for row in rows),
@@ -700,9 +698,36 @@ def _refuse_incomparable(names: Sequence[str], designs: Sequence[Design]) -> Non
             )
 
 
-def _one(
-    name: str, limits: Limits | None, memory_model: str
-) -> tuple[tuple[Row, ...], Cost | None]:
-    design = load_design(name)
-    found = check(design, limits=limits, memory_model=memory_model)
-    return found.rows, cost(design, limits) if is_counted(design.world) else None
+@dataclass(frozen=True, slots=True)
+class _How:
+    """In which limits designs are compared, and under which memory model."""
+
+    limits: Limits | None
+    memory_model: str
+
+
+_Compared = tuple[tuple[Row, ...], Cost | None]
+
+
+def _compared(
+    designs: Sequence[Design], how: _How, jobs: int, there: Cluster | None
+) -> Generator[tuple[int, _Compared], None, None]:
+    """Number and result of each design, as they are finished here, or on a cluster."""
+    if there is None:
+        yield from as_finished(partial(_one, how), designs, jobs)
+        return
+    with closing(there.run(f"{__name__}:prepare", how, [sent(it) for it in designs])) as parts:
+        yield from enumerate(parts)
+
+
+def prepare(how: _How) -> Callable[[Sent], _Compared]:
+    """On a node: who checks a design. Raises UsageError if it is not what was sent."""
+    limits = room.bounded(how.limits, os.cpu_count() or 1)
+    there = replace(how, limits=limits)
+    return lambda it: _one(there, received(it))
+
+
+def _one(how: _How, it: Design) -> _Compared:
+    design = _usable(it)
+    found = check(design, limits=how.limits, memory_model=how.memory_model)
+    return found.rows, cost(design, how.limits) if is_counted(design.world) else None

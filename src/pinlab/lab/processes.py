@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pinlab.garbage import uncollected
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+LOOK: Final = 0.2
+"""Seconds after which Ctrl-C is looked for, at the latest."""
 
 
 @contextmanager
@@ -55,6 +58,27 @@ def in_processes(
                 futures = [pool.submit(_done, each) for each in chunks]
             for future in futures:
                 yield from future.result()
+        except BaseException:  # Ctrl-C, here or in who asks
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_workers()
+            raise
+
+
+def as_finished(
+    work: Callable[[T], R], items: Sequence[T], jobs: int
+) -> Generator[tuple[int, R], None, None]:
+    """The same, as each is finished: the number of the item, and what `work` gives for it."""
+    global _work, _items
+    _work, _items = work, items
+    with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+        try:
+            with ctrl_c_is_ours():
+                numbers = range(len(items))
+                pending = {pool.submit(_done, range(at, at + 1)): at for at in numbers}
+            while pending:
+                ready, _ = wait(pending, timeout=LOOK, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield pending.pop(future), future.result()[0]
         except BaseException:  # Ctrl-C, here or in who asks
             pool.shutdown(wait=False, cancel_futures=True)
             end_workers()
