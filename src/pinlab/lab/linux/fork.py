@@ -108,8 +108,7 @@ def munmap(mm: Mm, vma: Vma, index: u1) -> None:
     page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
     zap_page_range(vma, index, page)
     if static_branch(two_pages):
-        page = cast(Page, pte_pfn(READ_ONCE(vma.pte[1])))
-        zap_page_range(vma, 1, page)
+        zap_page_range(vma, 1, cast(Page, pte_pfn(READ_ONCE(vma.pte[1]))))
     if static_branch(vma.VM_FILE):  # free_pgtables
         unlink_file_vma(vma)
     WRITE_ONCE(vma.pmd_none, 1)

@@ -58,15 +58,16 @@ def chosen(design: Design, names: Sequence[str]) -> tuple[Mutant, ...]:
     return tuple(it for name in names or there for it in mutants(there[name]))
 
 
-def _is_for(mutant: Mutant, found: Hunt, other: Design, calls: Calls) -> bool:
+def _is_for(mutant: Mutant, at_home: Hunt, other: Design, calls: Calls | None) -> bool:
     """Whether another design may notice what this one did not: it replaces something that is named
-    in what is changed and does nothing here, or comes to what nothing came to here. A test that
-    changed nothing at all may be one of what the function has heard from those that it calls."""
+    in what is changed and does nothing here, or comes to what nothing came to here. With `calls`,
+    those of functions, also if it replaces what the function hears from, at first or second hand,
+    and to change a test, or anything without a difference, may show there."""
     hooks = other.replaced.keys()
-    if mutant.function in hooks or not found.executing:
+    if mutant.function in hooks or not at_home.executing:
         return mutant.function not in hooks
     near = mutant.names
-    if not found.changed and mutant.kind in ("negated", "unchecked"):
+    if calls is not None and (not at_home.changed or mutant.kind in ("negated", "unchecked")):
         called = calls.get(mutant.function, frozenset())
         near = near.union(called, *(calls.get(it, ()) for it in called))
     return bool(near & hooks)
@@ -114,15 +115,19 @@ def _everywhere(
     home = _home(design, wanted, keys, jobs, hunting)
     if home is None:
         return [None for _ in wanted]
-    items = [(it, MANY if equivalent.name_of(it) in reasons else None) for it in wanted]
-    found = _hunted(home, items, jobs, on_done, hunting)
+    calls = home.program.calls
+    argued = [equivalent.name_of(it) in reasons for it in wanted]
+    items = [(it, MANY if why else None) for it, why in zip(wanted, argued, strict=True)]
+    at_home = _hunted(home, items, jobs, on_done, hunting)
+    found = list(at_home)
     for name in () if design.own else designs.names(design.world):
         other = designs.load(name)
         left = [
             number
-            for number, it in enumerate(found)
-            if it is not None and it.kill is None and not _is_none(it) and name != design.name
-            if _is_for(wanted[number], it, other, home.program.calls)
+            for number, (it, now) in enumerate(zip(at_home, found, strict=True))
+            if it is not None and not _is_none(it) and name != design.name
+            if now is not None and now.kill is None and not _is_none(now)
+            if _is_for(wanted[number], it, other, None if argued[number] else calls)
         ]
         if not left:
             continue
@@ -153,6 +158,8 @@ def _is_none(it: Hunt) -> bool:
 def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
     if one is None or more is None:
         return None
+    if _is_none(more):  # what is dropped without a design need not fit one
+        return more
     return replace(
         one,
         kill=more.kill,
