@@ -123,6 +123,7 @@ class Lab(Protocol):
         *,
         hunting: bool = True,
         jobs: int | None = None,
+        on_asked: Callable[[int, int], None] | None = None,
         on_done: Callable[[int, int], None] | None = None,
     ) -> Score:
         """What would be noticed of mutants. Raises UsageError."""

@@ -43,10 +43,15 @@ def mutate(
     design, functions = _meant(what or [], world)
     with doing("preparing") as tell:
 
+        def asked(done: int, of: int) -> None:
+            tell(f"before anything is wrong: {done:,} of {of:,} combinations")
+
         def told(done: int, of: int) -> None:
             tell(f"{done:,} of {of:,} mutants")
 
-        found = lab().mutate(design, functions, hunting=not score, jobs=jobs, on_done=told)
+        found = lab().mutate(
+            design, functions, hunting=not score, jobs=jobs, on_asked=asked, on_done=told
+        )
     if json:
         show_json(report.json(found))
     else:

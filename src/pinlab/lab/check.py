@@ -599,6 +599,7 @@ def mutate(
     *,
     hunting: bool = True,
     jobs: int | None = None,
+    on_asked: Callable[[int, int], None] | None = None,
     on_done: Callable[[int, int], None] | None = None,
 ) -> Score:
     """What would be noticed of mutants of a design's own functions, or of the model's if it has
@@ -612,7 +613,7 @@ def mutate(
     def keys(of: Design) -> Mapping[str, int]:
         return probe(of).known
 
-    return score.score(design, wanted, keys, workers, on_done, hunting=hunting)
+    return score.score(design, wanted, keys, workers, on_asked, on_done, hunting=hunting)
 
 
 def racing(design: Design, trace: Trace) -> str | None:

@@ -14,10 +14,15 @@ import pytest
 from pinlab.lab import check, design, ledger, worlds
 from pinlab.lab.mutants import hunt as hunting
 from pinlab.lab.mutants.base import Base, base
-from pinlab.lab.mutants.hunt import ALONE, Hunt, hunt, known
+from pinlab.lab.mutants.hunt import ALONE, SILENT, Hunt, hunt, known
 from pinlab.lab.mutants.mutation import Mutant, mutants
 from pinlab.lab.results import Wanted
 from pinlab.lab.store import Store
+
+SWAPPED = (
+    "flush_tlb_page() <-> WRITE_ONCE(vma.pte[page_index(page)], pte_mkclean(pte_wrprotect(pte)))"
+)
+"""Which does the same: all CPUs have been flushed when the lock is given back."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +63,22 @@ def test_so_is_what_does_something_else_alone() -> None:
     found = hunt(mutant("shrink_page_list", "dropped", "try_to_unmap(page)"), alone)
     assert found.kill is not None
     assert (found.kill.operations, found.kill.what) == (("reclaim",), ALONE)
+
+
+def test_so_is_who_never_ends_and_is_heard_of_less() -> None:
+    it = design.load("untracked")
+    states = ("dirty+buffers rw",)
+    alone = base(it, check.probe(it).known, 1, wanted=Wanted(1, "rdma", states=states))
+    assert alone is not None
+    stores = "READ_ONCE(dma_state) == IN_FLIGHT"
+    found = hunt(mutant("streaming_device", "unchecked", stores), alone)
+    assert found.kill is not None
+    assert found.kill.what == SILENT.format("dev_store")
+
+
+def test_a_hunt_may_end_before_all_is_explored(few: Base) -> None:
+    it = mutant("page_mkclean", "swapped", SWAPPED)
+    assert hunt(it, few, 3).explored == 3 < hunt(it, few).explored
 
 
 def same(it: Mutant, number: int, few: Base) -> bool:

@@ -71,6 +71,13 @@ def test_what_only_a_design_notices_is_hunted_there(found: tuple[Score, Score, S
     assert hook.by is not None and hook.by.design == "mmu-notifier"
 
 
+def test_what_only_a_design_comes_to_is_hunted_in_every_design() -> None:
+    """A device whose page was taken away asks for it again: with mmu-notifier alone."""
+    found = check.mutate(design.load("untracked"), ["one_shot_device"], jobs=2)
+    (again,) = (it for it in found.mutants if it.what == "WRITE_ONCE(dma_page, page)")
+    assert again.by is not None and again.by.design == "mmu-notifier"
+
+
 def test_a_survivor_says_how_far_it_got(found: tuple[Score, Score, Score]) -> None:
     left = [it for it in found[1].mutants if it.status == SURVIVED]
     assert left and all("combinations execute it" in it.why for it in left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -56,6 +56,8 @@ class Answer:
     """What the judges heard for certain,"""
     possible: frozenset[str]
     """and what they may have heard: some steps say it in one case and not in another."""
+    key: bytes = b""
+    """What the exploration is kept under: the same key, the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,20 @@ class Asking:
         """What the design does, as explored or kept."""
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
         found = ledger.explore(system, LIMITS, goals, audit=audit)
-        return answer(system.program, found, audit)
+        key = ledger.key(system, goals, audit, everywhere=False)
+        return replace(answer(system.program, found, audit), key=key)
 
     def known(self, question: Question) -> Answer | None:
         """The same, if it was kept."""
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
         found = ledger.recall(system, LIMITS, goals, audit=audit)
-        return None if found is None else answer(system.program, found, audit)
+        if found is None:
+            return None
+        key = ledger.key(system, goals, audit, everywhere=False)
+        return replace(answer(system.program, found, audit), key=key)
 
     def key(self, question: Question) -> bytes:
-        """What the answer is kept under: the same key, the same answer."""
+        """What the answer is kept under, whether it is or not."""
         system, goals, audit = self.system(question), self.goals(question), self.audit(question)
         return ledger.key(system, goals, audit, everywhere=False)
 
@@ -152,6 +158,10 @@ class Base:
         """What comes of it."""
         return self.answers[number]
 
+    def key(self, number: int) -> bytes:
+        """What that is kept under."""
+        return self.answers[number].key
+
 
 def _steps(program: Program, function: str, lines: Iterable[int]) -> frozenset[int]:
     wanted = frozenset(lines)
@@ -169,7 +179,9 @@ class Elsewhere:
     program: Program
     questions: Mapping[int, Question]
     answers: dict[int, Answer]
-    """Those that were asked for already."""
+    """Those that were asked for already;"""
+    keys: dict[int, bytes]
+    """and what some are kept under."""
 
     def executing(self, function: str, lines: Iterable[int] = ()) -> list[int]:
         """Which combinations execute the function at home, or whoever calls it: those in which
@@ -196,16 +208,22 @@ class Elsewhere:
             self.answers[number] = self.asking.answer(self.questions[number])
         return self.answers[number]
 
+    def key(self, number: int) -> bytes:
+        """What that is kept under."""
+        if number not in self.keys:
+            self.keys[number] = self.asking.key(self.questions[number])
+        return self.keys[number]
+
 
 def elsewhere(home: Base, design: Design, keys: Mapping[str, int]) -> Elsewhere:
     """Another design of the same world, asked what `home` was asked."""
     asking = Asking(design, keys)
     program = build.program(design)
-    there = {_named(it): it for it in _questions(asking, EVERY)}
+    there = {_named(it): it for it in questions_of(asking, EVERY)}
     own = {
         number: there[_named(it)] for number, it in enumerate(home.questions) if _named(it) in there
     }
-    return Elsewhere(home, asking, program, own, {})
+    return Elsewhere(home, asking, program, own, {}, {})
 
 
 def _named(it: Question) -> tuple[object, ...]:
@@ -232,7 +250,7 @@ def base(
     """Ask a design in every combination that is wanted. Without `exploring` nothing is: None if any
     was not kept. Raises UsageError; Ctrl-C goes through."""
     asking = Asking(design, keys)
-    questions = tuple(_questions(asking, wanted))
+    questions = tuple(questions_of(asking, wanted))
     return asked(asking, questions, jobs, on_done, exploring=exploring)
 
 
@@ -274,7 +292,9 @@ def _size(question: Question) -> int:
     return len(question.operations)
 
 
-def _questions(asking: Asking, wanted: Wanted) -> Iterator[Question]:
+def questions_of(asking: Asking, wanted: Wanted) -> Iterator[Question]:
+    """Every combination that is wanted of a design, in each order of its tasks that it is played
+    in. Raises UsageError."""
     able = sweep.possible(sweep.ask(asking.design, wanted), asking.keys)
     asker = sweep.Asker(asking.design, asking.keys, None, {}, able)
     for size in range(1, wanted.size + 1):

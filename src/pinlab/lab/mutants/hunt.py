@@ -62,7 +62,6 @@ FIRST: Final = 12
 FEW: Final = 100
 """as long as they have no more states."""
 
-
 MANY: Final = 400
 """Combinations that a mutant is hunted in where it need not be hunted in all of them: of an earlier
 model nine of ten that died (178) did so in the first 233."""
@@ -94,7 +93,7 @@ def _key(mutant: Mutant, base: Asked, executing: Sequence[int], most: int | None
     found = hashlib.sha256(f"mutant\0{RULES}\0{most}\0{mutant.text}\0".encode())
     found.update(base.program.digests.get(mutant.function, "").encode())
     for number in executing:
-        found.update(base.asking.key(base.question(number)))
+        found.update(base.key(number))
     return found.digest()
 
 

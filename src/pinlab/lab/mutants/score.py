@@ -78,22 +78,25 @@ def score(
     wanted: Sequence[Mutant],
     keys: Keys,
     jobs: int,
+    on_asked: OnDone | None = None,
     on_done: OnDone | None = None,
     *,
     hunting: bool = True,
 ) -> Score:
-    """Hunt mutants in a design, then those that are left in the designs that ask for what they
-    change. Without `hunting` only what was found before is told. Ctrl-C ends it: what was not
+    """Ask a design, hunt mutants in it, then those that are left in the designs that ask for what
+    they change. Without `hunting` only what was found before is told. Ctrl-C ends it: what was not
     hunted is unknown, and what was is kept."""
     start = time.perf_counter()
     stopped = None
     # of the model they are argued; a function of somebody's own that looks alike is another one
     reasons = {} if design.own else equivalent.reasons(design.world.name)
     try:
-        found = _everywhere(design, wanted, reasons, keys, jobs, on_done, hunting)
+        home = _home(design, wanted, keys, jobs, on_asked, hunting)
+        found = _everywhere(home, wanted, reasons, keys, jobs, on_done, hunting)
     except KeyboardInterrupt:
         stopped = choose.INTERRUPTED
-        found = _everywhere(design, wanted, reasons, keys, jobs, None, False)
+        home = _home(design, wanted, keys, jobs, None, False)
+        found = _everywhere(home, wanted, reasons, keys, jobs, None, False)
     scored = tuple(
         _scored(mutant, it, reasons.get(equivalent.name_of(mutant), ""))
         for mutant, it in zip(wanted, found, strict=True)
@@ -104,7 +107,7 @@ def score(
 
 
 def _everywhere(
-    design: Design,
+    home: Base | None,
     wanted: Sequence[Mutant],
     reasons: Mapping[equivalent.Name, str],
     keys: Keys,
@@ -112,9 +115,9 @@ def _everywhere(
     on_done: OnDone | None,
     hunting: bool,
 ) -> list[Hunt | None]:
-    home = _home(design, wanted, keys, jobs, hunting)
     if home is None:
         return [None for _ in wanted]
+    design = home.asking.design
     calls = home.program.calls
     argued = [equivalent.name_of(it) in reasons for it in wanted]
     items = [(it, MANY if why else None) for it, why in zip(wanted, argued, strict=True)]
@@ -139,7 +142,12 @@ def _everywhere(
 
 
 def _home(
-    design: Design, wanted: Sequence[Mutant], keys: Keys, jobs: int, hunting: bool
+    design: Design,
+    wanted: Sequence[Mutant],
+    keys: Keys,
+    jobs: int,
+    on_asked: OnDone | None,
+    hunting: bool,
 ) -> Base | None:
     """The design itself, asked in every combination that may come to what is wrong; None if that
     is not known, and nothing is to be explored."""
@@ -147,7 +155,7 @@ def _home(
     if not reached:
         return asked(Asking(design, keys(design)), (), jobs)
     touching = Wanted(SIZE, touching=tuple(sorted(reached)))
-    return base(design, keys(design), jobs, None, touching, exploring=hunting)
+    return base(design, keys(design), jobs, on_asked, touching, exploring=hunting)
 
 
 def _is_none(it: Hunt) -> bool:
