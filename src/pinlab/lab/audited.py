@@ -17,19 +17,26 @@ class Audited:
     """An audit that remembers of which states it was asked. Where nobody ever finishes nothing can
     be said; and who ends otherwise does something else.
 
-    `about` tells it from any other audit; empty if nothing does.
+    `start` is what the scenario begins with: an end is told by what is otherwise then, so that it
+    is the same whatever else a program declares. `about` tells the audit from any other one; empty
+    if nothing does.
     """
 
-    def __init__(self, audit: Audit, about: str = "") -> None:
+    def __init__(self, audit: Audit, start: Values, about: str = "") -> None:
         self.audit = audit
+        self.start = start
         self.about = about
         self._ends: set[str] = set()
 
     def __call__(self, values: Values) -> Iterable[str]:
         """What is wrong in a state at rest."""
-        said = repr([(name, [int(it) for it in values[name]]) for name in sorted(values)])
-        self._ends.add(hashlib.sha256(said.encode()).hexdigest()[:LENGTH])
+        now = {name: [int(it) for it in values[name]] for name in sorted(values)}
+        said = [(name, it) for name, it in now.items() if it != self._began(name, len(it))]
+        self._ends.add(hashlib.sha256(repr(said).encode()).hexdigest()[:LENGTH])
         return self.audit(values)
+
+    def _began(self, name: str, length: int) -> list[int]:
+        return list(self.start.get(name, [0] * length))
 
     @property
     def was_asked(self) -> bool:

@@ -175,7 +175,7 @@ def audit(design: Design, scenario: Scenario, judged: Iterable[str]) -> Audited 
     books = design.world.books
     about = (books.__module__, books.__qualname__, sorted(scenario.initial.items()))
     ours = books.__module__.startswith("pinlab.")
-    return Audited(books(scenario.initial), repr(about) if ours else "")
+    return Audited(books(scenario.initial), scenario.initial, repr(about) if ours else "")
 
 
 def progress(

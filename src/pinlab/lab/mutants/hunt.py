@@ -75,9 +75,9 @@ def hunt(mutant: Mutant, base: Asked, most: int | None = None) -> Hunt:
     key = _key(mutant, base, executing, most)
     kept = ledger.store().get(key)
     if kept is not None:
-        return _read(kept)
+        return read(kept)
     found = _hunt(mutant, base, executing, most)
-    ledger.store().put(key, _written(found))
+    ledger.store().put(key, written(found))
     return found
 
 
@@ -85,7 +85,7 @@ def known(mutant: Mutant, base: Asked, most: int | None = None) -> Hunt | None:
     """What was found when it was hunted; None if it was not."""
     executing = base.executing(mutant.function, mutant.lines)
     kept = ledger.store().get(_key(mutant, base, executing, most))
-    return None if kept is None else _read(kept)
+    return None if kept is None else read(kept)
 
 
 def _key(mutant: Mutant, base: Asked, executing: Sequence[int], most: int | None) -> bytes:
@@ -97,11 +97,13 @@ def _key(mutant: Mutant, base: Asked, executing: Sequence[int], most: int | None
     return found.digest()
 
 
-def _written(found: Hunt) -> bytes:
+def written(found: Hunt) -> bytes:
+    """As it is kept."""
     return json.dumps(asdict(found)).encode()
 
 
-def _read(kept: bytes) -> Hunt:
+def read(kept: bytes) -> Hunt:
+    """What was kept."""
     said = json.loads(kept)
     kill = said.pop("kill")
     if kill is not None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from pinlab.errors import UsageError
-from pinlab.lab import build
+from pinlab.lab import build, compiled, ledger
 from pinlab.lab import design as designs
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, machine
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.mutants import equivalent
 from pinlab.lab.mutants.base import SIZE, Asking, Base, OnDone, asked, base, elsewhere
-from pinlab.lab.mutants.hunt import MANY, Asked, Hunt, hunt, known
+from pinlab.lab.mutants.hunt import MANY, Asked, Hunt, hunt, known, read, written
 from pinlab.lab.mutants.mutation import Mutant, mutants
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
 from pinlab.lab.processes import in_processes
@@ -26,6 +28,9 @@ from pinlab.nearest import nearest
 
 PROGRAMS = frozenset({"tasks", "ghost", "types", "keys"})
 """Modules of a model whose functions are no kernel's: what programs do, and what nobody knows."""
+
+CODE: Final = ("lab/mutants", "lab/sweep.py", "lab/orders.py", "lab/check.py")
+"""What says which mutants are hunted where, beside models and engine."""
 
 Item = tuple[Mutant, int | None]
 """A mutant, and in how many combinations it is hunted at most; None for all."""
@@ -90,9 +95,13 @@ def score(
     stopped = None
     # of the model they are argued; a function of somebody's own that looks alike is another one
     reasons = {} if design.own else equivalent.reasons(design.world.name)
+    key = _key(design, wanted, reasons)
+    found: list[Hunt | None] = list(_kept(key))
     try:
-        home = _home(design, wanted, keys, jobs, on_asked, hunting)
-        found = _everywhere(home, wanted, reasons, keys, jobs, on_done, hunting)
+        if not found:
+            home = _home(design, wanted, keys, jobs, on_asked, hunting)
+            found = _everywhere(home, wanted, reasons, keys, jobs, on_done, hunting)
+            _keep(key, found)
     except KeyboardInterrupt:
         stopped = choose.INTERRUPTED
         home = _home(design, wanted, keys, jobs, None, False)
@@ -104,6 +113,30 @@ def score(
     )
     seconds = time.perf_counter() - start
     return Score(design.name, design.world.name, scored, seconds, stopped)
+
+
+def _key(design: Design, wanted: Sequence[Mutant], reasons: Mapping[equivalent.Name, str]) -> bytes:
+    """A digest of all that the score depends on: to look up what each hunt is kept under takes half
+    a minute."""
+    found = hashlib.sha256(f"score {ledger.engine()} {compiled.package()}".encode())
+    found.update(compiled.digest(CODE).encode())
+    found.update(ledger.digest(build.program(design)).encode())
+    for mutant in wanted:
+        is_argued = equivalent.name_of(mutant) in reasons
+        found.update(f"{is_argued} {mutant.text}\0".encode())
+    return found.digest()
+
+
+def _kept(key: bytes) -> list[Hunt]:
+    kept = ledger.store().get(key)
+    return [] if kept is None else [read(each) for each in kept.splitlines()]
+
+
+def _keep(key: bytes, found: Sequence[Hunt | None]) -> None:
+    """All of them, if all were hunted."""
+    hunted = [written(it) for it in found if it is not None]
+    if len(hunted) == len(found):
+        ledger.store().put(key, b"\n".join(hunted))
 
 
 def _everywhere(
