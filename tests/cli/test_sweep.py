@@ -53,7 +53,7 @@ def test_of_a_patch_what_is_not_broken_without_it(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["sweep", "bounce", "--size", "0"], "give 1 to 5 operations"),
+        (["sweep", "bounce", "--size", "0"], "give 1 to 4 operations"),
         (["sweep", "bounce", "--with", "fsink"], "no operation 'fsink': did you mean fsync"),
         (["sweep", "bounce", "--touching", "fsink"], "no function 'fsink'"),
         (["sweep", "bounce", "--from", "dirtty"], "no word 'dirtty'"),

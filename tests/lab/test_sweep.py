@@ -119,7 +119,7 @@ def test_an_estimate_comes_from_a_sample() -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"size": 0}, "give 1 to 5 operations"),
+        ({"size": 0}, "give 1 to 4 operations"),
         ({"having": "zapp"}, "no operation 'zapp'"),
         ({"touching": ("alloc_nothing",)}, "no function 'alloc_nothing'"),
     ],

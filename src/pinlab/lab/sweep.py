@@ -40,7 +40,7 @@ from pinlab.objectives.progress import Progress
 MAX_STATES: Final = 1_000_000
 """Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
 
-MOST: Final = 5
+MOST: Final = 4
 """Operations at a time: of five there are millions of combinations."""
 
 CHUNK: Final = 100

@@ -204,7 +204,7 @@ def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
     return replace(
         one,
         kill=more.kill,
-        executing=one.executing + more.executing,
+        executing=one.executing + more.explored,
         explored=one.explored + more.explored,
         cut_off=one.cut_off + more.cut_off,
         changed=one.changed + more.changed,
