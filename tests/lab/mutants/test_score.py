@@ -10,6 +10,8 @@ from pinlab.errors import UsageError
 from pinlab.lab import check, design, ledger
 from pinlab.lab import patch as patches
 from pinlab.lab.mutants import equivalent
+from pinlab.lab.mutants import score as scores
+from pinlab.lab.mutants.hunt import Hunt
 from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score
 from pinlab.lab.store import Store
 from pinlab.report import mutants as report
@@ -76,6 +78,14 @@ def test_what_only_a_design_comes_to_is_hunted_in_every_design() -> None:
     found = check.mutate(design.load("untracked"), ["one_shot_device"], jobs=2)
     (again,) = (it for it in found.mutants if it.what == "WRITE_ONCE(dma_page, page)")
     assert again.by is not None and again.by.design == "mmu-notifier"
+
+
+def test_a_design_that_leaves_the_line_out_says_nothing_of_it() -> None:
+    """To be compiled to the same there makes it no less a mutant here; not to be compiled does."""
+    here = Hunt(None, executing=3, explored=3, cut_off=0, changed=1)
+    assert scores._joined(here, Hunt(None, 0, 0, 0, 0, is_same=True)) == here
+    refused = Hunt(None, 0, 0, 0, 0, refused="page is read here before it is set")
+    assert scores._joined(here, refused) == refused
 
 
 def test_a_survivor_says_how_far_it_got(found: tuple[Score, Score, Score]) -> None:

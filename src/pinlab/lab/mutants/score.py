@@ -162,7 +162,7 @@ def _everywhere(
             number
             for number, (it, now) in enumerate(zip(at_home, found, strict=True))
             if it is not None and not _is_none(it) and name != design.name
-            if now is not None and now.kill is None and not _is_none(now)
+            if now is not None and now.kill is None and not now.refused
             if _is_for(wanted[number], it, other, None if argued[number] else calls)
         ]
         if not left:
@@ -199,7 +199,7 @@ def _is_none(it: Hunt) -> bool:
 def _joined(one: Hunt | None, more: Hunt | None) -> Hunt | None:
     if one is None or more is None:
         return None
-    if _is_none(more):  # what is dropped without a design need not fit one
+    if more.refused:  # what a hook that does nothing takes need not fit one that does
         return more
     return replace(
         one,
