@@ -560,9 +560,7 @@ def sweep(
     replaces, and of that what is not broken without it. Raises UsageError."""
     below = base(design)
     workers = jobs or os.cpu_count() or 1
-    limits = room.bounded(limits, workers) if there is None else limits or Limits()
-    if limits.max_states is None:
-        limits = replace(limits, max_states=sweep_.MAX_STATES)
+    limits = _ending(room.bounded(limits, workers) if there is None else limits)
 
     def run(it: Design, keys: Mapping[str, int], asked_for: sweep_.Asked) -> Swept:
         away = None
@@ -584,7 +582,13 @@ def sweep(
 
 def estimate(design: Design, wanted: Wanted, *, limits: Limits | None = None) -> Estimate:
     """How many combinations there are, and how long they take, from a sample. Raises UsageError."""
-    return sweep_.estimate(design, probe(design).known, _asked(design, wanted), limits)
+    return sweep_.estimate(design, probe(design).known, _asked(design, wanted), _ending(limits))
+
+
+def _ending(limits: Limits | None) -> Limits:
+    """The limits of a combination that is swept: MAX_STATES if nothing is said."""
+    found = limits or Limits()
+    return replace(found, max_states=found.max_states or sweep_.MAX_STATES)
 
 
 def _asked(design: Design, wanted: Wanted) -> sweep_.Asked:

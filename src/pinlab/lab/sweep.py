@@ -41,7 +41,7 @@ MAX_STATES: Final = 1_000_000
 """Of one combination, if nothing is said: a pair has hundreds, few triples a hundred thousand."""
 
 MOST: Final = 4
-"""Operations at a time: of five there are millions of combinations."""
+"""Operations at a time: of five there are a million combinations, and most have more states."""
 
 CHUNK: Final = 100
 """Combinations that a process is given at a time: a second's work at most, for two operations."""
