@@ -54,6 +54,7 @@ from pinlab.lab.linux.types import (
     pte_dirty,
     pte_none,
     pte_page,
+    pte_pfn,
     pte_write,
 )
 from pinlab.objectives.events import Event
@@ -263,7 +264,8 @@ def madvise_dontneed(mm: Mm, vma: Vma, index: u1) -> None:
         if READ_ONCE(vma.unmapped):  # find_vma
             up_read(mm.mmap_sem)
             return
-    zap_pte_range(vma, index)
+    page = cast(Page, pte_pfn(READ_ONCE(vma.pte[index])))
+    zap_page_range(vma, index, page)
     if static_branch(tables_go):
         VM_BUG_ON(READ_ONCE(vma.table_freed))
     up_read(mm.mmap_sem)

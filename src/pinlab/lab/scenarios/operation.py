@@ -64,6 +64,8 @@ class Operation:
     apart: tuple[str, ...] = ()
     """Operations that it is never beside, as its caller must see to that, or as what it checks at
     its end is not so then."""
+    last: bool = False
+    """Its mapping is the last one of the file: nobody beside it works through another one."""
     runs_user_code: bool = False
     """Its program's threads have a TLB, where somebody stores through one."""
     stores: bool = False
@@ -168,6 +170,9 @@ def refusal(chosen: Sequence[Played], state: State, *, misuse: bool = False) -> 
         for other in chosen[number + 1 :]:
             if shared := set(operation.alone) & set(other.operation.alone):
                 return f"{one.name} beside {other.name}: the model has but one {min(shared)}"
+            elsewhere = one.mapping and other.mapping and one.mapping != other.mapping
+            if elsewhere and (operation.last or other.operation.last):
+                return f"{one.name} beside {other.name}: one of them has the last mapping"
             apart = other.operation.name in operation.apart
             if not misuse and (apart or operation.name in other.operation.apart):
                 return f"{one.name} is never beside {other.name}"

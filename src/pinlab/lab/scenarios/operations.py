@@ -308,6 +308,7 @@ _ALL: Final = (
         {"1": ("dax",)},
         never=("ro2", "rw2"),
         alone=("end of the file",),
+        last=True,
         keys=("truncates", "tables_go"),
         apart=("truncate",),
     ),
