@@ -27,7 +27,7 @@ def truncate_inode_page(mapping: AddressSpace, index: u1, page: Page) -> bool:
         return False
     if page_mapped(page):
         unmap_mapping_range(mapping, index, page)
-    do_invalidatepage(page)
+    do_invalidatepage(mapping, page)
     cancel_dirty_page(page)
     delete_from_page_cache(mapping, page)
     unlock_page(page)

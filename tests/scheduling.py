@@ -7,11 +7,17 @@ from xdist.scheduler import LoadScopeScheduling
 LIVE = ("tests/live/", "tests/docs/test_watch_page.py")
 OF_GUESTS = "tests/live/test_guest"
 
+SHARING = ("tests/lab/mutants/test_score.py", "tests/lab/mutants/test_hunt.py")
+"""Whose tests ask about one thing that takes long to make."""
+
 
 class Scheduling(LoadScopeScheduling):
     """Live tests compare all pins and loop devices of the machine, so they wait for each other: one
-    worker has them all, and first. What a guest pins is its own. All others are alone."""
+    worker has them all, and first. What a guest pins is its own. Those of a file that share what
+    takes long to make are together, and all others alone."""
 
     def _split_scope(self, nodeid: str) -> str:
         live = nodeid.startswith(LIVE) and not nodeid.startswith(OF_GUESTS)
-        return "live" if live else nodeid
+        if live:
+            return "live"
+        return nodeid.partition("::")[0] if nodeid.startswith(SHARING) else nodeid

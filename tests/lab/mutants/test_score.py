@@ -18,16 +18,19 @@ from pinlab.report import mutants as report
 
 FUNCTION = "unmap_mapping_pages_dax"
 
+DESIGNS = ("untracked", "mmu-notifier")
+"""Of all that there are, as it takes long."""
+
 PATCH = """
 from pinlab.lab.language.kernel import clear_bit, kernel, trace
-from pinlab.lab.linux.types import Page
+from pinlab.lab.linux.types import AddressSpace, Page
 from pinlab.objectives.events import Event
 
 BASE = "untracked"
 
 
 @kernel
-def do_invalidatepage(page: Page) -> None:
+def do_invalidatepage(mapping: AddressSpace, page: Page) -> None:
     clear_bit(page.PagePrivate)
     trace(Event.RELEASE_BUFFERS, page)
 """
@@ -40,6 +43,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Score, Score, Score
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "store", lambda: kept)
         patch.setattr(equivalent, "reasons", lambda world: {})
+        patch.setattr(design, "names", lambda world: DESIGNS)
         it = design.load("untracked")
         before = check.mutate(it, [FUNCTION], hunting=False, jobs=2)
         hunted = check.mutate(it, [FUNCTION], jobs=2)
@@ -73,11 +77,16 @@ def test_what_only_a_design_notices_is_hunted_there(found: tuple[Score, Score, S
     assert hook.by is not None and hook.by.design == "mmu-notifier"
 
 
-def test_what_only_a_design_comes_to_is_hunted_in_every_design() -> None:
+def test_what_only_a_design_comes_to_is_hunted_in_every_design(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A device whose page was taken away asks for it again: with mmu-notifier alone."""
-    found = check.mutate(design.load("untracked"), ["one_shot_device"], jobs=2)
-    (again,) = (it for it in found.mutants if it.what == "WRITE_ONCE(dma_page, page)")
-    assert again.by is not None and again.by.design == "mmu-notifier"
+    monkeypatch.setattr(design, "names", lambda world: DESIGNS)
+    it = design.load("untracked")
+    wanted = scores.chosen(it, ["one_shot_device"])
+    (again,) = (each for each in wanted if each.what == "WRITE_ONCE(dma_page, page)")
+    (found,) = scores.score(it, [again], lambda of: check.probe(of).known, jobs=2).mutants
+    assert found.by is not None and found.by.design == "mmu-notifier"
 
 
 def test_a_design_that_leaves_the_line_out_says_nothing_of_it() -> None:
@@ -108,11 +117,11 @@ def test_of_a_patch_its_own_functions_are_meant(tmp_path: Path) -> None:
 def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -> None:
     """A patch that has the same statement has it in another function."""
     file = tmp_path / "patch.py"
-    file.write_text(patches.patch("try_to_free_buffers"))
+    file.write_text(patches.patch("dax_truncate"))
     found = check.mutate(design.load(str(file)), jobs=2)
-    (lock,) = (it for it in found.mutants if it.kind == "unlocked")
-    assert (lock.function, lock.kind, lock.what) in equivalent.reasons("4.20")
-    assert lock.status != EQUIVALENT
+    argued = equivalent.reasons("4.20")
+    alike = [it for it in found.mutants if (it.function, it.kind, it.what) in argued]
+    assert alike and all(it.status != EQUIVALENT for it in alike)
 
 
 def test_a_function_that_is_none_is_said(tmp_path: Path) -> None:

@@ -28,13 +28,16 @@ def set_page_dirty(page: Page) -> None:
     """mm/page-writeback.c; __set_page_dirty_buffers() for a page of the file.
 
     Without buffers the page is dirtied all the same; writeback will find that out. A page that
-    belongs to nobody gets the flag only. Left out: the DIRTY tag, accounting, the inode's lists.
+    belongs to nobody gets the flag only. The buffers that were found are still there
+    when they are dirtied. Left out: the DIRTY tag, accounting, the inode's lists.
     """
     mapping: AddressSpace = READ_ONCE(page.mapping)
     if mapping == NULL:
         test_and_set_bit(page.PG_dirty)
         return
     spin_lock(mapping.private_lock)
+    if test_bit(page.PagePrivate):
+        assert READ_ONCE(page.PagePrivate)  # set_buffer_dirty(): they were not freed meanwhile
     if not test_and_set_bit(page.PG_dirty):
         trace(Event.DIRTY, page)
     spin_unlock(mapping.private_lock)

@@ -11,6 +11,8 @@ from pinlab.lab.language.kernel import (
     clear_bit,
     down_write,
     kernel,
+    spin_lock,
+    spin_unlock,
     static_branch,
     test_and_clear_bit,
     test_bit,
@@ -60,10 +62,13 @@ def cancel_dirty_page(page: Page) -> None:
 
 
 @kernel
-def do_invalidatepage(page: Page) -> None:
-    """block_invalidatepage(), fs/buffer.c: the buffers go, whatever state they are in."""
+def do_invalidatepage(mapping: AddressSpace, page: Page) -> None:
+    """block_invalidatepage() and what it ends in, try_to_free_buffers(), fs/buffer.c: the buffers
+    go, whatever state they are in. Left out: that they stay if somebody dirties them in between."""
+    spin_lock(mapping.private_lock)
     clear_bit(page.PagePrivate)
     trace(Event.RELEASE_BUFFERS, page)
+    spin_unlock(mapping.private_lock)
 
 
 @kernel
@@ -79,7 +84,7 @@ def truncate_inode_page(mapping: AddressSpace, index: u1, page: Page) -> bool:
     wait_on_page_writeback(page)
     if page_mapped(page):
         unmap_mapping_range(mapping, index, page)
-    do_invalidatepage(page)
+    do_invalidatepage(mapping, page)
     cancel_dirty_page(page)
     delete_from_page_cache(mapping, page)
     unlock_page(page)
