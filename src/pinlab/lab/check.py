@@ -30,6 +30,7 @@ from pinlab.lab.cluster import Cluster, Lost
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
 from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
+from pinlab.lab.film import Film
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.language.program import SC, System
 from pinlab.lab.language.source import LanguageError
@@ -628,6 +629,17 @@ def racing(design: Design, trace: Trace) -> str | None:
     judged = (trace.objective,) if trace.objective in where.judges else ()
     it = build.system(design, where, probe(design).known, judged, trace.memory_model)
     return found(it, trace.moves, f"{trace.design}-{trace.objective}")
+
+
+def film(design: Design, trace: Trace) -> Film:
+    """A counterexample with what is between its steps, and which of them it needs."""
+    from pinlab.lab.film import frames, races
+
+    where = asked.named(design, trace.scenario)
+    judged = (trace.objective,) if trace.objective in where.judges else ()
+    it = build.system(design, where, probe(design).known, judged, trace.memory_model)
+    why = races.why(it, trace, build.audit(design, where, judged))
+    return replace(frames.film(it, trace, design.world.show), why=why)
 
 
 def litmus(path: pathlib.Path, max_states: int | None = None) -> LitmusResult:

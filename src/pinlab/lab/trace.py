@@ -42,7 +42,7 @@ def replay(
     Raises UsageError if a move does not exist (any more).
     """
     run = Interpreter(it)
-    value_of = partial(_of_var, it, show)
+    value_of = partial(of_var, it, show)
     story = Story(it, partial(element, it.program), value_of)
     state = run.initial()
     steps: list[TraceStep] = []
@@ -81,7 +81,7 @@ ValueOf = Callable[[int, int], str]
 """The value of a variable, by its number."""
 
 
-def _of_var(it: System, show: Show, var: int, value: int) -> str:
+def of_var(it: System, show: Show, var: int, value: int) -> str:
     """A value as a person reads it: who holds a lock, what a page table entry says."""
     kind = it.program.vars[var].kind
     if kind in ("spinlock", "mutex"):
@@ -103,7 +103,7 @@ def _step(
     number: int,
 ) -> TraceStep:
     nodes = [run.program.nodes[pc] for pc in step.nodes]
-    shown = _primitive(nodes)
+    shown = shown_node(nodes)
     changes = _changes(run, value_of, before, step.state) if step.state is not None else ()
     looked_at = run.read(before, move)
     old = story.old_reads(nodes[0], move.choice, looked_at)
@@ -122,7 +122,7 @@ def _step(
     )
 
 
-def _primitive(nodes: list[Node]) -> Node:
+def shown_node(nodes: list[Node]) -> Node:
     """The node that a reader should see: the one with the primitive."""
     return next((node for node in nodes if node.visible), nodes[0])
 

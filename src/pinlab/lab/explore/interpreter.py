@@ -185,6 +185,13 @@ class Interpreter:
                 continue
         return found
 
+    def guarded(self, state: State, actor: int) -> list[tuple[int, int]]:
+        """The cells, as (variable, element), that say whether `actor` may take its step."""
+        guard = self.program.nodes[self.pc(state, actor)].guard
+        work, value = self.work(state, Move(actor)), self.meanings.value
+        cells = [] if guard is None else list(subexpressions(guard))
+        return [(it.var, value(it.index)(work)) for it in cells if isinstance(it, Shared)]
+
     def work(self, state: Sequence[int], move: Move) -> Work:
         """What `move` works on in `state`: a copy of it."""
         actor = move.actor
