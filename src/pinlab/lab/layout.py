@@ -32,3 +32,9 @@ PROCESS: Final[Mapping[int, int]] = MappingProxyType({SHARED: 1, SHARED2: 2, PRI
 """The process of each mapping."""
 
 OLD, CPU_DATA, DEVICE_DATA, TORN = 0, 1, 2, 3
+
+CONTENTS: Final = ("old", "the CPU's", "the device's", "torn")
+"""What a person calls them."""
+
+HAVE_CONTENTS: Final = ("Page.data", "Folio.data", "disk", "swap_data")
+"""The variables whose values they are."""

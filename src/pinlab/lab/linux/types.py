@@ -29,6 +29,7 @@ from pinlab.lab.language.kernel import (
     u5,
 )
 from pinlab.lab.layout import CHILD as CHILD
+from pinlab.lab.layout import CONTENTS, HAVE_CONTENTS
 from pinlab.lab.layout import CPU_DATA as CPU_DATA
 from pinlab.lab.layout import CPUS as CPUS
 from pinlab.lab.layout import DEVICE_DATA as DEVICE_DATA
@@ -148,7 +149,10 @@ def mk_pte(page: Page, write: u1) -> u5:
 
 
 def show(name: str, value: int) -> str:
-    """A shared value as a person reads it: page table and TLB entries as frame and permissions."""
+    """A shared value as a person reads it: page table and TLB entries as frame and permissions,
+    contents by who stored them."""
+    if name in HAVE_CONTENTS:
+        return CONTENTS[value]
     if name not in ("Vma.pte", "tlb"):
         return str(value)
     if value == 0:

@@ -6,16 +6,15 @@ violations, is in the page itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from html import escape
-from importlib.resources import files
 from operator import attrgetter
 from string import Template
 from typing import Any
 
 from pinlab.names import printable
+from pinlab.report.page.shell import asset, page
 from pinlab.report.timeline.model import Kind, Mark, MarkKind, Sample, Span, Timeline, Track
 from pinlab.report.timeline.summary import line, time
 
@@ -33,10 +32,8 @@ _LEGEND = {
 def html(timeline: Timeline) -> str:
     """The page. Text from the recording is escaped: it may say anything."""
     count = len(timeline.violations)
-    return Template(_asset("page.html")).substitute(
+    body = Template(asset(__package__, "page.html")).substitute(
         title=escape(timeline.title),
-        style=_asset("page.css"),
-        script=_asset("chart.js") + _asset("input.js"),
         summary=escape(line(timeline)),
         notes="\n".join(f'<p class="note">{escape(note)}</p>' for note in timeline.notes),
         severity="bad" if count else "",
@@ -49,17 +46,19 @@ def html(timeline: Timeline) -> str:
         legend="".join(_legend(timeline)),
         events=f"{timeline.events:,}",
         tracks=f"{len(timeline.tracks):,}",
+    )
+    return page(
+        timeline.title,
+        body,
+        style=asset(__package__, "chart.css"),
+        script=asset(__package__, "chart.js") + asset(__package__, "input.js"),
         data=_data(timeline),
     )
 
 
-def _asset(name: str) -> str:
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
-
-
-def _data(timeline: Timeline) -> str:
-    """What the scripts read, so that nothing in it can end their element."""
-    whole: dict[str, Any] = {
+def _data(timeline: Timeline) -> dict[str, Any]:
+    """What the scripts read."""
+    return {
         "steps": timeline.steps,
         "length": timeline.length,
         "accused": sorted(timeline.accused),
@@ -68,8 +67,6 @@ def _data(timeline: Timeline) -> str:
         "marks": _table(timeline.marks),
         "samples": _table(timeline.samples),
     }
-    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _table(things: Sequence[Track | Span | Mark | Sample]) -> dict[str, Any]:

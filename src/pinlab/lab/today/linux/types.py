@@ -28,7 +28,7 @@ from pinlab.lab.language.kernel import (
     u4,
     u6,
 )
-from pinlab.lab.layout import DEVICE_DATA, OLD, TORN
+from pinlab.lab.layout import CONTENTS, DEVICE_DATA, HAVE_CONTENTS, OLD, TORN
 
 PAGES = 4
 
@@ -219,7 +219,10 @@ def folio_page(folio: Folio) -> Page:
 
 
 def show(name: str, value: int) -> str:
-    """A shared value as a person reads it: page table and TLB entries as frame and permissions."""
+    """A shared value as a person reads it: page table and TLB entries as frame and permissions,
+    contents by who stored them."""
+    if name in HAVE_CONTENTS:
+        return CONTENTS[value]
     if name == "Vma.pmd":
         return f"leaf of page {value - PMD_LEAF}" if value >= PMD_LEAF else ("none", "table")[value]
     if name not in ("Vma.pte", "tlb"):
