@@ -1,4 +1,4 @@
-"""`pinlab timeline`, `pinlab draw`, and the chart of `pinlab explain`: what they write."""
+"""`pinlab timeline`, `pinlab draw`, and the page of `pinlab explain`: what they write."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def test_without_graphviz_it_says_what_to_install(
     assert "apt install graphviz" in capsys.readouterr().err
 
 
-def test_explain_writes_a_chart(tmp_path: Path) -> None:
+def test_explain_writes_a_page_to_step_through(tmp_path: Path) -> None:
     out = tmp_path / "why.html"
     assert run(["explain", "mapcount-v1", "I13", "-o", str(out)]) == 1
-    assert "mapcount-v1 breaks I13" in out.read_text("utf-8")
+    text = out.read_text("utf-8")
+    assert "mapcount-v1 breaks I13" in text and "orders of steps matter" in text

@@ -23,7 +23,11 @@ def browser() -> str:
 
 def visit(address: str, profile: Path, *arguments: str) -> str:
     """Open an address until its page has loaded; returns what the browser printed."""
-    done = subprocess.run(
+    return _run(address, profile, *arguments).stdout
+
+
+def _run(address: str, profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [browser(), *FLAGS, f"--user-data-dir={profile}", *arguments, address],
         capture_output=True,
         text=True,
@@ -31,13 +35,13 @@ def visit(address: str, profile: Path, *arguments: str) -> str:
         timeout=TIMEOUT,
         check=True,
     )
-    return done.stdout
 
 
-def dom(page: Path, script: str = "") -> str:
+def dom(page: Path, script: str = "", fragment: str = "", *flags: str) -> str:
     """The page as it is after its own scripts and then `script` ran.
 
     `script` says what it found by `say(name, value)`; it stands as name="value" on <html>.
+    `fragment` is what the address ends in, as "#step=3".
     """
     if script:
         say = "const say = (n, v) => document.documentElement.setAttribute('data-' + n, v);"
@@ -46,7 +50,25 @@ def dom(page: Path, script: str = "") -> str:
         assert text.count("</body>") == 1
         page = page.with_name("scripted.html")
         page.write_text(text.replace("</body>", extra), encoding="utf-8")
-    return _visit(page, "--virtual-time-budget=3000", "--dump-dom")
+    return _visit(page, "--virtual-time-budget=3000", "--dump-dom", *flags, fragment=fragment)
+
+
+def console(page: Path) -> list[str]:
+    """What the page says to the console while it loads: errors above all."""
+    flags = ("--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000", "--dump-dom")
+    done = _run(page.as_uri(), page.parent / "profile", *flags)
+    return [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+def framed(page: Path, width: int, fragment: str = "") -> Path:
+    """A page that shows the page at a width that a window cannot have: 500 pixels is its least."""
+    holder = page.with_name(f"{page.stem}-{width}.html")
+    holder.write_text(
+        '<!doctype html><html><body style="margin:0"><iframe id="frame" style="border:0" '
+        f'src="{page.name}{fragment}" width="{width}" height="900"></iframe></body></html>',
+        encoding="utf-8",
+    )
+    return holder
 
 
 def screenshot(page: Path, to: Path, *flags: str) -> bytes:
@@ -55,5 +77,7 @@ def screenshot(page: Path, to: Path, *flags: str) -> bytes:
     return to.read_bytes()
 
 
-def _visit(page: Path, *arguments: str) -> str:
-    return visit(page.as_uri(), page.parent / "profile", "--window-size=1200,900", *arguments)
+def _visit(page: Path, *arguments: str, fragment: str = "") -> str:
+    profile = page.parent / "profile"
+    flags = ("--window-size=1200,900", "--allow-file-access-from-files")
+    return visit(page.as_uri() + fragment, profile, *flags, *arguments)

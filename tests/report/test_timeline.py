@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.lab import samples
 from tests.report import recordings
 from tests.report.recordings import META, row
 
 from pinlab.field.events.schema import Row
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Verdict
-from pinlab.report.timeline import build, chrome, counterexample
+from pinlab.report.timeline import build, chrome
 from pinlab.report.timeline.model import Group, Kind, MarkKind, Timeline, Violation
 
 
@@ -205,15 +204,3 @@ def test_nothing_recorded() -> None:
     timeline = build.timeline([], META)
     assert timeline.length == 0 and not timeline.tracks
     assert json.loads(chrome.text(timeline))["otherData"]["events"] == 0
-
-
-def test_a_counterexample() -> None:
-    trace = samples.TRACE
-    timeline = counterexample.timeline(trace)
-    assert timeline.steps
-    actors = [track.name for track in timeline.tracks if track.group is Group.ACTOR]
-    assert actors == list(trace.actors)
-    steps = [span for span in timeline.spans if span.kind is Kind.STEP]
-    assert [span.start for span in steps] == [step.number * 1000 for step in trace.steps]
-    (violation,) = timeline.violations
-    assert violation.at == trace.steps[-1].number * 1000

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pinlab.lab.bug import Bug, Reproduced
 from pinlab.lab.explore.result import Limits, Move
+from pinlab.lab.film import Film
 from pinlab.lab.mutants.results import Score
 from pinlab.lab.results import (
     CheckResult,
@@ -127,6 +128,9 @@ class Lab(Protocol):
         on_done: Callable[[int, int], None] | None = None,
     ) -> Score:
         """What would be noticed of mutants. Raises UsageError."""
+
+    def film(self, design: Any, trace: Trace, /) -> Film:
+        """What is between the steps of a counterexample, and which of them it needs."""
 
     def racing(self, design: Any, trace: Trace, /) -> str | None:
         """The racing part of a counterexample as a litmus test; None if it has none."""

@@ -16,6 +16,7 @@ from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import chart, replay, schema
+from pinlab.report.player import page as player
 
 
 def explain(
@@ -39,7 +40,7 @@ def explain(
             "-o",
             metavar="FILE",
             help="Also write FILE.py, a test that replays the counterexample under pytest, "
-            "or FILE.html, a chart to zoom.",
+            "or FILE.html, a page on which to step through it.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +70,7 @@ def explain(
     if output is not None and output.suffix not in (".py", ".html"):
         raise UsageError(
             f"cannot tell what to write to {output}: name it .py for a test that replays the "
-            "counterexample, or .html for a chart"
+            "counterexample, or .html for a page on which to step through it"
         )
     subject = lab().load_design(design)
     asked, scenarios = options.asked(subject, [objective], scenario)
@@ -103,9 +104,7 @@ def explain(
             typer.echo(text)
     if output is not None:
         if output.suffix == ".html":
-            from pinlab.report.timeline import counterexample, page  # needs Arrow
-
-            asked_for.write_text(output, page.html(counterexample.timeline(trace)))
+            asked_for.write_text(output, player.html(lab().film(subject, trace)))
         else:
             beside = design.endswith(".py")
             where = os.path.relpath(design, output.parent) if beside else design

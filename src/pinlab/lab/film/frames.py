@@ -62,9 +62,16 @@ def _places(program: Program, trace: Trace) -> list[Place]:
     ]
     cells = {place: _cell(program, *place) for place in every}
     counted = {cell.owner for cell in cells.values() if cell.owner and cell.kind == COUNT}
-    owners = {cell.owner for cell in cells.values() if cell.name in touched} & counted
-    chosen = [it for it in every if cells[it].name in touched or cells[it].owner in owners]
-    return sorted(chosen, key=lambda it: (cells[it].owner, cells[it].field))
+    pages = {cell.owner for cell in cells.values() if cell.name in touched} & counted
+    chosen = [it for it in every if cells[it].name in touched or cells[it].owner in pages]
+
+    def place(it: Place) -> tuple[bool, bool, str, bool, str, int]:
+        """Pages first, what belongs to nobody last; in each, counts before the rest by name."""
+        cell = cells[it]
+        where = cell.owner not in pages, not cell.owner, cell.owner
+        return (*where, cell.kind != COUNT, program.vars[it[0]].name, it[1])
+
+    return sorted(chosen, key=place)
 
 
 def _cell(program: Program, number: int, index: int) -> Cell:
@@ -78,7 +85,8 @@ def _kind(var: Var) -> str:
         return LOCK
     if var.kind == "refcount" or var.lo < 0:
         return COUNT
-    return FLAG if (var.lo, var.hi) == (0, 1) else VALUE
+    is_bit = (var.lo, var.hi) == (0, 1) and var.of_word != var.name
+    return FLAG if is_bit else VALUE
 
 
 def _frame(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pinlab.lab.explore.interpreter import Interpreter, State, Step
 from pinlab.lab.explore.result import Audit, Move
 from pinlab.lab.film import Order, Why
-from pinlab.lab.language.program import System
+from pinlab.lab.language.program import Program, System
 from pinlab.lab.results import Trace
 from pinlab.lab.trace import element
 from pinlab.objectives.failures import FAILURES
@@ -125,13 +125,20 @@ def why(it: System, trace: Trace, audit: Audit | None = None, most: int = STATES
         for (first, second), cells in sorted(races.items()):
             answer = _is_needed(search, trace.moves, states, first, second)
             if answer is not None:
-                names = tuple(element(it.program, *cell) for cell in cells)
+                names = tuple(_name(it.program, trace.objective, cell) for cell in cells)
                 (needed if answer else free).append(Order(first, second, names))
         numbers = range(len(steps), 0, -1)
         chance = next((n for n in numbers if search.ends_well(states[n - 1])), None)
     except TooMany:
         unknown = TOO_MANY
     return Why(tuple(needed), tuple(free), chance, min(search.visited, most), unknown)
+
+
+def _name(program: Program, objective: str, cell: Place) -> str:
+    number, index = cell
+    if number in program.automaton_vars:
+        return f"what {objective} hears of page {index + 1}"
+    return element(program, number, index)
 
 
 def _ends(run: Interpreter, objective: str, audit: Audit | None) -> Ends:

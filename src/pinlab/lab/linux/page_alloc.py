@@ -9,6 +9,7 @@ from pinlab.lab.language.kernel import (
     WRITE_ONCE,
     atomic_read,
     atomic_set,
+    clear_bit,
     kernel,
     mutex_is_locked,
     set_bit,
@@ -16,7 +17,7 @@ from pinlab.lab.language.kernel import (
     spin_lock,
     spin_unlock,
     spinlock,
-    test_and_clear_bit,
+    test_bit,
     trace,
 )
 from pinlab.lab.linux.types import OLD, Page
@@ -35,7 +36,8 @@ def alloc_page() -> Page:
     """
     spin_lock(zone_lock)
     for page in Page.all():
-        if test_and_clear_bit(page.PageBuddy):  # del_page_from_free_list
+        if test_bit(page.PageBuddy):
+            clear_bit(page.PageBuddy)  # rmv_page_order(), under the lock of the lists
             atomic_set(page._refcount, 1)
             trace(Event.PAGE_ALLOC, page)
             spin_unlock(zone_lock)

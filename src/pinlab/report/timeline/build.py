@@ -45,7 +45,6 @@ def timeline(
     *,
     verdicts: Mapping[str, Verdict] | None = None,
     title: str = "pinlab timeline",
-    steps: bool = False,
 ) -> Timeline:
     """The timeline of a recording, with every one of `violations` as a mark. Its names, which may
     be anything, are as they may be shown.
@@ -81,7 +80,6 @@ def timeline(
         samples=tuple(state.samples),
         length=length,
         events=len(ordered),
-        steps=steps,
         start=ordered[0].row.ts_ns if ordered else 0,
         notes=tuple(_notes(max(lost, meta.lost), spans, meta)),
         verdicts=verdicts or {},

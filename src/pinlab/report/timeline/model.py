@@ -19,7 +19,6 @@ class Group(StrEnum):
 
     FOLIO = "folio"
     IO = "I/O"
-    ACTOR = "actor"
 
 
 class Kind(StrEnum):
@@ -28,7 +27,6 @@ class Kind(StrEnum):
     PIN = "pin"
     WRITEBACK = "writeback"
     DIRTY = "dirty"
-    STEP = "step"
 
 
 class MarkKind(StrEnum):
@@ -108,7 +106,6 @@ class Violation:
 class Timeline:
     """A picture of events, in the order of time. Times are nanoseconds since `start`.
 
-    If `steps` is true, time is counted in steps of a model instead, 1000 "nanoseconds" each.
     `notes` is what a reader must know: events lost, spans whose ends are not in the recording.
     `verdicts` are objectives by name and what was judged of them: no mark is not yet *holds*.
     """
@@ -120,7 +117,6 @@ class Timeline:
     samples: tuple[Sample, ...]
     length: int
     events: int
-    steps: bool = False
     start: int = 0
     notes: tuple[str, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)

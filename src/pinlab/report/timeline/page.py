@@ -22,7 +22,6 @@ LISTED = 200
 """Violations named in the list above the chart; the chart has all."""
 
 _LEGEND = {
-    Kind.STEP: "step of an actor",
     Kind.PIN: "pinned",
     Kind.WRITEBACK: "under writeback",
     Kind.DIRTY: "dirty",
@@ -59,7 +58,6 @@ def html(timeline: Timeline) -> str:
 def _data(timeline: Timeline) -> dict[str, Any]:
     """What the scripts read."""
     return {
-        "steps": timeline.steps,
         "length": timeline.length,
         "accused": sorted(timeline.accused),
         "tracks": _table(timeline.tracks),
@@ -96,7 +94,7 @@ def _violations(timeline: Timeline) -> str:
 def _line(timeline: Timeline, mark: Mark) -> str:
     """A violation in one line."""
     where = "" if mark.track is None else timeline.tracks[mark.track].name
-    when = f"step {mark.at // 1000}" if timeline.steps else f"at {time(mark.at)}"
+    when = f"at {time(mark.at)}"
     what = mark.args.get("kind") or mark.args.get("source", "")
     who = f" by {process}" if (process := mark.args.get("process")) else ""
     return f"{mark.name}: {where}, {when}: {what}{who}"

@@ -43,9 +43,8 @@ class TimelineJson(TypedDict):
 
 def line(timeline: Timeline) -> str:
     """How much there is of it, in one line."""
-    length = "" if timeline.steps else f" in {time(timeline.length)}"
-    what = "steps" if timeline.steps else "events"
-    return f"{timeline.events:,} {what}{length}, {len(timeline.tracks):,} tracks"
+    much = f"{timeline.events:,} events in {time(timeline.length)}"
+    return f"{much}, {len(timeline.tracks):,} tracks"
 
 
 def time(ns: int) -> str:

@@ -44,7 +44,6 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 let paint = {};
 
 function time(ns, exact = 1) {  // exact to so many nanoseconds
-  if (data.steps) return "step " + Math.round(ns / 1000);
   const [unit, size] = [["s", 1e9], ["ms", 1e6], ["µs", 1e3]].find(([, n]) => Math.abs(ns) >= n) || ["ns", 1];
   const digits = Math.round(Math.log10(size)) - Math.max(Math.floor(Math.log10(exact)), 0);
   return `${+(ns / size).toFixed(Math.max(Math.min(digits, 9), 0))} ${unit}`;
@@ -249,7 +248,7 @@ function ticks() {
 function drawAxis() {
   const pen = fit(axis, 26);
   pen.fillStyle = paint.soft;
-  pen.fillText(view.order ? "equal distances" : data.steps ? "steps" : "since first event", 10, 13);
+  pen.fillText(view.order ? "equal distances" : "since first event", 10, 13);
   for (const tick of ticks()) {
     line(pen, tick.x, 18, 26, paint.soft);
     pen.fillText(tick.text, Math.min(tick.x, view.gutter + view.wide + 16 - pen.measureText(tick.text).width - 6) + 3, 10);

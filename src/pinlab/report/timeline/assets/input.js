@@ -49,8 +49,8 @@ function find(event) {
 
 function headline(item) {
   const where = item.track === null ? "" : ` · ${tracks[item.track].name}`;
-  const lasts = item.isSpan && !data.steps ? ` for ${time(item.end - item.start)}` : "";
-  return `${item.name}${where}\n${data.steps ? "" : "at "}${time(item.start)}${lasts}`;
+  const lasts = item.isSpan ? ` for ${time(item.end - item.start)}` : "";
+  return `${item.name}${where}\nat ${time(item.start)}${lasts}`;
 }
 
 function choose(item, reveal = true) {

@@ -1,0 +1,1 @@
+"""A counterexample as a page on which one steps through the race."""
