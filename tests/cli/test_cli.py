@@ -315,7 +315,7 @@ def test_list(shelf: Shelf, capsys: Capture) -> None:
         ("explain x O1 --mail --json", "give one of them"),
         ("explain x I13 --output /nonexistent/dir/file.py", "cannot write"),
         ("explain x I13 --output foo.txt", "what to write to foo.txt: name it .py for a test"),
-        ("explain x I13 --output foo", "or .html for a page on which to step"),
+        ("explain x I13 --output foo", ".html for a page on which to step through it, or .svg"),
         ("list nonsense", "there is no design 'nonsense'"),
         ("list scenaros", "there is no list 'scenaros': did you mean scenarios?"),
         ("frobnicate", "frobnicate"),

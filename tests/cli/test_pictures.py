@@ -162,3 +162,10 @@ def test_explain_writes_a_page_to_step_through(tmp_path: Path) -> None:
     assert run(["explain", "mapcount-v1", "I13", "-o", str(out)]) == 1
     text = out.read_text("utf-8")
     assert "mapcount-v1 breaks I13" in text and "orders of steps matter" in text
+
+
+def test_explain_writes_a_figure(tmp_path: Path) -> None:
+    out = tmp_path / "why.svg"
+    assert run(["explain", "mapcount-v1", "I13", "-o", str(out)]) == 1
+    root = ElementTree.parse(out).getroot()
+    assert root.tag.endswith("svg") and "mapcount-v1 breaks I13" in "".join(root.itertext())

@@ -16,7 +16,10 @@ from pinlab.errors import UsageError
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import chart, replay, schema
-from pinlab.report.player import page as player
+from pinlab.report.player import figure, page
+
+DRAWN = {".html": page.html, ".svg": figure.svg}
+"""What a counterexample is drawn as, by the end of the file's name."""
 
 
 def explain(
@@ -40,7 +43,7 @@ def explain(
             "-o",
             metavar="FILE",
             help="Also write FILE.py, a test that replays the counterexample under pytest, "
-            "or FILE.html, a page on which to step through it.",
+            "FILE.html, a page on which to step through it, or FILE.svg, a figure.",
             show_default=False,
         ),
     ] = None,
@@ -67,10 +70,10 @@ def explain(
         raise UsageError("--mail, --json and --litmus are forms of one answer; give one of them")
     if litmus and memory_model is options.MemoryModel.sc:
         raise UsageError("--litmus is of what is reordered: say where, as --memory-model arm64")
-    if output is not None and output.suffix not in (".py", ".html"):
+    if output is not None and output.suffix not in (".py", ".html", ".svg"):
         raise UsageError(
             f"cannot tell what to write to {output}: name it .py for a test that replays the "
-            "counterexample, or .html for a page on which to step through it"
+            "counterexample, .html for a page on which to step through it, or .svg for a figure"
         )
     subject = lab().load_design(design)
     asked, scenarios = options.asked(subject, [objective], scenario)
@@ -103,8 +106,8 @@ def explain(
         if text := chart.other_ways(result.ways, way):
             typer.echo(text)
     if output is not None:
-        if output.suffix == ".html":
-            asked_for.write_text(output, player.html(lab().film(subject, trace)))
+        if output.suffix in DRAWN:
+            asked_for.write_text(output, DRAWN[output.suffix](lab().film(subject, trace)))
         else:
             beside = design.endswith(".py")
             where = os.path.relpath(design, output.parent) if beside else design
