@@ -35,7 +35,19 @@ EXIT_HELP: Final = (
     "says what 0, 1 and 3 mean. 3 is never a pass."
 )
 COMMANDS = (
-    *("compare", "check", "explain", "sweep", "mutate", "bugs", "litmus", "list", "show", "draw"),
+    *(
+        "compare",
+        "check",
+        "explain",
+        "report",
+        "sweep",
+        "mutate",
+        "bugs",
+        "litmus",
+        "list",
+        "show",
+        "draw",
+    ),
     "audit",
     *("census", "diff", "doctor", "hold", "judge", "record", "watch", "witness", "who", "timeline"),
     "guest",
@@ -47,7 +59,7 @@ DONE: Final = "Exit status: 0 done, 2 misuse, 3 it could not be done."
 SAID: Final = "Exit status: as above, and 2 misuse, 3 it could not be told."
 EXITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("check", "compare", "explain", "judge", "sweep", "watch"), JUDGED),
-    **dict.fromkeys(("draw", "hold", "list", "record", "show"), DONE),
+    **dict.fromkeys(("draw", "hold", "list", "record", "report", "show"), DONE),
     **dict.fromkeys(("audit", "census", "diff", "doctor", "litmus", "timeline"), SAID),
     **dict.fromkeys(("who", "witness"), SAID),
     "bugs": "Exit status: 0 as above, 1 it is not so of some bug, 2 misuse, 3 unknown.",

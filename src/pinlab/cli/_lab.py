@@ -19,6 +19,7 @@ from pinlab.lab.results import (
     Estimate,
     Function,
     Info,
+    Known,
     LitmusResult,
     OnActivity,
     OnSweep,
@@ -129,8 +130,24 @@ class Lab(Protocol):
     ) -> Score:
         """What would be noticed of mutants. Raises UsageError."""
 
+    def described(self, design: Any, /) -> Info:
+        """A design in a line."""
+
     def film(self, design: Any, trace: Trace, /) -> Film:
         """What is between the steps of a counterexample, and which of them it needs."""
+
+    def films(
+        self,
+        asked_for: Sequence[tuple[Any, str, str]],
+        *,
+        limits: Limits | None = None,
+        jobs: int | None = None,
+        on_done: Callable[[int, int], None] | None = None,
+    ) -> tuple[Film | None, ...]:
+        """The film of each design, objective and scenario; None if there is no counterexample."""
+
+    def known(self, design: Any, /) -> Known:
+        """What was found of a design before, and what it replaces."""
 
     def racing(self, design: Any, trace: Trace, /) -> str | None:
         """The racing part of a counterexample as a litmus test; None if it has none."""

@@ -13,8 +13,9 @@ from functools import cache
 from pinlab.lab import design as designs
 from pinlab.lab import worlds
 from pinlab.lab.build import called_from
+from pinlab.lab.design import Design
 from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.results import Function
+from pinlab.lab.results import Function, Hook
 from pinlab.lab.trace import short
 from pinlab.lab.world import World
 
@@ -40,13 +41,12 @@ class Described:
 def function(name: str, world: World = worlds.DEFAULT) -> Function:
     """One function of a model. Raises UsageError if there is none of this name."""
     it = world.function(name)
-    lines, first = inspect.getsourcelines(it.function)
     after = callees(world)
     return Function(
         name=name,
         role=it.role,
         file=short(inspect.getfile(it.function)),
-        lines=tuple((first + i, line.rstrip("\n")) for i, line in enumerate(lines)),
+        lines=_source(it),
         kernel=kernel_files(it),
         version=world.name,
         stands_for=tuple(sorted(stands_for(it) - {name})),
@@ -60,6 +60,25 @@ def function(name: str, world: World = worlds.DEFAULT) -> Function:
         ),
         designs=tuple(each for each in designs.names(world) if name in designs.load(each).own),
     )
+
+
+def hooks(design: Design) -> tuple[Hook, ...]:
+    """What a design's own files replace, beside what stands there in its world."""
+    return tuple(
+        Hook(
+            name,
+            it.role,
+            short(inspect.getfile(it.function)),
+            _source(it),
+            _source(design.world.function(name)),
+        )
+        for name, it in design.own.items()
+    )
+
+
+def _source(it: KernelFunction) -> tuple[tuple[int, str], ...]:
+    lines, first = inspect.getsourcelines(it.function)
+    return tuple((first + i, line.rstrip("\n")) for i, line in enumerate(lines))
 
 
 def functions(world: World = worlds.DEFAULT) -> tuple[Function, ...]:

@@ -17,7 +17,7 @@ from functools import partial
 from pinlab import objectives as objectives_
 from pinlab.errors import UsageError
 from pinlab.garbage import uncollected
-from pinlab.lab import asked, build, ledger, worlds
+from pinlab.lab import asked, build, kept, ledger, worlds
 from pinlab.lab import cluster as clusters
 from pinlab.lab import cost as costs
 from pinlab.lab import design as designs_
@@ -26,6 +26,7 @@ from pinlab.lab import sweep as sweep_
 from pinlab.lab import verdicts as verdicts_
 from pinlab.lab.catalogue import function as function
 from pinlab.lab.catalogue import functions as functions
+from pinlab.lab.catalogue import hooks
 from pinlab.lab.cluster import Cluster, Lost
 from pinlab.lab.design import Design
 from pinlab.lab.explore import choose, room
@@ -37,7 +38,7 @@ from pinlab.lab.language.source import LanguageError
 from pinlab.lab.mutants.results import Score
 from pinlab.lab.orders import orders
 from pinlab.lab.patch import patch as patch
-from pinlab.lab.processes import as_finished
+from pinlab.lab.processes import as_finished, in_processes
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -47,6 +48,7 @@ from pinlab.lab.results import (
     Estimate,
     Failed,
     Info,
+    Known,
     Line,
     LitmusResult,
     OnActivity,
@@ -62,6 +64,7 @@ from pinlab.lab.sent import Sent, received, sent
 from pinlab.lab.touched import touched as touched
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import FAILURE, judge, reached
+from pinlab.lab.weak import MODELS
 from pinlab.lab.world import World
 from pinlab.nearest import nearest
 from pinlab.objectives import Objective
@@ -84,6 +87,12 @@ def designs(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
         Info(d.name, d.summary.removeprefix(f"{d.name}: "), d.kind, short(d.path))
         for d in map(designs_.load, designs_.names(world))
     )
+
+
+def described(it: Design) -> Info:
+    """A design in a line; `path` is what `load` takes for it, if that is not its name."""
+    word = "" if it.word == it.name else it.word
+    return Info(it.name, it.summary.removeprefix(f"{it.name}: "), it.kind, word)
 
 
 def scenarios(of: Design | World = worlds.DEFAULT) -> tuple[Info, ...]:
@@ -207,6 +216,7 @@ def check(
     Raises UsageError if no scenario judges one of them. Ctrl-C ends with what was found so far,
     and what it left open is unknown. Memory is limited to what the machine has to spare.
     """
+    is_whole = scenarios is None and objectives is None and limits in (None, Limits())
     limits = room.bounded(limits)
     wanted = _chosen(design, scenarios, objectives)
     chosen, rows = _ordered(design, wanted, scenarios, objectives, memory_model)
@@ -255,6 +265,8 @@ def check(
         stopped = choose.INTERRUPTED
     left = chosen[done:]
     rows += _unasked(design, left, objectives, why or f"stopped: {stopped}", memory_model)
+    if is_whole and stopped is None:
+        kept.keep_rows(design, memory_model, rows)
     return CheckResult(
         design=design.name,
         rows=tuple(rows),
@@ -561,6 +573,7 @@ def sweep(
     replaces, and of that what is not broken without it. Raises UsageError."""
     below = base(design)
     workers = jobs or os.cpu_count() or 1
+    is_whole = below is None and wanted == Wanted() and limits in (None, Limits())
     limits = _ending(room.bounded(limits, workers) if there is None else limits)
 
     def run(it: Design, keys: Mapping[str, int], asked_for: sweep_.Asked) -> Swept:
@@ -573,6 +586,8 @@ def sweep(
 
     asked_for = _asked(design, wanted)
     found = run(design, probe(design).known, asked_for)
+    if is_whole and not found.stopped:
+        kept.keep_swept(design, found)
     if below is None or not found.broken:
         return found
     if found.stopped:
@@ -642,6 +657,46 @@ def film(design: Design, trace: Trace) -> Film:
     return replace(frames.film(it, trace, design.world.show), why=why)
 
 
+Shown = tuple[Design, str, str]
+"""A design, an objective that it breaks, and the scenario in which it does."""
+
+
+def films(
+    asked_for: Sequence[Shown],
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> tuple[Film | None, ...]:
+    """The film of the shortest counterexample of each, on some processes; None if there is none
+    within the limits. Ctrl-C goes through."""
+    workers = jobs or os.cpu_count() or 1
+    work = partial(_filmed, room.bounded(limits, workers))
+    found: list[Film | None] = []
+    with closing(in_processes(work, asked_for, workers)) as parts:
+        for each in parts:
+            found.append(each)
+            if on_done is not None:
+                on_done(len(found), len(asked_for))
+    return tuple(found)
+
+
+def _filmed(limits: Limits, shown: Shown) -> Film | None:
+    it, objective, scenario = shown
+    found = check(it, (scenario,), (objective,), limits=limits, ways=True)
+    return film(it, found.ways[0].trace()) if found.ways else None
+
+
+def known(design: Design) -> Known:
+    """What was found of a design before, beside its verdicts under sequential consistency."""
+    models = {model: kept.rows(design, model) for model in MODELS}
+    return Known(
+        hooks=hooks(design),
+        swept=kept.swept(design),
+        models={model: rows for model, rows in models.items() if rows},
+    )
+
+
 def litmus(path: pathlib.Path, max_states: int | None = None) -> LitmusResult:
     """What the litmus test in a file may come to under each memory model. Raises UsageError."""
     from pinlab.lab.litmus.run import run  # its parser takes a while to import
@@ -686,6 +741,8 @@ def compare(
             for number, (rows, counted) in parts:
                 name = chosen[number]
                 results[name] = (tuple(replace(row, design=named[number]) for row in rows), counted)
+                if limits in (None, Limits()):
+                    kept.keep_rows(loaded[number], memory_model, results[name][0])
                 if on_progress is not None:
                     on_progress(Activity(name, "", len(results), len(chosen), rows=rows))
     except (KeyboardInterrupt, Lost) as error:

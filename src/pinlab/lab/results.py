@@ -379,6 +379,27 @@ class Estimate:
     sampled: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A function that a design replaces: its own lines, numbered, and those of its world."""
+
+    name: str
+    role: str
+    file: str
+    lines: tuple[tuple[int, str], ...]
+    before: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a design beside its verdicts: what it replaces; what the whole sweep found,
+    None if there was none; and the rows under other memory models, of those that were asked."""
+
+    hooks: tuple[Hook, ...]
+    swept: Swept | None
+    models: Mapping[str, tuple[Row, ...]]
+
+
 OnSweep = Callable[[int, int], None]
 """Told how many combinations are done, of how many."""
 

@@ -26,14 +26,15 @@ CHARACTER = 7.4
 """Pixels of a character of source."""
 
 STYLE = """
-text { font: 12px sans-serif; fill: #1d2129; } .title { font: bold 15px sans-serif; }
-.code { font: 12px monospace; } .soft { fill: #5b6270; font-size: 11px; }
-.actor { font-weight: bold; }
-.lane { stroke: #9aa1ad; stroke-width: 1.5; } .step { fill: #5b6270; }
-.needed { fill: #1f5fa8; } .violation { fill: #c4122f; } text.violation { font-weight: bold; }
-.order { stroke: #1f5fa8; stroke-width: 2; stroke-dasharray: 6 3; fill: none; }
-.chance { stroke: #8a5a00; stroke-width: 1.5; stroke-dasharray: 2 3; }
-text.chance { stroke: none; fill: #8a5a00; }
+.race text { font: 12px sans-serif; fill: #1d2129; } .race .title { font: bold 15px sans-serif; }
+.race .code { font: 12px monospace; } .race .soft { fill: #5b6270; font-size: 11px; }
+.race .actor { font-weight: bold; }
+.race .lane { stroke: #9aa1ad; stroke-width: 1.5; } .race .step { fill: #5b6270; }
+.race .needed { fill: #1f5fa8; } .race .violation { fill: #c4122f; }
+.race text.violation { font-weight: bold; }
+.race .order { stroke: #1f5fa8; stroke-width: 2; stroke-dasharray: 6 3; fill: none; }
+.race .chance { stroke: #8a5a00; stroke-width: 1.5; stroke-dasharray: 2 3; }
+.race text.chance { stroke: none; fill: #8a5a00; }
 """
 
 
@@ -59,6 +60,7 @@ def svg(film: Film) -> str:
         width=str(WIDTH),
         height=str(height),
         viewBox=f"0 0 {WIDTH} {height}",
+        attrib={"class": "race"},
     )
     ElementTree.SubElement(root, "title").text = printable(headline(trace))
     ElementTree.SubElement(root, "style").text = STYLE

@@ -20,12 +20,14 @@ from pinlab.report.page.shell import asset, page
 from pinlab.report.player import lanes
 
 
-def html(film: Film) -> str:
-    """The page. Names, source and messages may be anybody's, and are escaped."""
+def html(film: Film, home: str = "") -> str:
+    """The page. Names, source and messages may be anybody's, and are escaped. `home` is the address
+    of its design's page, if it has one."""
     trace = film.trace
     bad = trace.outcome is Outcome.VIOLATED
     body = Template(asset(__package__, "player.html")).substitute(
         title=escape(headline(trace)),
+        home=f'<p><a href="{escape(home)}">{escape(trace.design)}</a></p>' if home else "",
         claim=escape(f"{trace.objective}: {trace.claim}"),
         severity="bad" if bad else "",
         verdict=escape(trace.message or "The path ends without a violation."),

@@ -1,0 +1,77 @@
+"""Whole answers that were found before: of `check` under each memory model, of the whole sweep.
+
+A page shows what is known of a design without finding it out; what nobody has asked is not known.
+Each is kept under a digest of the program and of the code that asked, as explorations are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Final
+
+from pinlab.lab import build, compiled, ledger
+from pinlab.lab.design import Design
+from pinlab.lab.results import Broken, Row, Swept, Wanted
+from pinlab.objectives.verdict import Outcome, Verdict
+
+CODE: Final = ("lab/check.py", "lab/sweep.py", "lab/orders.py", "lab/verdicts.py", "lab/results.py")
+"""What says which questions are asked, and what the answers mean, beside models and engine."""
+
+
+def keep_rows(design: Design, memory_model: str, rows: Iterable[Row]) -> None:
+    """All rows of a check that was not stopped."""
+    written = json.dumps([asdict(row) for row in rows]).encode()
+    ledger.store().put(_key(design, f"check {memory_model}"), written)
+
+
+def rows(design: Design, memory_model: str) -> tuple[Row, ...]:
+    """What a check found under a memory model; empty if nobody asked."""
+    kept = ledger.store().get(_key(design, f"check {memory_model}"))
+    said = [] if kept is None else json.loads(kept)
+    return tuple(Row(**{**row, "verdict": _verdict(row["verdict"])}) for row in said)
+
+
+def keep_swept(design: Design, found: Swept) -> None:
+    """The sweep of all combinations that are asked by default, if it was not stopped."""
+    said = {**asdict(found), "left_out": sorted(found.left_out), "unsure": sorted(found.unsure)}
+    ledger.store().put(_key(design, f"sweep {Wanted()}"), json.dumps(said).encode())
+
+
+def swept(design: Design) -> Swept | None:
+    """What the whole sweep found; None if nobody has swept this design."""
+    kept = ledger.store().get(_key(design, f"sweep {Wanted()}"))
+    if kept is None:
+        return None
+    said = json.loads(kept)
+    broken = [Broken(**{**it, "operations": tuple(it["operations"])}) for it in said["broken"]]
+    return Swept(
+        **{
+            **said,
+            "broken": tuple(broken),
+            "objectives": tuple(said["objectives"]),
+            "cut_off": tuple(said["cut_off"]),
+            "left_out": frozenset(said["left_out"]),
+            "unsure": frozenset(said["unsure"]),
+        }
+    )
+
+
+def _verdict(said: dict[str, object]) -> Verdict:
+    evidence = said["evidence"]
+    assert isinstance(evidence, list)
+    return Verdict(
+        Outcome(str(said["outcome"])),
+        str(said["bounds"]),
+        said["steps"] if isinstance(said["steps"], int) else None,
+        tuple(evidence),
+        str(said["reason"]),
+    )
+
+
+def _key(design: Design, what: str) -> bytes:
+    asker = f"{compiled.package()} {compiled.digest(CODE)}"
+    parts = (ledger.engine(), asker, ledger.digest(build.program(design)), design.name, what)
+    return hashlib.sha256("\0".join(("whole", *parts)).encode()).digest()

@@ -1,0 +1,49 @@
+"""`pinlab report`: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.cli._app import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_folder(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "pages"
+    assert run(["report", "skip", "-o", str(out)]) == 0
+    assert "1 design" in capsys.readouterr().out
+    names = {path.name for path in out.iterdir()}
+    assert {"index.html", "skip.html", "skip-I4.html"} <= names
+    assert "Next that matters" in (out / "skip-I4.html").read_text("utf-8")
+
+
+def test_one_file(tmp_path: Path) -> None:
+    out = tmp_path / "skip.html"
+    assert run(["report", "skip", "-o", str(out)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"skip.html"}
+    assert "skip breaks I4" in out.read_text("utf-8")
+
+
+def test_of_a_patch_the_difference(tmp_path: Path) -> None:
+    patch = Path(__file__).parents[2] / "examples" / "fault_does_not_wait.py"
+    out = tmp_path / "patch.html"
+    assert run(["report", str(patch), "-o", str(out)]) == 0
+    text = out.read_text("utf-8")
+    assert "beside" in text and "Every pair that comes to it" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("report untrakced", "no design 'untrakced'"),
+        ("report untracked --world 7.2", "leave it out"),
+        ("report untracked -o /nowhere/pages", "there is no folder /nowhere"),
+    ],
+)
+def test_misuse(words: str, why: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(words.split()) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert why in told and "Traceback" not in told

@@ -1,0 +1,57 @@
+"""What was found before is told again, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinlab.lab import check, design, kept, ledger
+from pinlab.lab.explore.result import Limits
+from pinlab.lab.results import Wanted
+from pinlab.lab.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Store(tmp_path / "ledger", "explored")
+    monkeypatch.setattr(ledger, "store", lambda: there)
+
+
+SKIP = "skip"
+
+
+def test_what_nobody_asked_is_not_known() -> None:
+    known = check.known(design.load(SKIP))
+    assert known.swept is None and not known.models
+
+
+def test_rows_are_told_as_they_were_found() -> None:
+    it = design.load(SKIP)
+    found = check.check(it)
+    assert kept.rows(it, "sc") == found.rows
+    assert kept.rows(it, "arm64") == () and kept.rows(design.load("block"), "sc") == ()
+
+
+def test_an_answer_to_less_is_not_kept() -> None:
+    it = design.load(SKIP)
+    check.check(it, objectives=("O1",))
+    check.check(it, limits=Limits(max_states=50))
+    check.sweep(it, Wanted(size=1))
+    assert kept.rows(it, "sc") == () and kept.swept(it) is None
+
+
+def test_a_sweep_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole one takes a minute; one that is smaller stands for it."""
+    monkeypatch.setattr(check, "Wanted", lambda: Wanted(size=1))
+    it = design.load("untracked")
+    found = check.sweep(it, Wanted(size=1))
+    assert kept.swept(it) == found and found.explored > 100
+
+
+def test_a_hook_is_beside_what_it_replaces() -> None:
+    (first, *_) = check.known(design.load("bounce")).hooks
+    assert first.name == "writeback_pinned"
+    assert any("def writeback_pinned" in line for _, line in first.lines)
+    assert any("def writeback_pinned" in line for _, line in first.before)
+    assert first.lines != first.before
