@@ -28,6 +28,8 @@ from pinlab.field.holders.target import Answer, Sort, Target
 from pinlab.names import decoded, harmless, printable
 from pinlab.objectives.verdict import Verdict
 from pinlab.report import census_table, events, who_schema, who_table
+from pinlab.report.held import Sheet, sheets
+from pinlab.report.held import page as held
 from pinlab.report.timeline import build, chrome, page
 from pinlab.report.timeline.model import Violation
 from tests.field import samples
@@ -115,6 +117,22 @@ def drawn(name: str) -> str:
     violations = [Violation(5, "O1", name)]
     verdicts = {"O1": Verdict.inconclusive(f"lost: {name}")}
     return page.html(build.timeline(rows, meta, violations, title=name, verdicts=verdicts))
+
+
+SHEETS: dict[str, Callable[[str], Sheet]] = {
+    "census": lambda name: sheets.census(placed(name), placed(name).census),
+    "diff": lambda name: sheets.diff(diff(placed(name), samples.placed(more=True))),
+    "who": lambda name: sheets.who(answer(name)),
+}
+
+
+@pytest.mark.parametrize("what", SHEETS)
+@TRIED
+@given(name=NAMES | st.just("</table><img src=x>"))
+def test_a_name_is_text_on_a_page_of_the_field(what: str, name: str) -> None:
+    text = held.html(SHEETS[what](name))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "<img" not in text and text.count("</table>") == 1
 
 
 RENDERED: dict[str, Callable[[str], RenderableType]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.cli._app import run
+from pinlab.lab import patch as patches
 
 Capture = pytest.CaptureFixture[str]
 
@@ -28,7 +29,8 @@ def test_one_file(tmp_path: Path) -> None:
 
 
 def test_of_a_patch_the_difference(tmp_path: Path) -> None:
-    patch = Path(__file__).parents[2] / "examples" / "fault_does_not_wait.py"
+    patch = tmp_path / "patch.py"
+    patch.write_text(patches.patch("dax_truncate"))
     out = tmp_path / "patch.html"
     assert run(["report", str(patch), "-o", str(out)]) == 0
     text = out.read_text("utf-8")

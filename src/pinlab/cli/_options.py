@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from pinlab.cli._lab import lab
 from pinlab.errors import UsageError
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Info
+from pinlab.output import check
 
 
 class Engine(StrEnum):
@@ -67,6 +69,17 @@ def require_one_source(**sources: object) -> None:
     given = [f"--{name}" for name, value in sources.items() if value is not None]
     if len(given) > 1:
         raise UsageError(f"only one source can be read, not {' and '.join(given)}: leave one out")
+
+
+def require_page(output: Path | None, json: bool, watch: float | None = None) -> None:
+    """Raise UsageError unless a page can be written, known before the work is done."""
+    if output is None:
+        return
+    if json or watch is not None:
+        raise UsageError("-o writes a page, --json and --watch print: give one of them")
+    if output.suffix != ".html":
+        raise UsageError(f"cannot tell what to write to {output}: name it .html, for a page")
+    check(output)
 
 
 def limits(max_states: int | None, timeout: float | None, memory: str | None) -> Limits:
@@ -151,6 +164,16 @@ DesignsArgument = Annotated[
         metavar="[DESIGN]...",
         help="Designs by name or file; all of pinlab's own if none is given.",
         autocompletion=_design_names,
+        show_default=False,
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.html",
+        help="Write a page: bars, the largest first, and a table to filter.",
         show_default=False,
     ),
 ]

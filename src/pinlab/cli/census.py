@@ -32,6 +32,8 @@ from pinlab.names import printable
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import census_schema as schema
 from pinlab.report import census_table as table
+from pinlab.report.held import page as held
+from pinlab.report.held import sheets
 
 LIMIT = 40
 
@@ -111,6 +113,7 @@ def census(
     raw: Annotated[
         bool, typer.Option("--raw", help="Show and save addresses of kernel structures.")
     ] = False,
+    page: options.OutputOption = None,
     json: options.JsonOption = False,
 ) -> int:
     """List every pinned folio of this machine: pins, references, and whose memory it is.
@@ -121,6 +124,7 @@ def census(
     options.require_one_source(core=core, guest=guest, open=open_)
     if watch is not None and (json or open_ is not None or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
+    options.require_page(page, json, watch)
     if watch is not None:
         options.time_of(watch, "--watch", options.SHORTEST)
     if save is not None or open_ is not None:
@@ -159,7 +163,10 @@ def census(
     if save is not None:
         snapshot.save(whole, save, raw=raw)
     shown = chosen(whole)
-    if json:
+    if page is not None:
+        output.write_text(page, held.html(sheets.census(shown, whole.census)))
+        typer.echo(f"{page}: {table.headline(whole.census).plain}")
+    elif json:
         show_json(schema.census(shown, whole.census, raw=raw))
     else:
         show(table.census(shown, whole.census, limit=limit, raw=raw))

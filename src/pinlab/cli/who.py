@@ -15,6 +15,7 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 
+from pinlab import output
 from pinlab.cli import _options as options
 from pinlab.cli._show import Screen, show, show_json
 from pinlab.cli.census import CoreOption, GuestOption
@@ -44,6 +45,9 @@ from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import memlock as report
 from pinlab.report import who_schema as schema
 from pinlab.report import who_table as table
+from pinlab.report.held import page as held
+from pinlab.report.held import sheets
+from pinlab.report.units import counted
 
 LARGEST_UID = (1 << 32) - 2
 """The one above says "no user" to the kernel."""
@@ -130,6 +134,7 @@ def who(
     ] = None,
     core: CoreOption = None,
     guest: GuestOption = None,
+    page: options.OutputOption = None,
     json: options.JsonOption = False,
 ) -> int:
     """Say who holds the pins: process, descriptor, address range, and where it is accounted.
@@ -148,9 +153,11 @@ def who(
             "--references": references or None,
             "--sort": sort,
             "--watch": watch,
+            "--output": page,
         }
         _require_none(refused, "--user, which lists all that its limit counts, largest first")
         return _memlock(user, core, guest, limit, json)
+    options.require_page(page, json, watch)
     if watch is not None and (json or core is not None):
         raise UsageError("--watch goes with neither --json nor a source that does not change")
     if watch is not None:
@@ -177,7 +184,7 @@ def who(
     try:
         reader = choose.choose(core, guest)
     except ReaderError as error:
-        if core is not None or guest is not None:
+        if core is not None or guest is not None or page is not None:
             raise
         return _weak(wanted, str(error), selection, references, limit, watch, json)
     with reader:
@@ -185,7 +192,10 @@ def who(
             return _watch(picture, watch)
         found = chosen(reader)
         used = None if found.pins or found.is_held else uses(reader, wanted)
-    if json:
+    if page is not None:
+        output.write_text(page, held.html(sheets.who(found)))
+        typer.echo(f"{page}: {counted(len(found.shares), 'holder')}")
+    elif json:
         show_json(schema.who(found, used))
     else:
         show(table.who(found, used, limit=limit, selection=selection))

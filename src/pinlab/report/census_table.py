@@ -138,10 +138,11 @@ def _cells(row: PinnedFolio, raw: bool) -> tuple[Text, ...]:
     sure = Text(row.confidence.name.lower(), style=_STYLE.get(row.confidence, ""))
     kind = "hugetlb" if row.hugetlb else row.kind.name.lower()
     more = [hex(row.mapping) if row.mapping else "-"] if raw else []
-    return (*map(Text, words), sure, *map(Text, (kind, row.where, _at(row), *more)))
+    return (*map(Text, words), sure, *map(Text, (kind, row.where, at(row), *more)))
 
 
-def _at(row: PinnedFolio) -> str:
+def at(row: PinnedFolio) -> str:
+    """Where in its file, or at which address of who maps it."""
     if row.mapper is not None:
         return hex(row.mapper.address)
     return f"page {row.index}" if row.file is not None else "-"
@@ -183,7 +184,7 @@ def diff(difference: Difference, *, limit: int = 0) -> RenderableType:
                 str(now),
                 size(row.pages * PAGE),
                 row.where,
-                _at(row),
+                at(row),
             )
         parts.append(table)
         if limit and len(rows) > limit:

@@ -148,9 +148,9 @@ def _holders(
             units.address_range(claim.address or 0, claim.length or 0) if known else "?",
             *((_mapped(claim),) if odd else ()),
             units.size(claim.size),
-            _count(claim) + (", passing" if number in passing else ""),
+            count(claim) + (", passing" if number in passing else ""),
             "?" if claim.seconds is None else units.duration(claim.seconds),
-            _accounted(claim),
+            accounted(claim),
         )
     parts: list[RenderableType] = [table]
     if len(shown) < len(claims):
@@ -158,7 +158,7 @@ def _holders(
     return parts
 
 
-def _count(claim: Claim) -> str:
+def count(claim: Claim) -> str:
     """How often its frames are held."""
     if not claim.known:
         return "?"
@@ -187,7 +187,7 @@ def _mapped(claim: Claim) -> str:
     return f"{words}, {claim.mapped_by}" if _several(claim) else words
 
 
-def _accounted(claim: Claim) -> str:
+def accounted(claim: Claim) -> str:
     """Where it is counted, and of whom if that is not plain."""
     words = ", ".join(claim.accounted_in) or "nowhere"
     if claim.payer == ENDED:
@@ -255,7 +255,8 @@ def _referenced_table(folios: list[schema.FolioJson], limit: int) -> RenderableT
     return table
 
 
-def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[RenderableType]:
+def notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[str]:
+    """What one should know before one believes it: what was not looked at, what moved."""
     kinds: dict[str, list[str]] = {}
     for each in skipped:
         kinds.setdefault(each.reason, []).append(each.kind)
@@ -265,4 +266,9 @@ def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[Rende
         lines.append(f"{things} went away while they were read: results may be incomplete.")
     if unsettled:
         lines.append(f"{units.counted(unsettled, 'folio')} changed while they were looked at.")
+    return lines
+
+
+def _notes(skipped: Iterable[Skipped], races: int, unsettled: int) -> list[RenderableType]:
+    lines = notes(skipped, races, unsettled)
     return [Text(printable(line), style="yellow") for line in lines]

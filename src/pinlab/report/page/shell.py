@@ -13,11 +13,16 @@ from string import Template
 from typing import Any
 
 
+def table_script() -> str:
+    """The script of a page with a table to sort, and a field to filter it by."""
+    return asset(__package__, "table.js")
+
+
 def page(title: str, body: str, *, style: str = "", script: str = "", data: Any = None) -> str:
     """The page: `title` is plain text, `body` HTML, `data` what the scripts read, as JSON."""
     return Template(asset(__package__, "shell.html")).substitute(
         title=escape(title),
-        style=asset(__package__, "base.css") + style,
+        style=asset(__package__, "base.css") + asset(__package__, "table.css") + style,
         body=body,
         data=""
         if data is None

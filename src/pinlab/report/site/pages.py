@@ -14,7 +14,7 @@ from string import Template
 from pinlab.lab.results import Row
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, Verdict, worst
-from pinlab.report.page.shell import asset, page
+from pinlab.report.page.shell import asset, page, table_script
 from pinlab.report.player import figure
 from pinlab.report.player import page as player
 from pinlab.report.site import Subject, design
@@ -75,7 +75,7 @@ def _page(title: str, body: str, *, scripted: bool = False) -> str:
         title,
         body,
         style=asset(__package__, "site.css"),
-        script=asset(__package__, "matrix.js") if scripted else "",
+        script=table_script() + asset(__package__, "matrix.js") if scripted else "",
     )
 
 
