@@ -7,7 +7,12 @@ from xdist.scheduler import LoadScopeScheduling
 LIVE = ("tests/live/", "tests/docs/test_watch_page.py")
 OF_GUESTS = "tests/live/test_guest"
 
-SHARING = ("tests/lab/mutants/test_score.py", "tests/lab/mutants/test_hunt.py")
+SHARING = (
+    "tests/lab/mutants/test_score.py",
+    "tests/lab/mutants/test_hunt.py",
+    "tests/docs/test_teaching_page.py",
+    "tests/report/test_site.py",
+)
 """Whose tests ask about one thing that takes long to make."""
 
 

@@ -43,6 +43,7 @@ def test_of_a_patch_the_difference(tmp_path: Path) -> None:
         ("report untrakced", "no design 'untrakced'"),
         ("report untracked --world 7.2", "leave it out"),
         ("report untracked -o /nowhere/pages", "there is no folder /nowhere"),
+        ("report untracked -o /etc/hostname", "is a file: name a folder"),
     ],
 )
 def test_misuse(words: str, why: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

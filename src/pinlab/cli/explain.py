@@ -96,7 +96,7 @@ def explain(
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
     if json:
-        show_json(schema.explain(trace, result.ways, way))
+        show_json(schema.explain(trace, result.ways, way, lab().film(subject, trace).why))
     elif mail:
         typer.echo(chart.mail(trace), nl=False)
     elif litmus:

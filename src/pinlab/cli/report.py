@@ -45,6 +45,8 @@ def report(
     if designs and world is not None:
         raise UsageError("--world says whose designs are shown if none is named: leave it out")
     single = output.suffix == ".html"
+    if not single and output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file: name a folder, or FILE.html for one page")
     asked_for.check(output if single else output / "index.html" if output.is_dir() else output)
     limits = options.limits(max_states, timeout, memory)
     home = lab().load_world(world)

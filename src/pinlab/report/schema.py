@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
 
+from pinlab.lab.film import Order, Why
 from pinlab.lab.results import (
     Change,
     CheckResult,
@@ -236,8 +237,27 @@ class ExplainJson(TypedDict):
     actors: list[str]
     steps: list[StepJson]
     moves: list[MoveJson]
+    why: WhyJson | None
     way: int
     ways: list[WayJson]
+
+
+class OrderJson(TypedDict):
+    """Two steps by number that race for some cells."""
+
+    before: int
+    after: int
+    cells: list[str]
+
+
+class WhyJson(TypedDict):
+    """Which orders of steps the violation needs, which it does not, and the last chance."""
+
+    needed: list[OrderJson]
+    free: list[OrderJson]
+    chance: int | None
+    unknown: str
+    states: int
 
 
 class WayJson(TypedDict):
@@ -307,8 +327,10 @@ def _verdict(result: CheckResult, difference: Difference | None) -> str:
     return (Outcome.UNKNOWN if holds and silent else result.verdict.outcome).value
 
 
-def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson:
-    """The counterexample, `way` of `ways`, as "pinlab.explain/1"."""
+def explain(
+    trace: Trace, ways: Iterable[Way] = (), way: int = 1, why: Why | None = None
+) -> ExplainJson:
+    """The counterexample, `way` of `ways`, as "pinlab.explain/1"; `why` is what matters in it."""
     return {
         "schema": "pinlab.explain/1",
         "design": trace.design,
@@ -335,6 +357,7 @@ def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson
             for step in trace.steps
         ],
         "moves": [{"actor": move.actor, "choice": move.choice} for move in trace.moves],
+        "why": None if why is None else _why(why),
         "way": way,
         "ways": [
             {
@@ -346,6 +369,21 @@ def explain(trace: Trace, ways: Iterable[Way] = (), way: int = 1) -> ExplainJson
             }
             for way in ways
         ],
+    }
+
+
+def _why(it: Why) -> WhyJson:
+    def orders(some: Iterable[Order]) -> list[OrderJson]:
+        return [
+            {"before": each.before, "after": each.after, "cells": list(each.cells)} for each in some
+        ]
+
+    return {
+        "needed": orders(it.needed),
+        "free": orders(it.free),
+        "chance": it.chance,
+        "unknown": it.unknown,
+        "states": it.states,
     }
 
 
@@ -370,6 +408,7 @@ def nothing_to_explain(
         "actors": [],
         "steps": [],
         "moves": [],
+        "why": None,
         "way": 0,
         "ways": [],
     }

@@ -28,7 +28,7 @@ TOO_MANY = f"more than {STATES:,} states would have to be visited"
 PROGRESS = "it is violated where something can never happen any more, which no single step does"
 
 Ends = Callable[[State], bool]
-"""Whether a state from which nobody can go on is the violation."""
+"""Whether a state is the violation: all is done and the books are wrong, or nobody can go on."""
 
 Place = tuple[int, int]
 
@@ -73,7 +73,7 @@ class Search:
             yield move, self.run.step(state, move)
 
     def _is_broken(self, state: State, steps: Sequence[Step]) -> bool:
-        return any(map(self.violates, steps)) or (not steps and self.ends(state))
+        return any(map(self.violates, steps)) or self.ends(state)
 
     def _is_well(self, state: State, steps: Sequence[Step]) -> bool:
         return self.run.finished(state) and not self.ends(state)

@@ -58,7 +58,7 @@ def _why(film: Film) -> Iterator[str]:
             f"{'One order' if count == 1 else f'{count} orders'} of steps matter"
             f"{'s' if count == 1 else ''}: "
             + "; ".join(_order(order) for order in why.needed)
-            + f". The other way round, {escape(film.trace.objective)} cannot be violated any more."
+            + ". The other way round it cannot be violated from there on."
         )
     elif not why.unknown:
         yield (
@@ -67,7 +67,7 @@ def _why(film: Film) -> Iterator[str]:
     if why.chance is not None:
         yield (
             f"The last chance is step {_link(why.chance)}: before it everybody could still finish "
-            "without the violation, behind it nobody can."
+            "without the violation, after it nobody can."
         )
     if why.unknown:
         yield f"What matters is not known: {escape(why.unknown)}."

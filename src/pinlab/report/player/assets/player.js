@@ -66,7 +66,7 @@ function reasons(number) {
     const other = number === before ? after : before;
     if (number !== before && number !== after) continue;
     const step = data.steps[other - 1];
-    const order = number === before ? "before" : "behind";
+    const order = number === before ? "before" : "after";
     found.push(`It matters that this comes ${order} step ${other}, ${data.actors[step.actor]} in `
       + `${step.function}(): they race for ${cells.join(", ")}.`);
   }
