@@ -23,6 +23,7 @@ from pinlab.cli._app import run
 from pinlab.cli._show import describe
 from pinlab.errors import UsageError
 from pinlab.lab.explore.result import Limits, Move, Progress
+from pinlab.lab.film import Film, Order, Why
 from pinlab.lab.results import (
     Activity,
     CheckResult,
@@ -51,6 +52,9 @@ class Shelf:
 
     def load_world(self, name: str | None, /) -> Any:
         return name or "the default"
+
+    def film(self, design: Any, trace: Trace, /) -> Film:
+        return Film(trace, (), (), None, 0, (), (), Why((Order(1, 2, ("x",)),), (), 2, 5))
 
     def designs(self, world: Any, /) -> tuple[Info, ...]:
         return samples.DESIGNS

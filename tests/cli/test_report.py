@@ -44,9 +44,15 @@ def test_of_a_patch_the_difference(tmp_path: Path) -> None:
         ("report untracked --world 7.2", "leave it out"),
         ("report untracked -o /nowhere/pages", "there is no folder /nowhere"),
         ("report untracked -o /etc/hostname", "is a file: name a folder"),
+        ("report untracked -o pages.txt", "name a folder, or FILE.html"),
+        ("report untracked -o .", "is not of pinlab: name another folder"),
     ],
 )
-def test_misuse(words: str, why: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misuse(
+    words: str, why: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "index.html").write_text("important")
     assert run(words.split()) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert why in told and "Traceback" not in told

@@ -39,7 +39,7 @@ def diff(
     difference = compare(snapshot.load(before), snapshot.load(after))
     if page is not None:
         output.write_text(page, held.html(sheets.diff(difference)))
-        typer.echo(f"{page}: {counted(len(difference.groups), 'group')} differ")
+        typer.echo(f"{page}: {counted(len(difference.groups), 'group')} changed")
     elif json:
         show_json(schema.diff(difference))
     else:

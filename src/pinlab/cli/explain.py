@@ -75,6 +75,8 @@ def explain(
             f"cannot tell what to write to {output}: name it .py for a test that replays the "
             "counterexample, .html for a page on which to step through it, or .svg for a figure"
         )
+    if output is not None:
+        asked_for.check(output)
     subject = lab().load_design(design)
     asked, scenarios = options.asked(subject, [objective], scenario)
     (name,) = asked or ()
@@ -93,6 +95,8 @@ def explain(
     if trace is None:
         claim = lab().objectives(subject)[name].claim
         _no_counterexample(result, name, claim, scenarios, memory_model.value, json)
+        if output is not None:
+            typer.echo(f"{output} is not written.", err=True)
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
     if json:
@@ -112,6 +116,7 @@ def explain(
             beside = design.endswith(".py")
             where = os.path.relpath(design, output.parent) if beside else design
             asked_for.write_text(output, replay.regression_test(trace, where, beside=beside))
+        typer.echo(f"Written: {output}", err=True)
     return EXIT_VIOLATED
 
 

@@ -17,7 +17,9 @@ from pinlab.lab.explore.result import Limits
 from pinlab.lab.film import Film
 from pinlab.lab.results import Comparison, Row, Wanted
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, Outcome
+from pinlab.report.page.shell import GENERATOR
 from pinlab.report.site import Subject, pages
+from pinlab.report.units import counted
 
 
 def report(
@@ -45,8 +47,8 @@ def report(
     if designs and world is not None:
         raise UsageError("--world says whose designs are shown if none is named: leave it out")
     single = output.suffix == ".html"
-    if not single and output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is a file: name a folder, or FILE.html for one page")
+    if not single:
+        _require_folder(output)
     asked_for.check(output if single else output / "index.html" if output.is_dir() else output)
     limits = options.limits(max_states, timeout, memory)
     home = lab().load_world(world)
@@ -54,19 +56,30 @@ def report(
     subjects = {name: lab().load_design(name) for name in names}
     with progress(verbose) as on_progress:
         compared = lab().compare(names, world=home, limits=limits, on_progress=on_progress)
-    films = {} if compared.stopped else _films(subjects, compared, limits)
+    if compared.stopped:
+        typer.echo(f"Nothing is written: {compared.stopped}.")
+        return EXIT_UNKNOWN
+    films = _films(subjects, compared, limits)
     shown = [_subject(it, compared, films, limits) for it in subjects.values()]
+    said = f"{counted(len(shown), 'design')}, {counted(len(films), 'counterexample')}"
     if single:
         asked_for.write_text(output, pages.single(shown))
-        typer.echo(f"{output}: {len(shown)} designs, {len(films)} counterexamples")
+        typer.echo(f"{output}: {said}")
     else:
         _write(output, pages.folder(shown))
-        first = output / "index.html"
-        typer.echo(f"{first}: {len(shown)} designs, {len(films)} counterexamples to play")
-    if compared.stopped:
-        typer.echo(f"Stopped early: {compared.stopped}.")
-        return EXIT_UNKNOWN
+        typer.echo(f"{output / 'index.html'}: {said} to play")
     return EXIT_HOLDS
+
+
+def _require_folder(output: Path) -> None:
+    """Raise UsageError for what is no folder, or one in which somebody else's pages are."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file: name a folder, or FILE.html for one page")
+    if output.suffix and not output.is_dir():
+        raise UsageError(f"cannot tell what {output} is to be: name a folder, or FILE.html")
+    first = output / "index.html"
+    if first.is_file() and GENERATOR not in first.read_text("utf-8", errors="replace"):
+        raise UsageError(f"{first} is not of pinlab: name another folder")
 
 
 def _films(
@@ -95,7 +108,7 @@ def _subject(
 ) -> Subject:
     difference = swept = None
     base = lab().base(it)
-    if base is not None and not compared.stopped:
+    if base is not None:
         before, after = lab().check(base, limits=limits), lab().check(it, limits=limits)
         difference = lab().difference(it, before, after)
         if lab().brought(it)["functions"]:

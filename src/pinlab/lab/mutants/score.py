@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -95,48 +95,71 @@ def score(
     stopped = None
     # of the model they are argued; a function of somebody's own that looks alike is another one
     reasons = {} if design.own else equivalent.reasons(design.world.name)
-    key = _key(design, wanted, reasons)
-    found: list[Hunt | None] = list(_kept(key))
+    found = _kept(design, wanted, reasons)
+    left = [it for it in wanted if it not in found]
     try:
-        if not found:
-            home = _home(design, wanted, keys, jobs, on_asked, hunting)
-            found = _everywhere(home, wanted, reasons, keys, jobs, on_done, hunting)
-            _keep(key, found)
+        if left:
+            home = _home(design, left, keys, jobs, on_asked, hunting)
+            hunts = _everywhere(home, left, reasons, keys, jobs, on_done, hunting)
+            _keep(design, left, reasons, hunts)
+            found |= zip(left, hunts, strict=True)
     except KeyboardInterrupt:
         stopped = choose.INTERRUPTED
-        home = _home(design, wanted, keys, jobs, None, False)
-        found = _everywhere(home, wanted, reasons, keys, jobs, None, False)
+        home = _home(design, left, keys, jobs, None, False)
+        hunts = _everywhere(home, left, reasons, keys, jobs, None, False)
+        found |= zip(left, hunts, strict=True)
     scored = tuple(
         _scored(mutant, it, reasons.get(equivalent.name_of(mutant), ""))
-        for mutant, it in zip(wanted, found, strict=True)
+        for mutant, it in ((each, found[each]) for each in wanted)
         if it is None or not _is_none(it)
     )
     seconds = time.perf_counter() - start
     return Score(design.name, design.world.name, scored, seconds, stopped)
 
 
-def _key(design: Design, wanted: Sequence[Mutant], reasons: Mapping[equivalent.Name, str]) -> bytes:
-    """A digest of all that the score depends on: to look up what each hunt is kept under takes half
-    a minute."""
-    found = hashlib.sha256(f"score {ledger.engine()} {compiled.package()}".encode())
-    found.update(compiled.digest(CODE).encode())
-    found.update(ledger.digest(build.program(design)).encode())
+def _by_function(
+    design: Design, wanted: Sequence[Mutant], reasons: Mapping[equivalent.Name, str]
+) -> Iterator[tuple[bytes, list[Mutant]]]:
+    """The mutants of each function, with a digest of all that their score depends on: to look up
+    what each hunt is kept under takes half a minute."""
+    common = hashlib.sha256(f"score {ledger.engine()} {compiled.package()}".encode())
+    common.update(compiled.digest(CODE).encode())
+    common.update(ledger.digest(build.program(design)).encode())
+    groups: dict[str, list[Mutant]] = {}
     for mutant in wanted:
-        is_argued = equivalent.name_of(mutant) in reasons
-        found.update(f"{is_argued} {mutant.text}\0".encode())
-    return found.digest()
+        groups.setdefault(mutant.function, []).append(mutant)
+    for own in groups.values():
+        key = common.copy()
+        for mutant in own:
+            is_argued = equivalent.name_of(mutant) in reasons
+            key.update(f"{is_argued} {mutant.text}\0".encode())
+        yield key.digest(), own
 
 
-def _kept(key: bytes) -> list[Hunt]:
-    kept = ledger.store().get(key)
-    return [] if kept is None else [read(each) for each in kept.splitlines()]
+def _kept(
+    design: Design, wanted: Sequence[Mutant], reasons: Mapping[equivalent.Name, str]
+) -> dict[Mutant, Hunt | None]:
+    """The hunts of functions of which all mutants were hunted before."""
+    found: dict[Mutant, Hunt | None] = {}
+    for key, own in _by_function(design, wanted, reasons):
+        kept = ledger.store().get(key)
+        if kept is not None:
+            found |= zip(own, map(read, kept.splitlines()), strict=True)
+    return found
 
 
-def _keep(key: bytes, found: Sequence[Hunt | None]) -> None:
-    """All of them, if all were hunted."""
-    hunted = [written(it) for it in found if it is not None]
-    if len(hunted) == len(found):
-        ledger.store().put(key, b"\n".join(hunted))
+def _keep(
+    design: Design,
+    wanted: Sequence[Mutant],
+    reasons: Mapping[equivalent.Name, str],
+    hunts: Sequence[Hunt | None],
+) -> None:
+    """Those of each function of which all were hunted."""
+    found = dict(zip(wanted, hunts, strict=True))
+    for key, own in _by_function(design, wanted, reasons):
+        hunted = [written(it) for mutant in own if (it := found[mutant]) is not None]
+        if len(hunted) == len(own):
+            ledger.store().put(key, b"\n".join(hunted))
 
 
 def _everywhere(

@@ -12,6 +12,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+GENERATOR = '<meta name="generator" content="pinlab">'
+"""What every page has, and by which one is known."""
+
 
 def table_script() -> str:
     """The script of a page with a table to sort, and a field to filter it by."""
@@ -22,6 +25,7 @@ def page(title: str, body: str, *, style: str = "", script: str = "", data: Any 
     """The page: `title` is plain text, `body` HTML, `data` what the scripts read, as JSON."""
     return Template(asset(__package__, "shell.html")).substitute(
         title=escape(title),
+        generator=GENERATOR,
         style=asset(__package__, "base.css") + asset(__package__, "table.css") + style,
         body=body,
         data=""

@@ -22,6 +22,8 @@ ROW, GAP = 40, 18
 LANE, LEFT = 74, 46
 WIDTH = 800
 """Pixels of the whole: with ROWS steps it is no higher than a page that is so wide."""
+SHORT = 8
+"""Characters of an actor's name that fits beside others."""
 CHARACTER = 7.4
 """Pixels of a character of source."""
 
@@ -67,8 +69,10 @@ def svg(film: Film) -> str:
     _rect(root, 0, 0, WIDTH, height, "fill:#ffffff")
     _text(root, 12, 22, _cut(headline(trace), 96), "title")
     _text(root, 12, 42, _cut(f"{trace.objective}: {trace.claim}", 120), "soft")
-    for actor, x in lanes.items():
-        _text(root, x, 70 - 12 * (list(lanes).index(actor) % 2), _cut(actor, 14), "actor", "middle")
+    crowded = any(len(actor) > SHORT for actor in lanes)
+    for number, (actor, x) in enumerate(lanes.items()):
+        y = 70 - 12 * (number % 2 if crowded else 0)
+        _text(root, x, y, _cut(actor, 2 * SHORT), "actor", "middle")
         _line(root, (x, 76), (x, tops[-1]), "lane")
     places: dict[int, tuple[int, int]] = {}
     for row, top in zip(shown, tops, strict=False):

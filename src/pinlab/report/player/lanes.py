@@ -63,7 +63,7 @@ def _parts(film: Film, step: int, height: int) -> Iterator[str]:
             f'y="{y - tall / 2:.1f}" width="{box}" height="{tall}" rx="2">'
             f"<title>{it.number} {escape(it.actor)}: {escape(it.source.strip())}</title></rect>"
         )
-        if it.number in needed:
+        if it.number in needed and not last:
             yield f'<circle class="dot" cx="{x:.1f}" cy="{y}" r="2.5"/>'
         if last:
             yield f'<text class="cross" x="{x - 4:.1f}" y="{y + 4}">&#10007;</text>'

@@ -105,7 +105,7 @@ def _rows(it: Subject, rows: Iterable[Row], links: Links, name: str = "") -> str
         lines.append(
             f'<tr{at} class="{row.verdict.outcome.value}"><td>{escape(row.objective)}</td>'
             f"<td>{escape(row.scenario)}</td><td>{words}</td><td>{row.states:,}</td>"
-            f"<td>{escape(row.bounds or row.reason)}</td></tr>"
+            f'<td class="bounds">{escape(row.bounds or row.reason)}</td></tr>'
         )
     return (
         '<div class="wide"><table><thead><tr><th>objective</th><th>scenario</th><th>verdict</th>'

@@ -96,7 +96,17 @@ def _numbered(name: str, number: int) -> str:
 
 def _matrix(subjects: Sequence[Subject], links: Links) -> str:
     names = sorted({row.objective for it in subjects for row in it.rows}, key=order)
-    heads = ("design", "kind", *names, "pin", "unpin", "struct page", "GUP-fast", "states")
+    heads = (
+        "design",
+        "kind",
+        *names,
+        "pin",
+        "unpin",
+        "struct page",
+        "GUP-fast",
+        "IRQ unpin",
+        "states",
+    )
     changed = "".join(design.changes(it, links) for it in subjects if it.difference is not None)
     return Template(asset(__package__, "matrix.html")).substitute(
         changes=changed,
@@ -128,12 +138,13 @@ def _cost(it: Subject) -> Iterator[tuple[str, int]]:
     """What a design costs, each with a number to sort by."""
     cost = it.cost
     if cost is None:
-        yield from [("?", -1)] * 4
+        yield from [("?", -1)] * 5
         return
     yield counted(cost.pin), sum(cost.pin.values())
     yield counted(cost.unpin), sum(cost.unpin.values())
     yield f"+{cost.struct_page_bytes} B", cost.struct_page_bytes
-    yield {True: ("yes", 1), False: ("no", 0), None: ("?", -1)}[cost.gup_fast]
+    for answer in (cost.gup_fast, cost.irq_unpin):
+        yield {True: ("yes", 1), False: ("no", 0), None: ("?", -1)}[answer]
 
 
 def _verdict(it: Subject, objective: str, rows: Sequence[Row], links: Links) -> str:
