@@ -55,3 +55,12 @@ def test_a_hook_is_beside_what_it_replaces() -> None:
     assert any("def writeback_pinned" in line for _, line in first.lines)
     assert any("def writeback_pinned" in line for _, line in first.before)
     assert first.lines != first.before
+
+
+def test_of_a_design_with_scenarios_of_its_own_nothing_is_kept() -> None:
+    """They may change, and the key says nothing of them."""
+    example = Path(__file__).parents[2] / "examples" / "fsync_beside_truncate.py"
+    it = design.load(str(example))
+    assert it.scenarios
+    check.check(it)
+    assert kept.rows(it, "sc") == ()

@@ -23,6 +23,8 @@ CODE: Final = ("lab/check.py", "lab/sweep.py", "lab/orders.py", "lab/verdicts.py
 
 def keep_rows(design: Design, memory_model: str, rows: Iterable[Row]) -> None:
     """All rows of a check that was not stopped."""
+    if _brings_questions(design):
+        return
     written = json.dumps([asdict(row) for row in rows]).encode()
     ledger.store().put(_key(design, f"check {memory_model}"), written)
 
@@ -36,6 +38,8 @@ def rows(design: Design, memory_model: str) -> tuple[Row, ...]:
 
 def keep_swept(design: Design, found: Swept) -> None:
     """The sweep of all combinations that are asked by default, if it was not stopped."""
+    if _brings_questions(design):
+        return
     said = {**asdict(found), "left_out": sorted(found.left_out), "unsure": sorted(found.unsure)}
     ledger.store().put(_key(design, f"sweep {Wanted()}"), json.dumps(said).encode())
 
@@ -57,6 +61,11 @@ def swept(design: Design) -> Swept | None:
             "unsure": frozenset(said["unsure"]),
         }
     )
+
+
+def _brings_questions(design: Design) -> bool:
+    """Whether it has scenarios or objectives of its own, of which the key says nothing."""
+    return bool(design.scenarios or design.objectives)
 
 
 def _verdict(said: dict[str, object]) -> Verdict:
