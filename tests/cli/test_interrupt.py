@@ -44,11 +44,11 @@ def test_ctrl_c_ends_a_check_with_what_it_found() -> None:
     )
     assert process.stderr is not None
     first = process.stderr.readline()
-    assert first.startswith("anon-fork  I5: violated in 45 steps")
+    assert first.startswith("anon-fork  I5: violated in 46 steps")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
-    assert "violated in 45 steps" in rows["I5"]
+    assert "violated in 46 steps" in rows["I5"]
     assert "unknown: stopped: interrupted" in rows["I9"]  # its scenario was not begun
     assert "Stopped early: interrupted." in out
     assert "Traceback" not in err

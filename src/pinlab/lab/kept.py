@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cache
 from typing import Final
 
 from pinlab.lab import build, compiled, ledger
@@ -80,7 +81,11 @@ def _verdict(said: dict[str, object]) -> Verdict:
     )
 
 
+@cache
+def _asker() -> str:
+    return f"{compiled.package()} {compiled.digest(CODE)}"
+
+
 def _key(design: Design, what: str) -> bytes:
-    asker = f"{compiled.package()} {compiled.digest(CODE)}"
-    parts = (ledger.engine(), asker, ledger.digest(build.program(design)), design.name, what)
+    parts = (ledger.engine(), _asker(), ledger.digest(build.program(design)), design.name, what)
     return hashlib.sha256("\0".join(("whole", *parts)).encode()).digest()
