@@ -11,6 +11,7 @@ SHARING = (
     "tests/lab/mutants/test_score.py",
     "tests/lab/mutants/test_hunt.py",
     "tests/docs/test_teaching_page.py",
+    "tests/docs/test_design_pages.py",
     "tests/report/test_site.py",
 )
 """Whose tests ask about one thing that takes long to make."""
@@ -18,11 +19,14 @@ SHARING = (
 
 class Scheduling(LoadScopeScheduling):
     """Live tests compare all pins and loop devices of the machine, so they wait for each other: one
-    worker has them all, and first. What a guest pins is its own. Those of a file that share what
+    worker has them all, and first, as xdist begins with the largest. What a guest pins is its own,
+    so that another worker has guests meanwhile: they take as long. Those of a file that share what
     takes long to make are together, and all others alone."""
 
     def _split_scope(self, nodeid: str) -> str:
         live = nodeid.startswith(LIVE) and not nodeid.startswith(OF_GUESTS)
         if live:
             return "live"
+        if nodeid.startswith(OF_GUESTS):
+            return "guests"
         return nodeid.partition("::")[0] if nodeid.startswith(SHARING) else nodeid

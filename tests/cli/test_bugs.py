@@ -44,6 +44,7 @@ def test_both_codes_stand_beside_each_other_if_there_is_room(width: int, beside:
     assert any("with the bug" in line and "without it, today" in line for line in lines) is beside
 
 
+@pytest.mark.slow
 def test_what_is_cut_off_is_said(capsys: Captured) -> None:
     assert run(["bugs", "B37", "--max-states", "5"]) == EXIT_UNKNOWN
     said = " ".join(capsys.readouterr().out.split())

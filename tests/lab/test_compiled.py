@@ -55,6 +55,7 @@ def test_a_program_is_compiled_once(
     assert len(made) == 1
 
 
+@pytest.mark.slow
 def test_two_designs_are_two_programs(made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     names = [*design.names(), *design.names(worlds.load("7.2"))]
     programs = [fresh(name, monkeypatch) for name in names]

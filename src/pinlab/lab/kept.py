@@ -27,7 +27,7 @@ def keep_rows(design: Design, memory_model: str, rows: Iterable[Row]) -> None:
     if _brings_questions(design):
         return
     written = json.dumps([asdict(row) for row in rows]).encode()
-    ledger.store().put(_key(design, f"check {memory_model}"), written)
+    _put(_key(design, f"check {memory_model}"), written)
 
 
 def rows(design: Design, memory_model: str) -> tuple[Row, ...]:
@@ -42,7 +42,7 @@ def keep_swept(design: Design, found: Swept) -> None:
     if _brings_questions(design):
         return
     said = {**asdict(found), "left_out": sorted(found.left_out), "unsure": sorted(found.unsure)}
-    ledger.store().put(_key(design, f"sweep {Wanted()}"), json.dumps(said).encode())
+    _put(_key(design, f"sweep {Wanted()}"), json.dumps(said).encode())
 
 
 def swept(design: Design) -> Swept | None:
@@ -62,6 +62,12 @@ def swept(design: Design) -> Swept | None:
             "unsure": frozenset(said["unsure"]),
         }
     )
+
+
+def _put(key: bytes, written: bytes) -> None:
+    """Kept if it is not: to look is a hundred times as fast as to write."""
+    if ledger.store().get(key) != written:
+        ledger.store().put(key, written)
 
 
 def _brings_questions(design: Design) -> bool:

@@ -77,6 +77,7 @@ def test_what_only_a_design_notices_is_hunted_there(found: tuple[Score, Score, S
     assert hook.by is not None and hook.by.design == "mmu-notifier"
 
 
+@pytest.mark.slow
 def test_what_only_a_design_comes_to_is_hunted_in_every_design(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
