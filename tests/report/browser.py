@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import json
+import re
 import shutil
 import subprocess
 import tempfile
 from functools import cache
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +66,28 @@ def profile() -> Path:
     path = Path(tempfile.mkdtemp(prefix="pinlab-browser-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
+
+
+def told(text: str) -> Any:
+    """What a script has said of a page by `say("found", JSON)`."""
+    found = re.search(r'\bdata-found="([^"]*)"', text)
+    assert found, "the script said nothing"
+    return json.loads(unescape(found[1]))
+
+
+def asked(page: Path, script: str, fragment: str = "", *flags: str) -> Any:
+    """The value of an expression in the page, as JSON has it."""
+    return told(dom(page, f"say('found', JSON.stringify({script}));", fragment, *flags))
+
+
+def in_frame(page: Path, width: int, script: str, fragment: str = "") -> Any:
+    """The value of an expression about `it`, the document of a page that is so wide."""
+    holder = framed(page, width, fragment)
+    says = f"""document.getElementById('frame').addEventListener('load', (event) => {{
+        const it = event.target.contentDocument;
+        say('found', JSON.stringify({script}));
+    }});"""
+    return told(dom(holder, says))
 
 
 def console(page: Path) -> list[str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.field import samples
@@ -67,13 +64,6 @@ def test_what_grew_is_told_beside_what_was() -> None:
     assert 'class="was"' in page.html(found)
 
 
-def asked(path: Path, script: str) -> Any:
-    text = browser.dom(path, f"say('found', JSON.stringify({script}));")
-    said = re.search(r'\bdata-found="([^"]*)"', text)
-    assert said is not None
-    return json.loads(unescape(said[1]))
-
-
 def test_heads_sort_by_number_and_the_filter_hides(tmp_path: Path) -> None:
     path = tmp_path / "held.html"
     path.write_text(page.html(sheet({"a9": 9, "b100": 100, "c20": 20})), encoding="utf-8")
@@ -88,7 +78,7 @@ def test_heads_sort_by_number_and_the_filter_hides(tmp_path: Path) -> None:
         filter.value = 'zz'; filter.dispatchEvent(new Event('input'));
         return [...found, names(), document.getElementById('none').hidden];
     })()"""
-    up, down, one, none, hidden = asked(path, script)
+    up, down, one, none, hidden = browser.asked(path, script)
     assert up == ["a9", "c20", "b100"] and down == up[::-1]
     assert one == ["b100"] and none == [] and hidden is False
 
@@ -97,11 +87,7 @@ def test_it_fits_and_says_nothing_to_the_console(tmp_path: Path) -> None:
     path = tmp_path / "who.html"
     path.write_text(page.html(sheets.who(answer())), encoding="utf-8")
     assert browser.console(path) == []
-    holder = browser.framed(path, 360)
-    script = """document.getElementById('frame').addEventListener('load', (event) => {
-        say('found', event.target.contentDocument.documentElement.scrollWidth);
-    });"""
-    assert 'data-found="360"' in browser.dom(holder, script)
+    assert browser.in_frame(path, 360, "it.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,7 @@ def write(found: Film, to: Path) -> Path:
 def asked(path: Path, script: str, fragment: str = "", flags: Sequence[str] = ()) -> Any:
     """What a script of the page says, as JSON."""
     says = f"{PRESS}\nsay('found', JSON.stringify({script}));"
-    return told(browser.dom(path, says, fragment, *flags))
-
-
-def told(text: str) -> Any:
-    """What a script has said of a page."""
-    found = re.search(r'\bdata-found="([^"]*)"', text)
-    assert found, "the script said nothing"
-    return json.loads(unescape(found[1]))
+    return browser.told(browser.dom(path, says, fragment, *flags))
 
 
 @pytest.mark.parametrize("which", FIVE, ids=" ".join)
@@ -130,13 +122,9 @@ def test_the_longest_is_small(tmp_path: Path) -> None:
 def test_nothing_is_wider_than_the_window(width: int, tmp_path: Path) -> None:
     """What is, scrolls in a box of its own."""
     path = write(film(*FIVE[4]), tmp_path / "race.html")
-    holder = browser.framed(path, width, "#step=110")
-    script = """document.getElementById('frame').addEventListener('load', (event) => {
-        const it = event.target.contentDocument, { clientWidth, scrollWidth } = it.documentElement;
-        const number = it.getElementById('number').textContent;
-        say('found', JSON.stringify([clientWidth, scrollWidth, number]));
-    });"""
-    found = told(browser.dom(holder, script))
+    script = """[it.documentElement.clientWidth, it.documentElement.scrollWidth,
+        it.getElementById('number').textContent]"""
+    found = browser.in_frame(path, width, script, "#step=110")
     assert found == [width, width, "110 of 120"]
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from functools import cache
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 from tests.report import browser
 
@@ -163,10 +159,7 @@ def test_heads_sort_and_the_filter_hides(tmp_path: Path) -> None:
         found.push(all('thead th').filter((it) => !it.hidden).map((it) => it.textContent));
         say('found', JSON.stringify(found));
     """
-    text = browser.dom(path, script)
-    said = re.search(r'\bdata-found="([^"]*)"', text)
-    assert said is not None
-    first, up, down, only, heads = json.loads(unescape(said[1]))
+    first, up, down, only, heads = browser.told(browser.dom(path, script))
     assert first == ["untracked", "skip"] and up == first and down == ["skip", "untracked"]
     assert only == ["skip"]
     broken = {row.objective for row in subjects()[1].rows if row.steps is not None}
@@ -179,15 +172,5 @@ def test_it_says_nothing_to_the_console_and_fits(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     for name in ("index.html", "untracked.html"):
         assert browser.console(tmp_path / name) == []
-        assert wide(tmp_path / name, 390) == [390, 390]
-
-
-def wide(path: Path, width: int) -> Any:
-    holder = browser.framed(path, width)
-    script = """document.getElementById('frame').addEventListener('load', (event) => {
-        const { clientWidth, scrollWidth } = event.target.contentDocument.documentElement;
-        say('found', JSON.stringify([clientWidth, scrollWidth]));
-    });"""
-    said = re.search(r'\bdata-found="([^"]*)"', browser.dom(holder, script))
-    assert said is not None
-    return json.loads(unescape(said[1]))
+        wide = "it.documentElement.scrollWidth"
+        assert browser.in_frame(tmp_path / name, 390, wide) == 390

@@ -11,15 +11,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
-from typing import Final
 
 from pinlab.lab import build, compiled, ledger
 from pinlab.lab.design import Design
 from pinlab.lab.results import Broken, Row, Swept, Wanted
 from pinlab.objectives.verdict import Outcome, Verdict
-
-CODE: Final = ("lab/check.py", "lab/sweep.py", "lab/orders.py", "lab/verdicts.py", "lab/results.py")
-"""What says which questions are asked, and what the answers mean, beside models and engine."""
 
 
 def keep_rows(design: Design, memory_model: str, rows: Iterable[Row]) -> None:
@@ -87,11 +83,10 @@ def _verdict(said: dict[str, object]) -> Verdict:
     )
 
 
-@cache
-def _asker() -> str:
-    return f"{compiled.package()} {compiled.digest(CODE)}"
+_package = cache(compiled.package)
+"""The digest of all that asks and is asked: it is looked for once for each design."""
 
 
 def _key(design: Design, what: str) -> bytes:
-    parts = (ledger.engine(), _asker(), ledger.digest(build.program(design)), design.name, what)
+    parts = (ledger.engine(), _package(), ledger.digest(build.program(design)), design.name, what)
     return hashlib.sha256("\0".join(("whole", *parts)).encode()).digest()

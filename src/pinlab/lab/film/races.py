@@ -25,7 +25,7 @@ STATES = 200_000
 """Visited at most, for all questions of a counterexample."""
 
 TOO_MANY = f"more than {STATES:,} states would have to be visited"
-PROGRESS = "it is violated where something can never happen any more, which no single step does"
+PROGRESS = "at its end something can never happen any more, and that is no single step's doing"
 
 Ends = Callable[[State], bool]
 """Whether a state is the violation: all is done and the books are wrong, or nobody can go on."""

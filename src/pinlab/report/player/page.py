@@ -70,7 +70,8 @@ def _why(film: Film) -> Iterator[str]:
             "without the violation, after it nobody can."
         )
     if why.unknown:
-        yield f"What matters is not known: {escape(why.unknown)}."
+        more = "What else" if why.needed else "What"
+        yield f"{more} matters is not known: {escape(why.unknown)}."
     elif why.states:
         yield (
             f"Explored for this: {why.states:,} states. Of two steps that race, the first one's "
