@@ -10,6 +10,8 @@ OF_GUESTS = "tests/live/test_guest"
 SHARING = (
     "tests/lab/mutants/test_score.py",
     "tests/lab/mutants/test_hunt.py",
+    "tests/lab/mutants/test_smoke.py",
+    "tests/lab/today/test_scenarios.py",
     "tests/docs/test_teaching_page.py",
     "tests/docs/test_design_pages.py",
     "tests/report/test_site.py",

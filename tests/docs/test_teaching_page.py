@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tools import pictures, races
@@ -17,12 +18,17 @@ TEXT = (DOCS / "teaching.md").read_text(encoding="utf-8")
 LINKS = re.findall(r"\]\(races/([a-z-]+)\.html(?:#step=(\d+))?\)", TEXT)
 
 
+def param(name: str, *others: int) -> Any:
+    """To find which orders one of them needs takes as long as for all the others."""
+    return pytest.param(name, *others, marks=[pytest.mark.slow] * (name == "mapcount"))
+
+
 @cache
 def film(name: str) -> Film:
     return races.film(name)
 
 
-@pytest.mark.parametrize("name", races.RACES)
+@pytest.mark.parametrize("name", [param(name) for name in races.RACES])
 def test_a_race_is_the_one_of_the_model(name: str) -> None:
     kept = (races.FOLDER / f"{name}.html").read_text(encoding="utf-8")
     assert kept == page.html(film(name)), "run `python -m tools.races`"
@@ -34,7 +40,7 @@ def test_all_six_are_played_and_no_other() -> None:
     assert {path.stem for path in races.FOLDER.glob("*.html")} == set(races.RACES)
 
 
-@pytest.mark.parametrize(("name", "step"), [(name, int(step)) for name, step in LINKS if step])
+@pytest.mark.parametrize(("name", "step"), [param(name, int(step)) for name, step in LINKS if step])
 def test_a_link_leads_to_a_step_that_matters(name: str, step: int) -> None:
     found = film(name)
     assert found.why is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.lab import check, design, kept, ledger
+from pinlab.lab import patch as patches
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Wanted
 from pinlab.lab.store import Store
@@ -31,6 +32,17 @@ def test_rows_are_told_as_they_were_found() -> None:
     found = check.check(it)
     assert kept.rows(it, "sc") == found.rows
     assert kept.rows(it, "arm64") == () and kept.rows(design.load("block"), "sc") == ()
+
+
+def test_what_a_comparison_found_is_known_of_each(tmp_path: Path) -> None:
+    """Where it is kept is said by another process, which explored."""
+    file = tmp_path / "mine.py"
+    file.write_text(patches.patch("page_mkclean"))
+    found = check.compare((SKIP, str(file)), jobs=2)
+    for name in (SKIP, str(file)):
+        it = design.load(name)
+        assert kept.rows(it, "sc") == tuple(row for row in found.rows if row.design == it.name)
+        assert kept.rows(it, "sc")
 
 
 def test_an_answer_to_less_is_not_kept() -> None:

@@ -40,7 +40,11 @@ def asked(path: Path, script: str, fragment: str = "", flags: Sequence[str] = ()
     return browser.told(browser.dom(path, says, fragment, *flags))
 
 
-@pytest.mark.parametrize("which", FIVE, ids=" ".join)
+@pytest.mark.parametrize(
+    "which",
+    [*FIVE[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in FIVE[2:])],
+    ids=" ".join,
+)
 def test_each_step_shows_what_the_trace_has(which: tuple[str, str, str], tmp_path: Path) -> None:
     """Forward to the end by the keyboard alone, and back to the beginning."""
     found = film(*which)

@@ -88,6 +88,7 @@ def test_perfetto_shows_exactly_the_timeline(timeline: Timeline) -> None:
     assert found["pins"] == [[sum(ends)]] and len(ends) > 10
 
 
+@pytest.mark.slow
 def test_the_viewer_of_chrome_shows_exactly_the_timeline(timeline: Timeline) -> None:
     found = readers.chrome(chrome.text(timeline))
     assert found["warnings"] == [] and found["everywhere"] == []

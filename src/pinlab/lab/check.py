@@ -266,7 +266,7 @@ def check(
     left = chosen[done:]
     rows += _unasked(design, left, objectives, why or f"stopped: {stopped}", memory_model)
     if is_whole and stopped is None:
-        kept.keep_rows(design, memory_model, rows)
+        kept.keep_rows(kept.place(design, memory_model), rows)
     return CheckResult(
         design=design.name,
         rows=tuple(rows),
@@ -738,11 +738,11 @@ def compare(
         on_progress(Activity(chosen[0], "", 0, len(chosen)))
     try:
         with closing(_compared(loaded, how, workers, there)) as parts:
-            for number, (rows, counted) in parts:
+            for number, (rows, counted, at) in parts:
                 name = chosen[number]
                 results[name] = (tuple(replace(row, design=named[number]) for row in rows), counted)
                 if limits in (None, Limits()):
-                    kept.keep_rows(loaded[number], memory_model, results[name][0])
+                    kept.keep_rows(at, results[name][0])
                 if on_progress is not None:
                     on_progress(Activity(name, "", len(results), len(chosen), rows=rows))
     except (KeyboardInterrupt, Lost) as error:
@@ -780,7 +780,8 @@ class _How:
     memory_model: str
 
 
-_Compared = tuple[tuple[Row, ...], Cost | None]
+_Compared = tuple[tuple[Row, ...], Cost | None, bytes | None]
+"""What a design breaks, what it costs, and where that is kept: known where its program is."""
 
 
 def _compared(
@@ -804,4 +805,5 @@ def prepare(how: _How) -> Callable[[Sent], _Compared]:
 def _one(how: _How, it: Design) -> _Compared:
     design = _usable(it)
     found = check(design, limits=how.limits, memory_model=how.memory_model)
-    return found.rows, cost(design, how.limits) if is_counted(design.world) else None
+    counted = cost(design, how.limits) if is_counted(design.world) else None
+    return found.rows, counted, kept.place(design, how.memory_model)

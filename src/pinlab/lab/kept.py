@@ -18,12 +18,15 @@ from pinlab.lab.results import Broken, Row, Swept, Wanted
 from pinlab.objectives.verdict import Outcome, Verdict
 
 
-def keep_rows(design: Design, memory_model: str, rows: Iterable[Row]) -> None:
-    """All rows of a check that was not stopped."""
-    if _brings_questions(design):
-        return
-    written = json.dumps([asdict(row) for row in rows]).encode()
-    _put(_key(design, f"check {memory_model}"), written)
+def place(design: Design, memory_model: str) -> bytes | None:
+    """Where the rows of a check are kept; None if they are not. It needs the design's program."""
+    return None if _brings_questions(design) else _key(design, f"check {memory_model}")
+
+
+def keep_rows(at: bytes | None, rows: Iterable[Row]) -> None:
+    """All rows of a check that was not stopped, at its place."""
+    if at is not None:
+        _put(at, json.dumps([asdict(row) for row in rows]).encode())
 
 
 def rows(design: Design, memory_model: str) -> tuple[Row, ...]:

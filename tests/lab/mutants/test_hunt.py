@@ -92,7 +92,7 @@ def test_what_does_nothing_here_need_not_be_explored(few: Base) -> None:
     it = mutant("page_mkclean", "dropped", "mkclean_begin(page)")
     executing = few.executing(it.function, it.lines)
     assert hunt(it, few) == Hunt(None, len(executing), 0, 0, 0)
-    assert all(same(it, number, few) for number in executing[::9])
+    assert all(same(it, number, few) for number in executing[::27])
 
 
 def test_only_what_executes_the_line_is_explored(few: Base) -> None:
@@ -101,7 +101,7 @@ def test_only_what_executes_the_line_is_explored(few: Base) -> None:
     executing = set(few.executing(it.function, it.lines))
     assert 0 < len(executing) < len(few.questions)
     others = sorted(set(range(len(few.questions))) - executing)
-    assert all(same(it, number, few) for number in others[::5])
+    assert all(same(it, number, few) for number in others[::20])
 
 
 def test_a_hunt_is_kept(few: Base, kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,7 @@ def test_of_a_patch_its_own_functions_are_meant(tmp_path: Path) -> None:
     assert [(it.function, it.kind) for it in score.mutants] == [("do_invalidatepage", "dropped")]
 
 
+@pytest.mark.slow
 def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -> None:
     """A patch that has the same statement has it in another function."""
     file = tmp_path / "patch.py"
