@@ -21,6 +21,21 @@ def test_a_folder(tmp_path: Path, capsys: Capture) -> None:
     assert "Next that matters" in (out / "skip-I4.html").read_text("utf-8")
 
 
+def test_what_an_earlier_report_led_to_goes_and_nothing_else(tmp_path: Path) -> None:
+    race = tmp_path / "my-race.html"
+    assert run(["report", "skip", "-o", str(tmp_path)]) == 0
+    race.write_text((tmp_path / "skip-I4.html").read_text("utf-8"), "utf-8")
+    led_to = tmp_path / "theirs.html"
+    led_to.write_text("<p>important")
+    first = tmp_path / "index.html"
+    link = '<a href="theirs.html"></a></body>'
+    first.write_text(first.read_text("utf-8").replace("</body>", link), "utf-8")
+    assert run(["report", "bounce", "-o", str(tmp_path)]) == 0
+    left = {path.name for path in tmp_path.iterdir()}
+    assert {"index.html", "bounce.html", race.name, led_to.name} <= left
+    assert not any(name.startswith("skip") for name in left)
+
+
 def test_one_file(tmp_path: Path) -> None:
     out = tmp_path / "skip.html"
     assert run(["report", "skip", "-o", str(out)]) == 0
@@ -28,6 +43,7 @@ def test_one_file(tmp_path: Path) -> None:
     assert "skip breaks I4" in out.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_of_a_patch_the_difference(tmp_path: Path) -> None:
     patch = tmp_path / "patch.py"
     patch.write_text(patches.patch("dax_truncate"))

@@ -136,7 +136,10 @@ def owners(answer: dict[str, Any]) -> set[tuple[int, str, str]]:
     }
 
 
-@pytest.mark.parametrize("program", [AIO, URING], ids=["libaio", "io_uring"])
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(AIO, id="libaio", marks=pytest.mark.slow), pytest.param(URING, id="io_uring")],
+)
 def test_asynchronous_io_of_a_raw_device_has_its_process(program: str, withheld: str) -> None:
     name = Path(withheld).name
     with child(program, withheld) as process:
@@ -177,7 +180,7 @@ def test_what_does_not_exist_is_not_unpinned(words: tuple[str, str]) -> None:
         assert (status, said.count("\n")) == (2, 1)
 
 
-@pytest.mark.parametrize("references", [1030, 1700])
+@pytest.mark.parametrize("references", [1030, pytest.param(1700, marks=pytest.mark.slow)])
 def test_many_plain_references_are_no_pin(references: int) -> None:
     with needs.reader(), child(SPLICED, str(references)) as process:
         for words in (
@@ -221,6 +224,7 @@ def told_of(path: Path, where: str) -> None:
         assert process.pid in {pid for pid, _, _ in owners(answer)}
 
 
+@pytest.mark.slow
 def test_a_file_of_overlayfs_is_the_one_below(scratch: Path, withheld: str) -> None:
     for name in ("low", "up", "work", "merged"):
         (scratch / name).mkdir()
@@ -239,6 +243,7 @@ def test_a_file_of_overlayfs_is_the_one_below(scratch: Path, withheld: str) -> N
         subprocess.run(["umount", "--lazy", merged], check=True)
 
 
+@pytest.mark.slow
 def test_every_name_of_a_file_is_that_file(scratch: Path, withheld: str) -> None:
     """Btrfs has one device for all subvolumes, and stat(2) has one for each."""
     subprocess.run(["btrfs", "-q", "subvolume", "create", scratch / "sv"], capture_output=True)

@@ -175,6 +175,7 @@ def churn() -> Iterator[None]:
     assert not failures
 
 
+@pytest.mark.slow
 def test_settled_pins_are_explained_while_others_come_and_go(live: LiveReader) -> None:
     with held("io_uring", Memory.anon, 1 << 20) as holds, churn():
         mine = Extents.of_pages(holds[0].extents.pfn)

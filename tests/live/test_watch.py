@@ -153,6 +153,7 @@ def test_watched(file: Path) -> None:
     assert lines[-1]["verdict"] == "violated"
 
 
+@pytest.mark.slow
 def test_a_holder_that_no_tracepoint_shows_is_named(file: Path) -> None:
     """FUSE pins without a bio: what it does nobody says, but who it is its walker knows."""
     with file.open(), command("watch", "--file", str(file), "--json", "--for", "4") as child:
@@ -184,6 +185,7 @@ for filter in (only(None, file, False), only(sys.argv[1], None, False)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("mkfs.btrfs"), reason="no mkfs.btrfs (btrfs-progs)")
 def test_a_file_of_btrfs_is_found(tmp_path: Path) -> None:
     """Its st_dev is not the device that events have. The mount ends with its namespace."""

@@ -119,7 +119,10 @@ def test_truncate(kind: FileSystem) -> None:
     assert late and all(row.mapping == 0 and row.refcount >= 1024 for row in late)
 
 
-@pytest.mark.parametrize("kind", FileSystem)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(it, marks=[pytest.mark.slow] * (it is not FileSystem.ext4)) for it in FileSystem],
+)
 def test_every_run_has_its_evidence(kind: FileSystem) -> None:
     """How often an fsync did not do it is chance, so of that only that the sums are right."""
     series = played(Hazard.o2, kind, 3)

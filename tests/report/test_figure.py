@@ -64,6 +64,7 @@ def test_a_browser_draws_it(tmp_path: Path) -> None:
     assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
 
 
+@pytest.mark.slow
 def test_no_text_leaves_the_figure_or_is_over_another(tmp_path: Path) -> None:
     """As a browser measures it."""
     for number, which in enumerate(FIVE):

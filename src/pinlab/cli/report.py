@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,7 +79,7 @@ def _require_folder(output: Path) -> None:
     if output.suffix and not output.is_dir():
         raise UsageError(f"cannot tell what {output} is to be: name a folder, or FILE.html")
     first = output / "index.html"
-    if first.is_file() and GENERATOR not in first.read_text("utf-8", errors="replace"):
+    if first.is_file() and not _is_ours(first):
         raise UsageError(f"{first} is not of pinlab: name another folder")
 
 
@@ -126,10 +127,26 @@ def _subject(
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """All files of the folder, the first page last, so that it never leads to what is not there."""
+    """All files of the folder, the first page last, so that it never leads to what is not there;
+    then what an earlier report led to and this one does not is taken away."""
+    before = _pages(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
     for name in sorted(files, key=lambda name: name == "index.html"):
         asked_for.write_text(folder / name, files[name])
+    for name in before - files.keys():
+        if _is_ours(folder / name):
+            (folder / name).unlink()
+
+
+def _pages(folder: Path) -> set[str]:
+    """The files that the first page of an earlier report leads to."""
+    first = folder / "index.html"
+    text = first.read_text("utf-8", errors="replace") if first.is_file() else ""
+    return set(re.findall(r'href="([\w.-]+\.html)"', text))
+
+
+def _is_ours(page: Path) -> bool:
+    return page.is_file() and GENERATOR in page.read_text("utf-8", errors="replace")

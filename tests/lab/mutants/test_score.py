@@ -50,11 +50,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Score, Score, Score
         return before, hunted, check.mutate(it, [FUNCTION], hunting=False, jobs=2)
 
 
+@pytest.mark.slow
 def test_nothing_is_known_before_it_was_hunted(found: tuple[Score, Score, Score]) -> None:
     assert {it.status for it in found[0].mutants} == {UNKNOWN}
     assert found[0].share is None
 
 
+@pytest.mark.slow
 def test_who_notices_that_a_flush_is_left_out(found: tuple[Score, Score, Score]) -> None:
     (flush,) = (it for it in found[1].mutants if (it.kind, it.what[:5]) == ("dropped", "flush"))
     assert flush.status == KILLED and flush.by is not None
@@ -62,6 +64,7 @@ def test_who_notices_that_a_flush_is_left_out(found: tuple[Score, Score, Score])
     assert flush.by.what == "a TLB has an entry of page 1 that is gone"
 
 
+@pytest.mark.slow
 def test_who_notices_that_a_lock_is_not_taken(found: tuple[Score, Score, Score]) -> None:
     """Who unmaps takes the mapping off i_mmap under the lock, and frees its page table then."""
     locks = (it for it in found[1].mutants if it.kind == "unlocked")
@@ -70,6 +73,7 @@ def test_who_notices_that_a_lock_is_not_taken(found: tuple[Score, Score, Score])
     assert lock.by.what == "bug: VM_BUG_ON(READ_ONCE(vma.table_freed))"
 
 
+@pytest.mark.slow
 def test_what_only_a_design_notices_is_hunted_there(found: tuple[Score, Score, Score]) -> None:
     (hook,) = (
         it for it in found[1].mutants if it.what == "mmu_notifier_invalidate_range_end(page)"
@@ -98,11 +102,13 @@ def test_a_design_that_leaves_the_line_out_says_nothing_of_it() -> None:
     assert scores._joined(here, refused) == refused
 
 
+@pytest.mark.slow
 def test_a_survivor_says_how_far_it_got(found: tuple[Score, Score, Score]) -> None:
     left = [it for it in found[1].mutants if it.status == SURVIVED]
     assert left and all("combinations execute it" in it.why for it in left)
 
 
+@pytest.mark.slow
 def test_what_was_hunted_is_kept(found: tuple[Score, Score, Score]) -> None:
     assert found[2].mutants == found[1].mutants
     assert report.json(found[2])["killed"] == found[1].counts[KILLED]
