@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pinlab.lab import check, compiled, ledger
+from pinlab.lab import compiled, face, ledger
 from pinlab.lab.results import Comparison
 from pinlab.lab.store import Store
 
@@ -44,12 +44,12 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     The processes of pytest-xdist share it through a file: the first one explores, others wait.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        return check.compare()
+        return face.compare()
     shared: Path = tmp_path_factory.getbasetemp().parent / "comparison.pickle"
     with shared.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            shared.write_bytes(pickle.dumps(check.compare()))
+            shared.write_bytes(pickle.dumps(face.compare()))
     found = pickle.loads(shared.read_bytes())
     assert isinstance(found, Comparison)
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_VIOLATED, Outcome
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -15,11 +15,11 @@ ASKED = "+".join(str(EXAMPLES / name) for name in ("written_out.py", "fsync_besi
 
 def broken(patch: str, *scenarios: str) -> tuple[set[tuple[str, str]], int]:
     """What a patch breaks in these scenarios (none: all), and the exit status."""
-    it = check.load_design(patch)
-    below = check.base(it)
+    it = face.load_design(patch)
+    below = face.base(it)
     assert below is not None
     before, after = (check.check(each, scenarios or None) for each in (below, it))
-    found = check.difference(it, before, after)
+    found = face.difference(it, before, after)
     changed = {(each.objective, each.scenario) for each in found.changes if each.broke}
     return changed, found.exit_status
 
@@ -48,7 +48,7 @@ def test_truncate_is_caught_by_a_scenario_and_an_objective_of_ones_own() -> None
 
 @pytest.mark.parametrize("design", ["untracked", "bounce", "block"])
 def test_the_scenario_and_the_objective_hold_as_the_kernel_is(design: str) -> None:
-    it = check.load_design(f"{design}+{ASKED}")
+    it = face.load_design(f"{design}+{ASKED}")
     rows = check.check(it, ("fsync-beside-truncate", "put-dirty-reclaim"), ("written-out",)).rows
     assert [row.verdict.outcome for row in rows] == [Outcome.HOLDS] * 2
 
@@ -59,7 +59,7 @@ def test_only_an_eviction_that_waits_keeps_the_blocks_of_an_unlinked_file(design
         ("", Outcome.VIOLATED),
         (f"+{EXAMPLES / 'unlink_waits.py'}", Outcome.HOLDS),
     ):
-        it = check.load_design(design + patch)
+        it = face.load_design(design + patch)
         rows = check.check(it, ("dax-unlink",), ("O3", "I8")).rows
         assert [row.verdict.outcome for row in rows] == [outcome] * 2
 

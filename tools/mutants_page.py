@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pinlab.lab import build, check, worlds
+from pinlab.lab import build, face, worlds
 from pinlab.lab import design as designs
 from pinlab.lab.design import Design
 from pinlab.lab.mutants import score
@@ -93,7 +93,7 @@ def _named(it: Mutant) -> Named:
 
 
 def _killed(design: Design, wanted: Sequence[Mutant]) -> Iterator[Mutant]:
-    asking = Asking(design, check.probe(design).known)
+    asking = Asking(design, face.probe(design).known)
     jobs = os.cpu_count() or 1
     it = asked(asking, tuple(_questions(design)), jobs)
     assert it is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pinlab.lab import check, design
+from pinlab.lab import design, face
 from pinlab.lab.film import Film
 from pinlab.report.player import page
 
@@ -31,8 +31,8 @@ def film(name: str) -> Film:
     """The film of a race: the shortest counterexample."""
     of, objective, scenario = RACES[name]
     it = design.load(of)
-    found = check.check(it, (scenario,), (objective,), ways=True)
-    return check.film(it, found.ways[0].trace())
+    found = face.check(it, (scenario,), (objective,), ways=True)
+    return face.film(it, found.ways[0].trace())
 
 
 def main() -> None:

@@ -418,7 +418,8 @@ def test_piped_tables_are_not_cut(shelf: Shelf, capsys: Capture) -> None:
 
 def test_help_does_not_load_the_lab() -> None:
     program = (
-        "import sys, pinlab.cli._app as a; a.run(['--help']); print('lab.check' in sys.modules)"
+        "import sys, pinlab.cli._app as a; a.run(['--help']);"
+        "print('pinlab.lab.face' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ)
@@ -428,7 +429,7 @@ def test_help_does_not_load_the_lab() -> None:
 
 def test_the_lab_has_this_face() -> None:
     """The functions that the commands call are there, with these parameters."""
-    real = importlib.import_module("pinlab.lab.check")
+    real = importlib.import_module("pinlab.lab.face")
     for name in (
         "designs",
         "scenarios",

@@ -6,7 +6,7 @@ import pytest
 from tools import design_pages, weak_page
 from tools.weak_page import Changed
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.weak import NAMES
 
 LINES = [
@@ -24,7 +24,7 @@ def test_a_line_is_what_the_lab_says(objective: str, design: str, scenario: str)
         for it in weak_page.written()
         if (it.objective, it.design) == (objective, design) and scenario in it.scenarios
     ]
-    it = check.load_design(design)
+    it = face.load_design(design)
     steps = []
     for model in NAMES:
         [row] = check.check(it, (scenario,), (objective,), memory_model=model).rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.scenarios import scenario
 
 
@@ -26,7 +26,7 @@ def test_an_objective_that_is_judged_elsewhere(
     scenarios: tuple[str, ...] | None, objectives: tuple[str, ...], says: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        check.check(check.load_design("untracked"), scenarios, objectives)
+        check.check(face.load_design("untracked"), scenarios, objectives)
     assert str(refused.value).startswith(says)
 
 
@@ -37,7 +37,7 @@ PROBES = [s.name for s in scenario.load().values() if s.probes]
 @pytest.mark.parametrize("objectives", [None, ("O1",)])
 def test_a_probe_is_not_judged_by_name(name: str, objectives: tuple[str, ...] | None) -> None:
     with pytest.raises(UsageError) as refused:
-        check.check(check.load_design("untracked"), ("store-fsync", name), objectives)
+        check.check(face.load_design("untracked"), ("store-fsync", name), objectives)
     assert str(refused.value) == (
         f"{name} judges no objective: it is a probe, which every check runs by itself; "
         "`pinlab compare` shows what the probes found"

@@ -9,7 +9,7 @@ import pytest
 
 from pinlab.cli._app import run
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import check, design, face
 from pinlab.objectives.verdict import Outcome
 
 FILE = '''"""mine: a caller that dirties without the page lock, beside truncate"""
@@ -69,7 +69,7 @@ def mine(tmp_path: Path) -> str:
 
 def test_a_scenario_of_its_own_is_played_by_any_design(mine: str) -> None:
     for name in (mine, f"bounce+{mine}"):
-        found = check.check(check.load_design(name), ("beside",))
+        found = check.check(face.load_design(name), ("beside",))
         assert {row.objective: row.verdict.outcome for row in found.rows} == {
             "O2": Outcome.VIOLATED,
             "N1": Outcome.VIOLATED,
@@ -81,8 +81,8 @@ def test_a_scenario_of_its_own_is_played_by_any_design(mine: str) -> None:
 
 
 def test_the_others_stay_as_they_are(mine: str) -> None:
-    own = check.check(check.load_design(mine), ("direct-io-truncate",))
-    plain = check.check(check.load_design("untracked"), ("direct-io-truncate",))
+    own = check.check(face.load_design(mine), ("direct-io-truncate",))
+    plain = check.check(face.load_design("untracked"), ("direct-io-truncate",))
     assert [(r.objective, r.verdict, r.states) for r in own.rows] == [
         (r.objective, r.verdict, r.states) for r in plain.rows
     ]
@@ -90,12 +90,12 @@ def test_the_others_stay_as_they_are(mine: str) -> None:
 
 def test_what_it_builds_on_is_asked_the_same(mine: str, tmp_path: Path) -> None:
     (tmp_path / "patch.py").write_text(PATCH)
-    patch = check.load_design(f"{mine}+{tmp_path / 'patch.py'}")
-    base = check.base(patch)
+    patch = face.load_design(f"{mine}+{tmp_path / 'patch.py'}")
+    base = face.base(patch)
     assert base is not None
     before, after = (check.check(it, ("beside",)) for it in (base, patch))
     assert {row.objective for row in before.rows} == {"O2", "N1"}
-    fixed = check.difference(patch, before, after)
+    fixed = face.difference(patch, before, after)
     assert {(it.objective, it.scenario) for it in fixed.changes} == {
         ("O2", "beside"),
         ("N1", "beside"),
@@ -109,7 +109,7 @@ def test_an_objective_that_no_scenario_of_its_own_names_is_judged_where_it_can_b
         "from pinlab.objectives.build import never\nfrom pinlab.objectives.events import Event\n"
         'N2 = never("N2", "no page is freed", "this test", [Event.PAGE_FREE])\n'
     )
-    found = check.check(check.load_design(str(tmp_path / "only.py")), objectives=("N2",))
+    found = check.check(face.load_design(str(tmp_path / "only.py")), objectives=("N2",))
     assert found.verdict.outcome is Outcome.VIOLATED
     played = {row.scenario for row in found.rows}
     assert "direct-io-truncate" in played
@@ -117,9 +117,9 @@ def test_an_objective_that_no_scenario_of_its_own_names_is_judged_where_it_can_b
 
 
 def test_its_fields_count_where_they_are(mine: str) -> None:
-    own = check.load_design(mine)
+    own = face.load_design(mine)
     assert own.fields == {"looks": 4}
-    assert check.cost(own).struct_page_bytes == 0  # it is one of struct address_space
+    assert face.cost(own).struct_page_bytes == 0  # it is one of struct address_space
 
 
 BAD = {
@@ -194,7 +194,7 @@ def test_a_scenario_that_does_not_fit_the_model_is_refused(
 ) -> None:
     (tmp_path / "bad.py").write_text(FILE.replace(old, new))
     with pytest.raises(UsageError, match=f"scenario beside: .*{says}"):
-        check.load_design(str(tmp_path / "bad.py"))
+        face.load_design(str(tmp_path / "bad.py"))
 
 
 def test_two_files_whose_tasks_start_in_functions_of_one_name_are_refused(
@@ -203,7 +203,7 @@ def test_two_files_whose_tasks_start_in_functions_of_one_name_are_refused(
     other = FILE.replace('"beside"', '"also-beside"').replace('"N1"', '"N2"')
     (tmp_path / "other.py").write_text(other)
     with pytest.raises(UsageError, match=r"two functions called pin_and_dirty, .*mine.py:\d+ and"):
-        check.load_design(f"{mine}+{tmp_path / 'other.py'}")
+        face.load_design(f"{mine}+{tmp_path / 'other.py'}")
 
 
 def test_it_is_listed_and_drawn(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,7 +322,7 @@ def test_an_objective_that_nothing_could_violate_is_refused(
 def test_one_that_no_scenario_can_violate_is_unknown_and_not_left_out(tmp_path: Path) -> None:
     never = OBJECTIVE.replace("WRITEBACK_START", "BLOCK_REUSE").replace("BACK_END", "BACK_BOUNCE")
     (tmp_path / "g.py").write_text(never)
-    rows = check.check(check.load_design(str(tmp_path / "g.py")), objectives=("g",)).rows
+    rows = check.check(face.load_design(str(tmp_path / "g.py")), objectives=("g",)).rows
     assert {row.verdict.outcome for row in rows} == {Outcome.UNKNOWN}
 
 
@@ -331,7 +331,7 @@ def test_progress_of_its_own_is_asked_where_a_line_says_its_event(tmp_path: Path
         'from pinlab.objectives.events import Event\nP = Progress("p", "c", "s", Event.COW_LEAK)\n'
     )
     (tmp_path / "p.py").write_text(OBJECTIVE.split("\nG")[0] + "\n" + text)
-    rows = check.check(check.load_design(str(tmp_path / "p.py")), objectives=("p",)).rows
+    rows = check.check(face.load_design(str(tmp_path / "p.py")), objectives=("p",)).rows
     assert {row.scenario for row in rows} == {"anon-vmsplice"}
 
 
@@ -352,21 +352,21 @@ def test_a_value_of_another_type_is_refused_with_the_field(what: str, tmp_path: 
     old, new, says = WRONG[what]
     (tmp_path / "bad.py").write_text(FILE.replace(old, new))
     with pytest.raises(UsageError) as refused:
-        check.load_design(str(tmp_path / "bad.py"))
+        face.load_design(str(tmp_path / "bad.py"))
     assert says in str(refused.value)
 
 
 def test_that_all_finish_is_no_question_where_none_has_to(tmp_path: Path) -> None:
     idle = FILE.replace("FILE)),\n", "FILE), daemon=True),\n").replace("0)),", "0), daemon=True),")
     (tmp_path / "idle.py").write_text(idle.replace('("O2", "N1")', '("I12", "N1")'))
-    rows = check.check(check.load_design(str(tmp_path / "idle.py")), ("beside",), ("I12",)).rows
+    rows = check.check(face.load_design(str(tmp_path / "idle.py")), ("beside",), ("I12",)).rows
     assert [row.verdict.reason for row in rows] == ["no task of it has to finish"]
 
 
 def test_a_file_that_only_asks_is_no_base(mine: str, tmp_path: Path) -> None:
     (tmp_path / "patch.py").write_text(PATCH + 'BASE = "bounce"\n')
     for name in (f"{mine}+{tmp_path / 'patch.py'}", f"{tmp_path / 'patch.py'}+{mine}"):
-        it = check.load_design(name)
+        it = face.load_design(name)
         assert it.base == f"bounce+{mine}"
         assert it.replaced.keys() > design.load("bounce").own.keys()
 
@@ -389,7 +389,7 @@ def test_no_base_is_dropped_in_silence(tmp_path: Path) -> None:
 def test_an_objective_that_only_a_misuse_can_violate_is_not_left_out(mine: str) -> None:
     text = Path(mine).read_text().replace('bounds="1 page"', 'bounds="1 page", misuse="no lock"')
     Path(mine).write_text(text)
-    rows = check.check(check.load_design(mine), objectives=("N1",)).rows
+    rows = check.check(face.load_design(mine), objectives=("N1",)).rows
     assert rows and "beside" not in {row.scenario for row in rows}
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, cluster, sent, sweep
+from pinlab.lab import cluster, face, sent, sweep
 from pinlab.lab.results import Wanted
 
 os.environ.update(cluster.QUIET | cluster.LOOPBACK)  # read when Ray is imported
@@ -219,12 +219,12 @@ def test_a_patch_in_files_goes_with_what_it_builds_on(nodes: Nodes, tmp_path: Pa
 @joins
 def test_another_version_is_refused(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "version", lambda: ("another", "one"))
-    it = check.load_design("bounce")
+    it = face.load_design("bounce")
     with (
         cluster.joined(nodes.address) as there,
         pytest.raises(UsageError, match="has another version of pinlab"),
     ):
-        check.sweep(it, Wanted(having="get-put", states=("clean",)), there=there)
+        face.sweep(it, Wanted(having="get-put", states=("clean",)), there=there)
 
 
 @joins
@@ -233,10 +233,10 @@ def test_ctrl_c_ends_it_with_what_it_found(nodes: Nodes) -> None:
         if done > 60:
             raise KeyboardInterrupt
 
-    it = check.load_design("bounce")
+    it = face.load_design("bounce")
     with cluster.joined(nodes.address) as there:
         wanted = Wanted(having="fsync", states=("dirty+buffers rw",))
-        found = check.sweep(it, wanted, there=there, on_sweep=stop)
+        found = face.sweep(it, wanted, there=there, on_sweep=stop)
     assert found.stopped == "interrupted"
     assert found.explored > 0
     assert found.unexplored > 0
@@ -272,7 +272,7 @@ def test_one_that_is_started_here_listens_on_loopback_and_ends() -> None:
 def test_a_design_that_became_another_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "below.py"
     file.write_text(BELOW)
-    it = check.load_design(str(file))
+    it = face.load_design(str(file))
     file.write_text(BELOW.replace("put_page(page)", "pass"))
     with pytest.raises(UsageError, match="is not the same on a node"):
         sent.received(sent.sent(it))
@@ -285,8 +285,8 @@ def test_what_is_sent_is_what_was_loaded() -> None:
         "refcount-bias+skip",
         "examples/reclaim_tests_dirty_first.py",
     ):
-        it = check.load_design(name)
-        below = check.base(it)
+        it = face.load_design(name)
+        below = face.base(it)
         assert sent.received(sent.sent(it)).name == it.name
         if below is not None:
             assert sent.received(sent.sent(it, below)).name == below.name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pinlab.lab import check
+from pinlab.lab import face
 
 
 def costs(name: str) -> tuple[dict[str, int], dict[str, int], bool | None, bool | None, int]:
-    cost = check.cost(check.load_design(name))
+    cost = face.cost(face.load_design(name))
     return (
         dict(cost.pin),
         dict(cost.unpin),

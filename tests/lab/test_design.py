@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import design, face
 from pinlab.lab.worlds import LINUX_4_20 as MODEL
 
 K = "from pinlab.lab.language.kernel import *; from pinlab.lab.language.kernel import Annotated\n"
@@ -62,7 +62,7 @@ def test_a_design_from_a_file(tmp_path: Path) -> None:
         f'"""my-design: says no."""\n{HEAD}@kernel\ndef page_pinned(page: Page) -> bool:\n'
         "    return False\n"
     )
-    it = check.load_design(str(path))
+    it = face.load_design(str(path))
     assert (it.name, it.kind, list(it.replaced)) == ("my-design", "detector", ["page_pinned"])
 
 
@@ -107,7 +107,7 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, body: str, says: 
     path = tmp_path / "bad.py"
     path.write_text(body)
     with pytest.raises(UsageError) as refused:
-        check.load_design(str(path))
+        face.load_design(str(path))
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -124,7 +124,7 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, body: str, says: 
 )
 def test_a_bad_name_is_refused_in_one_sentence(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says.replace("?", r"\?")):
-        check.load_design(name)
+        face.load_design(name)
 
 
 def test_a_file_is_read_as_it_is_now_whatever_python_has_kept(tmp_path: Path) -> None:

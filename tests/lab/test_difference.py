@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.difference import difference
 from pinlab.lab.results import Change, Difference, Row
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED, Outcome, Verdict
@@ -95,15 +95,15 @@ def test_a_new_failure_does_not_hide_behind_one_that_was_there(tmp_path: Path) -
     base.write_text(ASSERTS.format(base="", more=""))
     more = "assert not test_bit(page.PG_dirty)"
     patch.write_text(ASSERTS.format(base=f'BASE = "{base}"', more=more))
-    it = check.load_design(str(patch))
-    below = check.base(it)
+    it = face.load_design(str(patch))
+    below = face.base(it)
     assert below is not None
     before, after = (check.check(each, ("direct-io-fsync",), ("I3",)) for each in (below, it))
     assert {row.verdict.outcome for row in (*before.rows, *after.rows)} == {Outcome.VIOLATED}
     assert [each.failure for each in before.failures] == [
         "bug: BUG_ON(!(not test_bit(page.PG_writeback)))"
     ]
-    found = check.difference(it, before, after)
+    found = face.difference(it, before, after)
     assert not found.changes
     (new,) = found.failures
     assert new.known
@@ -115,10 +115,10 @@ def test_a_new_failure_does_not_hide_behind_one_that_was_there(tmp_path: Path) -
         each.failure for each in (*before.failures, *after.failures)
     }
     cut = replace(before, unfinished=frozenset({"direct-io-fsync"}))
-    doubtful = check.difference(it, cut, after)
+    doubtful = face.difference(it, cut, after)
     assert doubtful.exit_status == EXIT_UNKNOWN
     assert "Nobody knows whether this is new" in said(doubtful)
-    assert check.difference(it, after, after).exit_status == EXIT_HOLDS
+    assert face.difference(it, after, after).exit_status == EXIT_HOLDS
 
 
 def said(found: Difference) -> str:

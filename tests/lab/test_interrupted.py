@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.explore import choose
 from pinlab.lab.explore.result import Exploration
 from pinlab.lab.results import Activity, CheckResult
@@ -27,7 +27,7 @@ def test_in_the_middle_of_an_exploration() -> None:
         if activity.scenario == "store-fsync" and activity.progress is not None:
             raise KeyboardInterrupt
 
-    design = check.load_design("untracked")
+    design = face.load_design("untracked")
     result = check.check(design, THREE, engine="interpreter", on_progress=press)
     assert result.stopped == choose.INTERRUPTED
     assert outcomes(result)["dax-truncate"] == {Outcome.HOLDS}
@@ -45,8 +45,8 @@ def test_between_explorations(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return explore(*arguments, **options)
 
-    design = check.load_design("untracked")
-    check.probe(design)  # its answers are kept, so that the next exploration is the first scenario
+    design = face.load_design("untracked")
+    face.probe(design)  # its answers are kept, so that the next exploration is the first scenario
     monkeypatch.setattr(choose, "explore", press)
     result = check.check(design, THREE)
     assert result.stopped == choose.INTERRUPTED
@@ -61,7 +61,7 @@ def test_between_explorations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_come_as_they_are_found() -> None:
     heard: list[Activity] = []
-    result = check.check(check.load_design("untracked"), THREE, on_progress=heard.append)
+    result = check.check(face.load_design("untracked"), THREE, on_progress=heard.append)
     ends = [activity for activity in heard if activity.rows]
     assert [(at.scenario, at.done, at.total) for at in ends] == [
         ("anon-fork", 1, 3),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check, design, kept, ledger
+from pinlab.lab import check, design, face, kept, ledger
 from pinlab.lab import patch as patches
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Wanted
@@ -23,7 +23,7 @@ SKIP = "skip"
 
 
 def test_what_nobody_asked_is_not_known() -> None:
-    known = check.known(design.load(SKIP))
+    known = face.known(design.load(SKIP))
     assert known.swept is None and not known.models
 
 
@@ -38,7 +38,7 @@ def test_what_a_comparison_found_is_known_of_each(tmp_path: Path) -> None:
     """Where it is kept is said by another process, which explored."""
     file = tmp_path / "mine.py"
     file.write_text(patches.patch("page_mkclean"))
-    found = check.compare((SKIP, str(file)), jobs=2)
+    found = face.compare((SKIP, str(file)), jobs=2)
     for name in (SKIP, str(file)):
         it = design.load(name)
         assert kept.rows(it, "sc") == tuple(row for row in found.rows if row.design == it.name)
@@ -49,20 +49,20 @@ def test_an_answer_to_less_is_not_kept() -> None:
     it = design.load(SKIP)
     check.check(it, objectives=("O1",))
     check.check(it, limits=Limits(max_states=50))
-    check.sweep(it, Wanted(size=1))
+    face.sweep(it, Wanted(size=1))
     assert kept.rows(it, "sc") == () and kept.swept(it) is None
 
 
 def test_a_sweep_is_told_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole one takes a minute; one that is smaller stands for it."""
-    monkeypatch.setattr(check, "Wanted", lambda: Wanted(size=1))
+    monkeypatch.setattr(face, "Wanted", lambda: Wanted(size=1))
     it = design.load("untracked")
-    found = check.sweep(it, Wanted(size=1))
+    found = face.sweep(it, Wanted(size=1))
     assert kept.swept(it) == found and found.explored > 100
 
 
 def test_a_hook_is_beside_what_it_replaces() -> None:
-    (first, *_) = check.known(design.load("bounce")).hooks
+    (first, *_) = face.known(design.load("bounce")).hooks
     assert first.name == "writeback_pinned"
     assert any("def writeback_pinned" in line for _, line in first.lines)
     assert any("def writeback_pinned" in line for _, line in first.before)

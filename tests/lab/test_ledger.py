@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pinlab
-from pinlab.lab import build, check, design, ledger, patch
+from pinlab.lab import build, design, face, ledger, patch
 from pinlab.lab.explore import choose
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.store import Store
@@ -48,7 +48,7 @@ def explore(name: str, scenario: str, model: str = "sc", **options: object) -> E
     """One exploration of a design, as `check` asks for it."""
     it = design.load(name)
     played = build.known(it)[scenario]
-    system = build.system(it, played, check.probe(it).known, None, model)
+    system = build.system(it, played, face.probe(it).known, None, model)
     goals = build.progress(it, played)
     audit = build.audit(it, played, played.judges)
     return ledger.explore(system, progress=goals, audit=audit, **options)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import build, check, design, patch
+from pinlab.lab import build, check, design, face, patch
 from pinlab.lab.language.program import Node
 from pinlab.lab.worlds import LINUX_4_20 as MODEL
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, Outcome
@@ -38,7 +38,7 @@ def copies(names: list[str]) -> str:
 def loaded(folder: Path, text: str, name: str = "patch") -> design.Design:
     path = folder / f"{name}.py"
     path.write_text(text)
-    return check.load_design(str(path))
+    return face.load_design(str(path))
 
 
 def moved(node: Node) -> Node:
@@ -149,24 +149,24 @@ def test_an_event_that_is_no_longer_said_is_told(tmp_path: Path) -> None:
     text = patch.patch("__remove_mapping")
     assert text.count("    trace(Event.CACHE_DEL, page)\n") == 1
     silent = loaded(tmp_path, text.replace("    trace(Event.CACHE_DEL, page)\n", ""), "silent")
-    base = check.base(silent)
+    base = face.base(silent)
     assert base is not None
     results = [check.check(it, scenarios=("direct-io-reclaim",)) for it in (base, silent)]
-    found = check.difference(silent, *results)
+    found = face.difference(silent, *results)
     assert found.unsaid == (("__remove_mapping", "cache_del"),)
     assert found.exit_status != EXIT_HOLDS
     loud = loaded(tmp_path, text, "loud")
-    assert check.difference(loud, results[0], check.check(loud)).unsaid == ()
+    assert face.difference(loud, results[0], check.check(loud)).unsaid == ()
 
 
 def test_an_event_that_can_never_be_said_is_told_as_well(tmp_path: Path) -> None:
     line = "    trace(Event.CACHE_DEL, page)\n"
     text = patch.patch("__remove_mapping").replace(line, f"    if False:\n    {line}")
     silent = loaded(tmp_path, text, "never")
-    base = check.base(silent)
+    base = face.base(silent)
     assert base is not None
     results = [check.check(it, scenarios=("direct-io-reclaim",)) for it in (base, silent)]
-    found = check.difference(silent, *results)
+    found = face.difference(silent, *results)
     assert found.unsaid == (("__remove_mapping", "cache_del"),)
     assert found.exit_status == EXIT_UNKNOWN
     good = replace(

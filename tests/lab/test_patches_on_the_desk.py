@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check, patch
+from pinlab.lab import check, face, patch
 from pinlab.lab.linux.types import PTE_DIRTY
 from pinlab.lab.results import CheckResult, Wanted
 from pinlab.objectives.verdict import EXIT_VIOLATED
@@ -90,7 +90,7 @@ of the sixteen are found, so a patch that changes no verdict is not therefore ri
 
 @pytest.fixture(scope="module")
 def before() -> dict[str, CheckResult]:
-    return {base: check.check(check.load_design(base)) for base in BASES}
+    return {base: check.check(face.load_design(base)) for base in BASES}
 
 
 def written(name: str, folder: Path) -> Path:
@@ -111,8 +111,8 @@ PLAYED = sorted({*FOUND, *((name, "bounce") for name in PATCHES)})
 def test_what_the_scenarios_find(
     name: str, base: str, before: dict[str, CheckResult], tmp_path: Path
 ) -> None:
-    it = check.load_design(f"{base}+{written(name, tmp_path)}")
-    found = check.difference(it, before[base], check.check(it))
+    it = face.load_design(f"{base}+{written(name, tmp_path)}")
+    found = face.difference(it, before[base], check.check(it))
     broken = {f"{each.objective} {each.scenario}" for each in found.changes if each.broke}
     assert broken == FOUND.get((name, base), set())
     assert (found.exit_status == EXIT_VIOLATED) == bool(broken)
@@ -132,6 +132,6 @@ pairs in half a minute. docs/patch.md has all eight; four of them are played her
 @pytest.mark.parametrize(("name", "base"), SWEPT)
 def test_what_pairs_find(name: str, base: str, tmp_path: Path) -> None:
     operations, at, objectives = SWEPT[name, base]
-    it = check.load_design(f"{base}+{written(name, tmp_path)}")
-    found = check.sweep(it, Wanted(having=operations, states=(at,)))
+    it = face.load_design(f"{base}+{written(name, tmp_path)}")
+    found = face.sweep(it, Wanted(having=operations, states=(at,)))
     assert set(found.smallest()) == objectives

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from pinlab.lab import check
+from pinlab.lab import face, probes
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Comparison
 from pinlab.objectives.verdict import Outcome
@@ -17,24 +17,24 @@ KEYS = ("gup_fast_works", "irq_unpin_works")
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers that other tests have found do not count here."""
-    monkeypatch.setattr(check, "_probed", {})
+    monkeypatch.setattr(probes, "_probed", {})
 
 
 def cut_off(states: int) -> Comparison:
-    return check.compare(("refcount-bias",), limits=Limits(max_states=states), jobs=1)
+    return face.compare(("refcount-bias",), limits=Limits(max_states=states), jobs=1)
 
 
 def test_a_probe_that_is_cut_off_says_nothing() -> None:
-    design = check.load_design("refcount-bias")
-    cut = check.probe(design, Limits(max_states=2))
+    design = face.load_design("refcount-bias")
+    cut = face.probe(design, Limits(max_states=2))
     assert [cut.keys[key] for key in KEYS] == [None, None] and cut.known == {}
     assert cut.stopped == "more than 2 states"
-    assert [check.probe(design).keys[key] for key in KEYS] == [1, 1]  # it is asked again
+    assert [face.probe(design).keys[key] for key in KEYS] == [1, 1]  # it is asked again
 
 
 def test_a_failure_says_no_even_if_the_rest_is_cut_off() -> None:
-    design = check.load_design("fake-vma")
-    cut = check.probe(design, Limits(max_states=3))
+    design = face.load_design("fake-vma")
+    cut = face.probe(design, Limits(max_states=3))
     assert [cut.keys[key] for key in KEYS] == [0, None]
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design, sweep
+from pinlab.lab import check, design, face, sweep
 from pinlab.lab.explore.result import Limits
 from pinlab.lab.results import Swept, Wanted
 from pinlab.objectives.verdict import Outcome
 
 
 def _swept(name: str, *, with_: str, states: str = "dirty+buffers rw") -> Swept:
-    it = check.load_design(name)
+    it = face.load_design(name)
     wanted = sweep.ask(it, Wanted(having=with_, states=(states,)))
-    return sweep.sweep(it, check.probe(it).known, wanted)
+    return sweep.sweep(it, face.probe(it).known, wanted)
 
 
 def _names(**asked: object) -> list[str]:
@@ -49,8 +49,8 @@ def test_all_left_out_is_refused() -> None:
 
 def test_where_nothing_fits_nothing_holds() -> None:
     """Parts of combinations are explored too, but of them nothing is said."""
-    it = check.load_design("refcount-bias")
-    found = check.sweep(it, Wanted(having="writeback", states=("anon",)))
+    it = face.load_design("refcount-bias")
+    found = face.sweep(it, Wanted(having="writeback", states=("anon",)))
     assert found.explored == 0
     assert {verdict.outcome for verdict in found.verdicts().values()} == {Outcome.UNKNOWN}
 
@@ -110,7 +110,7 @@ def test_two_pages_only_where_somebody_uses_both() -> None:
 def test_an_estimate_comes_from_a_sample() -> None:
     it = design.load("refcount-bias")
     wanted = sweep.ask(it, Wanted(having="zap"))
-    found = sweep.estimate(it, check.probe(it).known, wanted)
+    found = sweep.estimate(it, face.probe(it).known, wanted)
     assert found.combinations == len(list(sweep.combinations(wanted, 2)))
     assert found.sampled == sweep.SAMPLE
     assert found.seconds > 0
@@ -204,11 +204,11 @@ def copy_one_pte(parent: Vma, child: Vma, index: u1) -> None:
 def test_of_a_patch_nothing_is_said_that_fewer_break_without_it(tmp_path: Path) -> None:
     """Without the patch pin-fork-store breaks I5 alone; with it, the pair with a fault does."""
     (tmp_path / "uncounted.py").write_text(UNCOUNTED)
-    patch = check.load_design(str(tmp_path / "uncounted.py"))
-    found = check.sweep(patch, Wanted(having="pin-fork-store", states=("anon",)))
+    patch = face.load_design(str(tmp_path / "uncounted.py"))
+    found = face.sweep(patch, Wanted(having="pin-fork-store", states=("anon",)))
     assert found.explored
     assert "I5" not in found.smallest()
-    base = check.load_design("untracked")
+    base = face.load_design("untracked")
     for it in found.broken:
         rows = check.check(base, (it.scenario,), (it.objective,)).rows
         assert {row.verdict.outcome for row in rows} == {Outcome.HOLDS}, it
@@ -216,13 +216,13 @@ def test_of_a_patch_nothing_is_said_that_fewer_break_without_it(tmp_path: Path) 
 
 def test_of_a_patch_that_is_stopped_nothing_is_said_to_break(tmp_path: Path) -> None:
     (tmp_path / "uncounted.py").write_text(UNCOUNTED)
-    patch = check.load_design(str(tmp_path / "uncounted.py"))
+    patch = face.load_design(str(tmp_path / "uncounted.py"))
 
     def stop(done: int, of: int) -> None:
         if done == of:
             raise KeyboardInterrupt
 
-    found = check.sweep(patch, Wanted(having="fork", states=("anon",)), on_sweep=stop)
+    found = face.sweep(patch, Wanted(having="fork", states=("anon",)), on_sweep=stop)
     assert found.stopped == "interrupted"
     assert not found.broken
     verdicts = found.verdicts()
@@ -236,9 +236,9 @@ def test_ctrl_c_ends_it_with_what_it_found_and_leaves_no_process() -> None:
         if done > 100:
             raise KeyboardInterrupt
 
-    it = check.load_design("bounce")
+    it = face.load_design("bounce")
     wanted = sweep.ask(it, Wanted(states=("clean", "clean ro")))
-    found = sweep.sweep(it, check.probe(it).known, wanted, jobs=2, on_sweep=stop)
+    found = sweep.sweep(it, face.probe(it).known, wanted, jobs=2, on_sweep=stop)
     assert found.stopped == "interrupted"
     assert found.explored > 0
     assert found.unexplored > 0
@@ -252,9 +252,9 @@ def test_ctrl_c_ends_it_with_what_it_found_and_leaves_no_process() -> None:
 
 
 def test_what_is_cut_off_holds_nowhere() -> None:
-    it = check.load_design("bounce")
+    it = face.load_design("bounce")
     wanted = Wanted(having="get-put", states=("clean",))
-    found = check.sweep(it, wanted, limits=Limits(max_states=50))
+    found = face.sweep(it, wanted, limits=Limits(max_states=50))
     assert found.cut_off
     assert all(each.outcome is Outcome.UNKNOWN for each in found.verdicts().values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tools import sweep_page
 
-from pinlab.lab import check
+from pinlab.lab import face
 from pinlab.lab.results import Wanted
 from pinlab.report import sweep
 
@@ -14,7 +14,7 @@ from pinlab.report import sweep
 @pytest.mark.parametrize("design", ["bounce"])
 def test_the_page_has_what_a_fresh_sweep_finds(design: str) -> None:
     """Known findings, each with its reason there; a new one is told by failing here."""
-    found = check.sweep(check.load_design(design), Wanted())
+    found = face.sweep(face.load_design(design), Wanted())
     assert not found.cut_off
     fresh = {
         (row["objective"], ", ".join(row["operations"]), row["state"], str(row["steps"]))

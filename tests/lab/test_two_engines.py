@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab import build, check, design
+from pinlab.lab import build, design, face
 from pinlab.lab.explore import native, reference
 from pinlab.lab.explore.result import words
 from pinlab.lab.scenarios import scenario as scenarios
@@ -17,7 +17,7 @@ half an hour and some gigabytes, for whoever has changed an explorer or the comp
 def compare(name: str, low: int, high: int) -> int:
     """Explore the scenarios with more than `low` and up to `high` states with both explorers."""
     it = design.load(name)
-    keys = check.probe(it).known
+    keys = face.probe(it).known
     compared = 0
     for scenario in scenarios.load().values():
         system = build.system(it, scenario, {scenario.probes: 1} if scenario.probes else keys)
@@ -65,7 +65,7 @@ def test_both_explorers_find_the_same_in_large_spaces(name: str) -> None:
 def test_what_is_known_is_told_without_a_path() -> None:
     it = design.load("untracked")
     scenario = build.known(it)["direct-io-fsync-zap"]
-    system = build.system(it, scenario, check.probe(it).known)
+    system = build.system(it, scenario, face.probe(it).known)
     goals = build.progress(it, scenario)
     whole = native.explore(system, progress=goals)
     assert whole.hits and all(whole.hits.values())

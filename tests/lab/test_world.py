@@ -10,7 +10,7 @@ import pytest
 
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import build, catalogue, check, design, worlds
+from pinlab.lab import build, catalogue, check, design, face, worlds
 from pinlab.lab.language.kernel import KernelFunction
 from pinlab.lab.touched import touched
 from pinlab.objectives.balance import Balance
@@ -27,7 +27,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_its_designs_are_found_by_name() -> None:
-    assert [(it.name, it.kind) for it in check.designs(TOY)] == [
+    assert [(it.name, it.kind) for it in face.designs(TOY)] == [
         ("counted", "detector"),
         ("polite", "detector"),
     ]
@@ -91,7 +91,7 @@ def test_what_it_keeps_no_books_of_does_not_hold() -> None:
 
 
 def test_compare_and_cost() -> None:
-    found = check.compare(("counted", "polite"), jobs=1)
+    found = face.compare(("counted", "polite"), jobs=1)
     asked = [row for row in found.rows if row.objective == "I1"]
     assert [(row.design, row.verdict.outcome) for row in asked] == [
         ("counted", Outcome.HOLDS),
@@ -104,16 +104,16 @@ def test_compare_and_cost() -> None:
 
 
 def test_compare_is_of_one_world() -> None:
-    assert {row.design for row in check.compare(world=TOY, jobs=1).rows} == {"counted", "polite"}
+    assert {row.design for row in face.compare(world=TOY, jobs=1).rows} == {"counted", "polite"}
     with pytest.raises(UsageError, match=r"untracked is of the world 4\.20, and polite of toy"):
-        check.compare(("polite", "untracked"))
+        face.compare(("polite", "untracked"))
 
 
 def test_a_world_without_scenarios_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(worlds.WORLDS, TOY.name, replace(TOY, scenarios=dict))
     design.load.cache_clear()
     with pytest.raises(UsageError, match=r"toy has no scenarios .* `pinlab sweep polite`"):
-        check.compare(("polite",))
+        face.compare(("polite",))
 
 
 def test_its_functions_are_catalogued() -> None:
@@ -131,15 +131,15 @@ def test_a_diff_is_of_its_functions(tmp_path: Path) -> None:
 
 
 def test_its_scenarios_are_listed() -> None:
-    assert [it.name for it in check.scenarios(TOY)] == ["party", "sip"]
-    assert "dma-fsync" in {it.name for it in check.scenarios(worlds.load("7.2"))}
-    assert "dma-fsync" not in {it.name for it in check.scenarios()}
+    assert [it.name for it in face.scenarios(TOY)] == ["party", "sip"]
+    assert "dma-fsync" in {it.name for it in face.scenarios(worlds.load("7.2"))}
+    assert "dma-fsync" not in {it.name for it in face.scenarios()}
 
 
 def test_it_has_no_operations() -> None:
     with pytest.raises(UsageError, match="there is no operation 'fsync'"):
         check.check(design.load("counted"), ("fsync/dirty+buffers",))
-    assert check.operations(TOY) == check.states(TOY) == ()
+    assert face.operations(TOY) == face.states(TOY) == ()
 
 
 def test_worlds_are_not_mixed(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_replay_is_python_that_says_what_it_shows() -> None:
     compile(text, "test_replay.py", "exec")
     assert "def test_mapcount_v1_breaks_i13_in_dio_fsync_zap() -> None:" in text
     assert "    Move(1, 1),  # fsync: page_mkclean\n" in text
-    assert "check.load_design(str(Path(__file__).parent / 'my design.py'))" in text
+    assert "face.load_design(str(Path(__file__).parent / 'my design.py'))" in text
 
 
 def test_replay_survives_odd_text() -> None:

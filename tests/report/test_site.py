@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.report import browser
 
-from pinlab.lab import check, design
+from pinlab.lab import check, design, face
 from pinlab.lab.results import Wanted
 from pinlab.report.site import Subject, pages
 
@@ -20,7 +20,7 @@ HOSTILE = "<img src=x onerror=document.title=1></table>"
 def subjects() -> tuple[Subject, ...]:
     """Two designs in all their scenarios, with the films of what they break of O1 and O2."""
     found = []
-    compared = check.compare(("untracked", "skip"))
+    compared = face.compare(("untracked", "skip"))
     for name in ("untracked", "skip"):
         it = design.load(name)
         rows = tuple(row for row in compared.rows if row.design == name)
@@ -29,10 +29,10 @@ def subjects() -> tuple[Subject, ...]:
             for row in sorted(rows, key=lambda row: -(row.steps or 0))
             if row.objective in ("O1", "O2") and row.steps is not None
         }
-        films = check.films([(it, each, where) for each, where in broken.items()], jobs=1)
+        films = face.films([(it, each, where) for each, where in broken.items()], jobs=1)
         (cost,) = (cost for cost in compared.costs if cost.design == name)
         shown = {each: film for each, film in zip(broken, films, strict=True) if film is not None}
-        found.append(Subject(check.described(it), rows, cost, check.known(it), shown))
+        found.append(Subject(face.described(it), rows, cost, face.known(it), shown))
     return tuple(found)
 
 
@@ -92,7 +92,7 @@ def test_what_nobody_asked_is_said_to_be_unknown() -> None:
 
 def test_the_sweep_and_other_memory_models_are_told() -> None:
     (first, _) = subjects()
-    found = check.sweep(design.load("untracked"), Wanted(size=1))
+    found = face.sweep(design.load("untracked"), Wanted(size=1))
     rows = tuple(replace(row, memory_model="arm64") for row in first.rows[:2])
     known = replace(first.known, swept=found, models={"arm64": rows})
     text = pages.folder([replace(first, known=known)])["untracked.html"]
@@ -102,12 +102,12 @@ def test_the_sweep_and_other_memory_models_are_told() -> None:
 def test_of_a_patch_the_difference_comes_first(tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / "examples" / "fault_does_not_wait.py"
     it = design.load(str(example))
-    base = check.base(it)
+    base = face.base(it)
     assert base is not None
     before, after = check.check(base, objectives=("O1",)), check.check(it, objectives=("O1",))
     subject = Subject(
-        check.described(it), after.rows, None, check.known(it), {},
-        difference=check.difference(it, before, after),
+        face.described(it), after.rows, None, face.known(it), {},
+        difference=face.difference(it, before, after),
     )  # fmt: skip
     text = pages.folder([subject])["index.html"]
     assert text.index("verdicts in") < text.index('id="matrix"')
@@ -121,7 +121,7 @@ def test_names_are_text() -> None:
     )
     hooks = tuple(
         replace(it, name=HOSTILE, file=HOSTILE, lines=((1, HOSTILE),))
-        for it in check.known(design.load("bounce")).hooks
+        for it in face.known(design.load("bounce")).hooks
     )
     film = first.films["O1"]
     trace = replace(film.trace, design=HOSTILE, scenario=HOSTILE)

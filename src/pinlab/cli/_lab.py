@@ -32,7 +32,7 @@ from pinlab.objectives import Objective
 
 
 class Lab(Protocol):
-    """The face of `pinlab.lab.check`.
+    """The face of the lab, `pinlab.lab.face`.
 
     A design is what `load_design` gave, a world what `load_world` gave, the default one if it is
     left out; the commands never look inside. Ctrl-C ends `check` and
@@ -182,9 +182,9 @@ class Lab(Protocol):
 
 def lab() -> Lab:
     """The lab, imported when first needed: `--help` stays quick."""
-    from pinlab.lab import check
+    from pinlab.lab import face
 
-    return check
+    return face
 
 
 class Corpus(Protocol):

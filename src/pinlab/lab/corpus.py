@@ -18,7 +18,7 @@ from typing import Final
 
 import pinlab.lab.bugs
 from pinlab.errors import UsageError
-from pinlab.lab import asked, check
+from pinlab.lab import asked, check, loaded, probes
 from pinlab.lab import sweep as sweeps
 from pinlab.lab.bug import Bug, Replaced, Reproduced, Side, Source
 from pinlab.lab.design import Design
@@ -61,10 +61,10 @@ def _modules() -> Mapping[str, ModuleType]:
 def sides(it: Bug) -> tuple[Design, Design]:
     """A bug's world with the bug and without it. Raises UsageError."""
     if it.mended_by:
-        mended = check.load_design(it.mended_by)
-        return check.load_design(mended.world.empty), mended
-    buggy = check.load_design(str(_modules()[it.number].__file__))
-    return buggy, check.load_design(buggy.base or buggy.world.empty)
+        mended = loaded.load_design(it.mended_by)
+        return loaded.load_design(mended.world.empty), mended
+    buggy = loaded.load_design(str(_modules()[it.number].__file__))
+    return buggy, loaded.load_design(buggy.base or buggy.world.empty)
 
 
 def changed(it: Bug) -> tuple[str, ...]:
@@ -132,9 +132,9 @@ def look(
 
     return sweeps.first(
         buggy,
-        check.probe(buggy).known,
+        probes.probe(buggy).known,
         fixed,
-        check.probe(fixed).known,
+        probes.probe(fixed).known,
         _levels(buggy, changed(it), it.without),
         limits=limits,
         jobs=workers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pinlab import objectives
 from pinlab.lab.explore.result import Move, Progress
@@ -18,6 +19,9 @@ from pinlab.objectives.verdict import (
     Verdict,
     worst,
 )
+
+SC: Final = "sc"
+"""Sequential consistency, as `lab.language.program` has it: reports know results alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Row:
     states: int
     transitions: int
     seconds: float
-    memory_model: str = "sc"
+    memory_model: str = SC
 
     @property
     def steps(self) -> int | None:
@@ -200,7 +204,7 @@ class Trace:
     moves: tuple[Move, ...] = ()
     outcome: Outcome = Outcome.VIOLATED
     message: str = ""
-    memory_model: str = "sc"
+    memory_model: str = SC
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.results import CheckResult, Row
+from pinlab.lab.results import SC, CheckResult, Row
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, severity
 from pinlab.report.fit import Fitted
@@ -151,7 +151,7 @@ def _hint(design: str, objectives: Sequence[list[Row]]) -> Text:
     worst = objectives[0][0]
     names = list(dict.fromkeys(row.scenario for row in rows))
     combined = [name for name in names if COMBINED in name]
-    model = "" if worst.memory_model == "sc" else f" --memory-model {worst.memory_model}"
+    model = "" if worst.memory_model == SC else f" --memory-model {worst.memory_model}"
     asked = (
         "".join(f" --scenario {quote(name)}" for name in combined) if len(combined) < NAMED else ""
     )

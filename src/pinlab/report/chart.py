@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinlab.lab.results import Trace, TraceStep, Way
+from pinlab.lab.results import SC, Trace, TraceStep, Way
 from pinlab.objectives.verdict import Outcome
 
 MAIL_WIDTH = 72
@@ -24,12 +24,12 @@ _TEXT = 40  # columns that a step's text has at least, if there are not too many
 
 
 def headline(trace: Trace) -> str:
-    """One line: what breaks, where, in how many steps."""
+    """One line: what breaks, where, in how many steps, and under which weak memory model."""
+    under = "" if trace.memory_model == SC else f" under {trace.memory_model}"
     verb = "breaks" if trace.outcome is Outcome.VIOLATED else "did not break, on replay,"
-    if not trace.steps:
-        return f"{trace.design} {verb} {trace.objective} from the first state of {trace.scenario}"
     steps = f"{len(trace.steps)} step" + ("" if len(trace.steps) == 1 else "s")
-    return f"{trace.design} {verb} {trace.objective} in {steps} of {trace.scenario}"
+    where = f"in {steps}" if trace.steps else "from the first state"
+    return f"{trace.design} {verb} {trace.objective} {where} of {trace.scenario}{under}"
 
 
 def chart(trace: Trace) -> RenderableType:

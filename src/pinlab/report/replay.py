@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pinlab.lab.results import Trace
+from pinlab.lab.results import SC, Trace
 from pinlab.report.chart import mail
 
 _TEMPLATE = '''\
@@ -12,7 +12,7 @@ _TEMPLATE = '''\
 
 {chart}"""
 {imports}
-from pinlab.lab import check
+from pinlab.lab import face
 from pinlab.lab.explore.result import Move
 from pinlab.objectives.verdict import Outcome
 
@@ -22,8 +22,8 @@ MOVES = (
 
 def test_{name}() -> None:
     """The moves still exist and still break {objective}."""
-    design = check.load_design({design})
-    trace = check.trace(design, {scenario!r}, {objective!r}, MOVES{memory_model})
+    design = face.load_design({design})
+    trace = face.trace(design, {scenario!r}, {objective!r}, MOVES{memory_model})
     assert trace.outcome is Outcome.VIOLATED, trace.message
 '''
 
@@ -48,5 +48,5 @@ def regression_test(trace: Trace, design: str, *, beside: bool = False) -> str:
         design=f"str(Path(__file__).parent / {design!r})" if beside else repr(design),
         imports="\nfrom pathlib import Path\n" if beside else "",
         scenario=trace.scenario,
-        memory_model="" if trace.memory_model == "sc" else f", {trace.memory_model!r}",
+        memory_model="" if trace.memory_model == SC else f", {trace.memory_model!r}",
     )

@@ -14,7 +14,7 @@ from pinlab import objectives
 from pinlab.field.events.monitor import NEEDS, Monitor
 from pinlab.field.events.schema import Meta, Row
 from pinlab.field.probes.hooks import Hook
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.objectives.automaton import Automaton
 from pinlab.objectives.events import Event
 from pinlab.objectives.verdict import Outcome, Verdict
@@ -314,7 +314,7 @@ def test_the_objectives_that_live_events_can_express() -> None:
 
 def of_model(design: str, objective: str) -> tuple[list[Row], int]:
     """The lab's shortest counterexample as rows, and the number of the row that violates."""
-    result = check.check(check.load_design(design), None, (objective,))
+    result = check.check(face.load_design(design), None, (objective,))
     row = min(
         (row for row in result.rows if row.verdict.outcome is Outcome.VIOLATED),
         key=lambda row: (row.steps or 0, row.scenario),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.explore import room
 from pinlab.lab.explore.result import Limits
 from pinlab.objectives.verdict import Outcome
@@ -83,8 +83,8 @@ def test_this_machine() -> None:
 @pytest.mark.parametrize("engine", ["native", "interpreter"])
 def test_rows_before_the_limit_are_kept(engine: str) -> None:
     """anon-fork has a thousand states; store-fsync with its 15 thousand does not fit."""
-    design = check.load_design("untracked")
-    check.probe(design)
+    design = face.load_design("untracked")
+    face.probe(design)
     size = {"native": 2**18, "interpreter": 2**24}[engine]
     limits = Limits(memory_bytes=size)
     result = check.check(design, ("anon-fork", "store-fsync"), limits=limits, engine=engine)
@@ -103,8 +103,8 @@ def test_every_exploration_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         return Limits(memory_bytes=1 << 18)
 
     monkeypatch.setattr(room, "bounded", bounded)
-    one = check.check(check.load_design("untracked"), ("store-fsync",))
+    one = check.check(face.load_design("untracked"), ("store-fsync",))
     assert "stopped: memory limit (256 KiB)" in {row.reason for row in one.rows}
-    two = check.compare(("untracked", "skip"), jobs=2)
+    two = face.compare(("untracked", "skip"), jobs=2)
     assert asked == [1, 2]  # the workers of a fork append to their own copy
     assert any("memory limit" in row.reason for row in two.rows)

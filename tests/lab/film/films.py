@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pinlab.lab import check, design
+from pinlab.lab import check, design, face
 from pinlab.lab.film import Film
 
 FIVE = (
@@ -22,4 +22,4 @@ def film(name: str, objective: str, scenario: str) -> Film:
     """The film of the shortest counterexample."""
     it = design.load(name)
     found = check.check(it, (scenario,), (objective,), ways=True)
-    return check.film(it, found.ways[0].trace())
+    return face.film(it, found.ways[0].trace())

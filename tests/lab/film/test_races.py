@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pinlab.lab import asked, build, check, design
+from pinlab.lab import asked, build, design, face
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.film import Film, Order
 from pinlab.lab.film.races import PROGRESS, TOO_MANY, why
@@ -20,7 +20,7 @@ def system(found: Film) -> System:
     it, trace = design.load(found.trace.design), found.trace
     where = asked.named(it, trace.scenario)
     judged = (trace.objective,) if trace.objective in where.judges else ()
-    return build.system(it, where, check.probe(it).known, judged)
+    return build.system(it, where, face.probe(it).known, judged)
 
 
 def said(found: Film) -> list[tuple[str, str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.objectives.verdict import Outcome
 
 
 def verdicts(design: str, scenario: str) -> dict[str, Outcome]:
-    found = check.check(check.load_design(design), (scenario,))
+    found = check.check(face.load_design(design), (scenario,))
     return {row.objective: row.verdict.outcome for row in found.rows}
 
 
@@ -22,7 +22,7 @@ def test_without_the_page_lock_truncate_makes_it_a_dirty_page_without_buffers(de
 
 
 def test_the_dirtying_falls_between_the_cleaning_and_the_end_of_the_mapping() -> None:
-    found = check.check(check.load_design("bounce"), ("put-dirty-truncate",), ("O2",))
+    found = check.check(face.load_design("bounce"), ("put-dirty-truncate",), ("O2",))
     events = [
         event for step in found.traces["O2", "put-dirty-truncate"]().steps for event in step.events
     ]
@@ -43,8 +43,8 @@ def test_who_does_not_say_late_that_the_device_stored_loses_data(scenario: str) 
 
 def test_what_only_a_misuse_breaks_is_asked_by_name() -> None:
     misused = {"put-dirty-truncate", "put-clean-fsync", "dirty-early-fsync"}
-    played = {row.scenario for row in check.check(check.load_design("bounce")).rows}
+    played = {row.scenario for row in check.check(face.load_design("bounce")).rows}
     assert not played & misused
     assert "put-dirty-lock-truncate" in played
-    summaries = {info.name: info.summary for info in check.scenarios()}
+    summaries = {info.name: info.summary for info in face.scenarios()}
     assert all("only by name: " in summaries[name] for name in misused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.objectives.verdict import Outcome
 
 HOLDS, VIOLATED = Outcome.HOLDS, Outcome.VIOLATED
@@ -55,12 +55,12 @@ EXPECTED = [
 
 @pytest.mark.parametrize(("design", "scenario", "objective", "expected"), EXPECTED)
 def test_verdict(design: str, scenario: str, objective: str, expected: Outcome) -> None:
-    result = check.check(check.load_design(design), (scenario,), (objective,))
+    result = check.check(face.load_design(design), (scenario,), (objective,))
     (row,) = [row for row in result.rows if row.objective == objective]
     assert row.verdict.outcome is expected, row.verdict
 
 
 @pytest.mark.parametrize("key", ["gup_fast_works", "irq_unpin_works"])
 def test_fake_vma_runs_neither_in_gup_fast_nor_in_an_interrupt(key: str) -> None:
-    assert check.probe(check.load_design("fake-vma")).keys[key] == 0
-    assert check.probe(check.load_design("refcount-bias")).keys[key] == 1
+    assert face.probe(face.load_design("fake-vma")).keys[key] == 0
+    assert face.probe(face.load_design("refcount-bias")).keys[key] == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check
+from pinlab.lab import face
 from pinlab.lab.results import LitmusResult
 
 SB = """C SB
@@ -40,7 +40,7 @@ def thread(number: int, body: str, parameters: str = "int *x, int *y") -> str:
 def asked(tmp_path: Path, text: str) -> LitmusResult:
     path = tmp_path / "test.litmus"
     path.write_text(text)
-    return check.litmus(path)
+    return face.litmus(path)
 
 
 def words(found: LitmusResult) -> str:
@@ -169,18 +169,18 @@ def test_a_lock_that_is_kept_is_refused(tmp_path: Path) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
-        check.litmus(tmp_path / "missing.litmus")
+        face.litmus(tmp_path / "missing.litmus")
 
 
 def test_what_is_cut_off_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "sb.litmus"
     path.write_text(SB)
-    found = check.litmus(path, 2)
+    found = face.litmus(path, 2)
     assert {answer.possible for answer in found.answers} == {None}
 
 
 def test_the_example_is_what_the_lab_finds_in_the_design() -> None:
     """tests/lab/weak/test_designs.py has the same of mapcount-v1 itself."""
     assert (
-        words(check.litmus(Path(__file__).parents[3] / "examples" / "mapcount_v1.litmus")) == "NNS"
+        words(face.litmus(Path(__file__).parents[3] / "examples" / "mapcount_v1.litmus")) == "NNS"
     )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 
 
 def race(design: str, scenario: str, objective: str, model: str) -> str | None:
-    it = check.load_design(design)
+    it = face.load_design(design)
     result = check.check(it, (scenario,), (objective,), memory_model=model)
-    return check.racing(it, result.traces[objective, scenario]())
+    return face.racing(it, result.traces[objective, scenario]())
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_it_says_what_the_design_says(
     assert text is not None
     path = tmp_path / "race.litmus"
     path.write_text(text)
-    found = check.litmus(path)
+    found = face.litmus(path)
     assert found.test == f"{design}-{objective}"
     assert [answer.possible for answer in found.answers] == words
 

@@ -11,7 +11,7 @@ from types import FunctionType
 
 import pytest
 
-from pinlab.lab import check, design, ledger, worlds
+from pinlab.lab import design, face, ledger, worlds
 from pinlab.lab.mutants import hunt as hunting
 from pinlab.lab.mutants.base import Base, base
 from pinlab.lab.mutants.hunt import ALONE, SILENT, Hunt, hunt, known
@@ -30,7 +30,7 @@ def few() -> Base:
     """Writeback and a zap beside each other, and each alone."""
     it = design.load("untracked")
     wanted = Wanted(2, "writeback, zap@1", states=("dirty+buffers rw", "dirty+buffers ro"))
-    found = base(it, check.probe(it).known, 2, wanted=wanted)
+    found = base(it, face.probe(it).known, 2, wanted=wanted)
     assert found is not None
     return found
 
@@ -58,7 +58,7 @@ def test_what_breaks_that_held_is_noticed(few: Base) -> None:
 
 def test_so_is_what_does_something_else_alone() -> None:
     it = design.load("untracked")
-    alone = base(it, check.probe(it).known, 1, wanted=Wanted(1, "reclaim", states=("clean ro",)))
+    alone = base(it, face.probe(it).known, 1, wanted=Wanted(1, "reclaim", states=("clean ro",)))
     assert alone is not None
     found = hunt(mutant("shrink_page_list", "dropped", "try_to_unmap(page)"), alone)
     assert found.kill is not None
@@ -68,7 +68,7 @@ def test_so_is_what_does_something_else_alone() -> None:
 def test_so_is_who_never_ends_and_is_heard_of_less() -> None:
     it = design.load("untracked")
     states = ("dirty+buffers rw",)
-    alone = base(it, check.probe(it).known, 1, wanted=Wanted(1, "rdma", states=states))
+    alone = base(it, face.probe(it).known, 1, wanted=Wanted(1, "rdma", states=states))
     assert alone is not None
     stores = "READ_ONCE(dma_state) == IN_FLIGHT"
     found = hunt(mutant("streaming_device", "unchecked", stores), alone)
@@ -128,7 +128,7 @@ def function_of(it: Mutant) -> FunctionType:
 
 def test_what_was_not_kept_is_not_explored(kept: Store) -> None:
     it = design.load("untracked")
-    wanted, keys = Wanted(1, "reclaim", states=("clean ro",)), check.probe(it).known
+    wanted, keys = Wanted(1, "reclaim", states=("clean ro",)), face.probe(it).known
     assert base(it, keys, 1, wanted=wanted, exploring=False) is None
     found = base(it, keys, 1, wanted=wanted)
     again = base(it, keys, 1, wanted=wanted, exploring=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design, ledger
+from pinlab.lab import design, face, ledger
 from pinlab.lab import patch as patches
 from pinlab.lab.mutants import equivalent
 from pinlab.lab.mutants import score as scores
@@ -45,9 +45,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Score, Score, Score
         patch.setattr(equivalent, "reasons", lambda world: {})
         patch.setattr(design, "names", lambda world: DESIGNS)
         it = design.load("untracked")
-        before = check.mutate(it, [FUNCTION], hunting=False, jobs=2)
-        hunted = check.mutate(it, [FUNCTION], jobs=2)
-        return before, hunted, check.mutate(it, [FUNCTION], hunting=False, jobs=2)
+        before = face.mutate(it, [FUNCTION], hunting=False, jobs=2)
+        hunted = face.mutate(it, [FUNCTION], jobs=2)
+        return before, hunted, face.mutate(it, [FUNCTION], hunting=False, jobs=2)
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_what_only_a_design_comes_to_is_hunted_in_every_design(
     it = design.load("untracked")
     wanted = scores.chosen(it, ["one_shot_device"])
     (again,) = (each for each in wanted if each.what == "WRITE_ONCE(dma_page, page)")
-    (found,) = scores.score(it, [again], lambda of: check.probe(of).known, jobs=2).mutants
+    (found,) = scores.score(it, [again], lambda of: face.probe(of).known, jobs=2).mutants
     assert found.by is not None and found.by.design == "mmu-notifier"
 
 
@@ -117,7 +117,7 @@ def test_what_was_hunted_is_kept(found: tuple[Score, Score, Score]) -> None:
 def test_of_a_patch_its_own_functions_are_meant(tmp_path: Path) -> None:
     file = tmp_path / "patch.py"
     file.write_text(PATCH)
-    score = check.mutate(design.load(str(file)), jobs=2)
+    score = face.mutate(design.load(str(file)), jobs=2)
     assert [(it.function, it.kind) for it in score.mutants] == [("do_invalidatepage", "dropped")]
 
 
@@ -126,7 +126,7 @@ def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -
     """A patch that has the same statement has it in another function."""
     file = tmp_path / "patch.py"
     file.write_text(patches.patch("dax_truncate"))
-    found = check.mutate(design.load(str(file)), jobs=2)
+    found = face.mutate(design.load(str(file)), jobs=2)
     argued = equivalent.reasons("4.20")
     alike = [it for it in found.mutants if (it.function, it.kind, it.what) in argued]
     assert alike and all(it.status != EQUIVALENT for it in alike)
@@ -134,4 +134,4 @@ def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -
 
 def test_a_function_that_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no mutants of 'page_mkclaen': .*page_mkclean"):
-        check.mutate(design.load("untracked"), ["page_mkclaen"])
+        face.mutate(design.load("untracked"), ["page_mkclaen"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinlab.lab import check, design, worlds
+from pinlab.lab import design, face, worlds
 from pinlab.lab.mutants.base import EVERY, Asking, Base, asked, questions_of
 from pinlab.lab.mutants.hunt import hunt
 from pinlab.lab.mutants.mutation import mutants
@@ -64,7 +64,7 @@ MUTANTS = (
 def pairs() -> Base:
     """The pairs, from every state that they can be played from."""
     it = design.load("untracked")
-    asking = Asking(it, check.probe(it).known)
+    asking = Asking(it, face.probe(it).known)
     wanted = (each for each in questions_of(asking, EVERY) if frozenset(each.operations) in PAIRS)
     found = asked(asking, tuple(wanted), 2)
     assert found is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import asked, check, design, worlds
+from pinlab.lab import asked, check, design, face, worlds
 from pinlab.lab.results import Wanted
 from pinlab.lab.today.linux.types import PTE_PFN
 from pinlab.lab.today.words import STATES, state
@@ -56,7 +56,7 @@ def test_what_was_cleaned_while_the_device_stored_is_dirtied_again(tmp_path: Pat
 
 @pytest.mark.slow
 def test_no_pair_breaks_more_than_is_known() -> None:
-    found = check.sweep(design.load("mainline"), Wanted())
+    found = face.sweep(design.load("mainline"), Wanted())
     known = {
         "O1": ("dio-read@1", "fsync"),
         "O2": ("dio-read@1", "fsync"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinlab import objectives
-from pinlab.lab import asked, check, design, worlds
+from pinlab.lab import asked, check, design, face, worlds
 from pinlab.lab.results import Comparison, Wanted
 from pinlab.lab.scenarios.scenario import clash
 from pinlab.lab.today.scenarios import SCENARIOS
@@ -61,7 +61,7 @@ def folio_clear_dirty_for_io(folio: Folio) -> bool:
 
 @pytest.fixture(scope="module")
 def table() -> Comparison:
-    return check.compare(world=worlds.LINUX_7_2, jobs=2)
+    return face.compare(world=worlds.LINUX_7_2, jobs=2)
 
 
 def broken(found: Comparison, name: str) -> set[tuple[str, str]]:
@@ -87,14 +87,14 @@ def test_no_design_costs_a_pin_anything(table: Comparison) -> None:
 @pytest.mark.parametrize("name", ["bounce-pinned", WHOLE])
 def test_with_copies_nothing_breaks_in_pairs_of_all_there_is(name: str) -> None:
     it = replace(design.load(name), base=None)  # all of it, and not what is new in it
-    found = check.sweep(it, Wanted())
+    found = face.sweep(it, Wanted())
     assert not found.broken and not found.cut_off and not found.failed
 
 
 @pytest.mark.slow
 def test_without_copies_fsync_leaves_behind_what_a_cpu_stored() -> None:
     it = replace(design.load("skip-pinned"), base=None)
-    found = check.sweep(it, Wanted())
+    found = face.sweep(it, Wanted())
     assert {name: it.operations for name, it in found.smallest().items()} == {
         "I4": ("pin@1", "store-verify@1")
     }

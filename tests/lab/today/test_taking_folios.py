@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check, design
+from pinlab.lab import design, face
 from pinlab.lab.results import Wanted
 from pinlab.objectives.verdict import Outcome
 from tests.lab.today.test_file_memory import broken
@@ -66,4 +66,4 @@ def test_truncate_and_eviction_break_nothing(operations: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ask-after-unmap", "active-keeps-pinned"])
 def test_a_mended_taker_breaks_nothing_that_was_not_broken(name: str) -> None:
-    assert not check.sweep(design.load(name), Wanted()).broken
+    assert not face.sweep(design.load(name), Wanted()).broken

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import build, check
+from pinlab.lab import build, check, face
 from pinlab.lab.explore import choose
 from pinlab.lab.weak import NAMES
 from pinlab.objectives.verdict import Outcome
@@ -33,7 +33,7 @@ def grab_page_fast(page: Page) -> bool:
 
 def outcomes(name: str, scenario: str, objective: str) -> dict[str, Outcome]:
     """The verdict under each model."""
-    design = check.load_design(name)
+    design = face.load_design(name)
     found = {}
     for model in NAMES:
         result = check.check(design, (scenario,), (objective,), memory_model=model)
@@ -80,7 +80,7 @@ def test_a_grab_that_orders_nothing_breaks_on_arm64_alone(tmp_path: Path) -> Non
 
 
 def test_the_trace_says_which_store_was_missed() -> None:
-    design = check.load_design("mapcount-v1")
+    design = face.load_design("mapcount-v1")
     result = check.check(design, ("direct-io-fsync",), ("I13",), memory_model="arm64")
     trace = result.traces["I13", "direct-io-fsync"]()
     assert trace.outcome is Outcome.VIOLATED
@@ -96,7 +96,7 @@ def test_the_trace_says_which_store_was_missed() -> None:
 
 
 def test_a_counterexample_replays_under_its_model_alone() -> None:
-    design = check.load_design("mapcount-v1")
+    design = face.load_design("mapcount-v1")
     result = check.check(design, ("direct-io-fsync",), ("I13",), memory_model="arm64")
     trace = result.traces["I13", "direct-io-fsync"]()
     again = check.trace(design, "direct-io-fsync", "I13", trace.moves, "arm64")
@@ -107,8 +107,8 @@ def test_a_counterexample_replays_under_its_model_alone() -> None:
 
 @pytest.mark.parametrize("model", [pytest.param("x86-tso", marks=pytest.mark.slow), "arm64"])
 def test_both_explorers_agree_on_a_design(model: str) -> None:
-    design = check.load_design("refcount-bias")
-    keys = check.probe(design).known
+    design = face.load_design("refcount-bias")
+    keys = face.probe(design).known
     scenario = build.known(design)["munmap-gup-fast"]
     it = build.system(design, scenario, keys, memory_model=model)
     native, read = (choose.explore(it, engine=engine) for engine in ("native", "interpreter"))
@@ -121,14 +121,14 @@ def test_both_explorers_agree_on_a_design(model: str) -> None:
 
 
 def test_the_bounds_say_what_a_model_does_not_show() -> None:
-    design = check.load_design("refcount-bias")
+    design = face.load_design("refcount-bias")
     [row] = check.check(design, ("dax-truncate",), ("O3",), memory_model="arm64").rows
     assert "load buffering" in row.bounds
     assert "sequential consistency" not in row.bounds
 
 
 def test_lines_are_covered_as_under_sc() -> None:
-    design = check.load_design("refcount-bias")
+    design = face.load_design("refcount-bias")
     asked = ("dax-truncate",)
     sc, weak = (
         check.check(design, asked, coverage=True, memory_model=model) for model in ("sc", "arm64")

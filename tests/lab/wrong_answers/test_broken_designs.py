@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.objectives.verdict import Outcome
 
 SOUND = '''"""counted-bounce: pins are counted in a field, pinned pages are written by a copy."""
@@ -129,7 +129,7 @@ Held = frozenset[tuple[str, str]]
 
 def held(path: Path, scenarios: tuple[str, ...] = SCENARIOS) -> Held:
     """The (objective, scenario) that hold. Raises UsageError if the design is refused."""
-    result = check.check(check.load_design(str(path)), scenarios)
+    result = check.check(face.load_design(str(path)), scenarios)
     rows = (row for row in result.rows if row.verdict.outcome is Outcome.HOLDS)
     return frozenset((row.objective, row.scenario) for row in rows)
 

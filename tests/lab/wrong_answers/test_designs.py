@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import build, check, design
+from pinlab.lab import build, check, design, face
 from pinlab.objectives.verdict import Outcome
 
 COUNTED = '''"""counted: pins in a field of their own."""
@@ -91,7 +91,7 @@ def test_13_a_broken_gup_fast_is_not_taken_for_one_that_cannot_run(
 
 def test_13_a_gup_fast_that_sleeps_is_left_out_as_before(tmp_path: Path) -> None:
     it = counted(tmp_path, fast="might_sleep()\n    atomic_inc(pin_count[page])")
-    assert check.probe(it).keys["gup_fast_works"] == 0
+    assert face.probe(it).keys["gup_fast_works"] == 0
     assert not broken(it)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import design, face
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.source import LanguageError
 from pinlab.lab.linux import types
@@ -151,4 +151,4 @@ def test_two_designs_of_one_name_are_not_compared(tmp_path: Path) -> None:
     path = tmp_path / "bounce.py"
     path.write_text('"""bounce: another"""\nBASE = "untracked"\n')
     with pytest.raises(UsageError, match="two designs are called bounce"):
-        check.compare((str(path), "bounce"))
+        face.compare((str(path), "bounce"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import design, face
 
 HEAD = '''"""A design."""
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_a_mistake_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str
     file = tmp_path / "mistake.py"
     file.write_text(HEAD + text)
     with pytest.raises(UsageError, match=told):
-        check.load_design(str(file))
+        face.load_design(str(file))
 
 
 def test_two_parameters_of_one_type_do_not_change_places(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_two_parameters_of_one_type_do_not_change_places(tmp_path: Path) -> None
     swapped = "@kernel\ndef mkclean_end(page: Page, cleaned: u3, mapped: u3) -> None:\n    pass\n"
     file.write_text(HEAD + swapped)
     with pytest.raises(UsageError, match=r"declared \(page: Page, mapped: u3, cleaned: u3"):
-        check.load_design(str(file))
+        face.load_design(str(file))
 
 
 def test_a_file_name_may_have_a_plus_in_it(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_name_may_have_a_plus_in_it(tmp_path: Path) -> None:
 def test_a_file_is_decoded_as_python_decodes_it(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "mine.py"
     file.write_bytes(data + WRITEBACK.format("pass").encode())
-    assert check.load_design(str(file)).own.keys() == {"writeback_pinned"}
+    assert face.load_design(str(file)).own.keys() == {"writeback_pinned"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import pinlab.lab.scenarios
 from pinlab import objectives
 from pinlab.errors import UsageError
-from pinlab.lab import check, design
+from pinlab.lab import check, design, face
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.language.compile import compile_program
 from pinlab.lab.language.kernel import (
@@ -219,7 +219,7 @@ def test_22_a_scenario_that_does_not_fit_the_model_breaks_its_own_use_only(
     assert {row.scenario for row in rows} == {"munmap-gup-fast"}
     unknown = [row for row in check.check(design, None, ("I13",)).rows if row.scenario == "bad"]
     assert [row.verdict.outcome for row in unknown] == [Outcome.UNKNOWN]
-    assert any(info.name == "bad" for info in check.scenarios(design))
+    assert any(info.name == "bad" for info in face.scenarios(design))
 
 
 def test_22_a_scenario_file_that_cannot_be_loaded_is_listed_with_the_reason(

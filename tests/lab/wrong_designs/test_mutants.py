@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlab.lab import check
+from pinlab.lab import check, face
 from pinlab.lab.results import Row
 from pinlab.objectives.verdict import Outcome
 
@@ -33,7 +33,7 @@ MUTANTS = [
 def verdict(design: str, scenario: str, objective: str) -> Row:
     """The row of one objective, whatever found it."""
     name = str(HERE / design) if design.endswith(".py") else design
-    result = check.check(check.load_design(name), (scenario,), (objective,))
+    result = check.check(face.load_design(name), (scenario,), (objective,))
     (row,) = [row for row in result.rows if row.objective == objective]
     return row
 
@@ -50,7 +50,7 @@ def test_a_mutant_is_found_and_its_original_explored_without_it(
 
 
 def test_a_check_before_write_protecting_breaks_o1_whatever_the_policy() -> None:
-    early = check.load_design(f"{HERE / 'd5_bias_checks_early.py'}+bounce")
+    early = face.load_design(f"{HERE / 'd5_bias_checks_early.py'}+bounce")
     result = check.check(early, ("direct-io-fsync",), ("O1",))
     assert [row.verdict.outcome for row in result.rows] == [Outcome.VIOLATED]
 
