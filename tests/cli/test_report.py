@@ -50,7 +50,7 @@ def test_of_a_patch_the_difference(tmp_path: Path) -> None:
     out = tmp_path / "patch.html"
     assert run(["report", str(patch), "-o", str(out)]) == 0
     text = out.read_text("utf-8")
-    assert "beside" in text and "Every pair that comes to it" in text
+    assert "beside" in text and "Operations that come to what it replaces" in text
 
 
 @pytest.mark.parametrize(

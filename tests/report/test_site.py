@@ -96,7 +96,9 @@ def test_the_sweep_and_other_memory_models_are_told() -> None:
     rows = tuple(replace(row, memory_model="arm64") for row in first.rows[:2])
     known = replace(first.known, swept=found, models={"arm64": rows})
     text = pages.folder([replace(first, known=known)])["untracked.html"]
-    assert f"{found.explored:,} of up to 1" in text and "arm64: 2 verdicts, 0 are others" in text
+    assert f"{found.explored:,} combinations of up to 1" in text
+    assert "Nothing breaks" in text and "<td>holds</td><td></td>" not in text
+    assert "arm64: 2 verdicts, 0 are others" in text
 
 
 def test_of_a_patch_the_difference_comes_first(tmp_path: Path) -> None:

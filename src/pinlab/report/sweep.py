@@ -76,7 +76,7 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     if found.left_out and base is not None:
         names = " ".join(name for name in found.objectives if name in found.left_out)
         parts.append(Text(f"Only what {base} breaks in the same way breaks {names}."))
-    parts += [Text(line) for line in _figures(found)]
+    parts += [Text(line) for line in figures(found)]
     if found.stopped:
         parts.append(Text(f"Stopped early: {found.stopped}.", style="bold yellow"))
     if (first := min(smallest.values(), key=lambda it: it.place, default=None)) is not None:
@@ -89,7 +89,8 @@ def _design(found: Swept, asked: str, base: str | None) -> Sequence[RenderableTy
     return parts
 
 
-def _figures(found: Swept) -> Sequence[str]:
+def figures(found: Swept) -> Sequence[str]:
+    """What was explored and what was not, and what was not asked: a sentence each."""
     said = [
         f"{found.explored:,} combinations of up to {found.size}, {found.states:,} states, "
         f"{found.seconds:,.1f} s"

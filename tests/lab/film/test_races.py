@@ -10,7 +10,7 @@ import pytest
 from pinlab.lab import asked, build, design, face
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.film import Film, Order
-from pinlab.lab.film.races import PROGRESS, TOO_MANY, why
+from pinlab.lab.film.races import BUFFERED, PROGRESS, TOO_MANY, why
 from pinlab.lab.language.program import System
 from pinlab.objectives.failures import FAILURES
 from tests.lab.film.films import FIVE, film
@@ -130,6 +130,20 @@ class Turned:
             if step.state is None:
                 return False
             state = step.state
+
+
+@pytest.mark.slow
+def test_of_a_weak_memory_model_the_buffers_are_named() -> None:
+    """GUP-fast's increment is seen too late: it waits while the detector reads the count."""
+    it = design.load("mapcount-v1")
+    found = face.check(it, ("direct-io-fsync",), ("I13",), memory_model="arm64", ways=True)
+    shown = face.film(it, found.ways[0].trace())
+    assert shown.why is not None
+    names = {name for order in (*shown.why.needed, *shown.why.free) for name in order.cells}
+    assert {BUFFERED, "Page1._mapcount"} <= names
+    assert not any(":" in name for name in names)
+    told = [note for step in shown.trace.steps for note in step.notes]
+    assert "read's store is still in its buffer" in " ".join(told)
 
 
 def test_where_something_can_never_happen_no_order_is_asked_for() -> None:

@@ -19,12 +19,15 @@ from pinlab.lab.film import Order, Why
 from pinlab.lab.language.program import Program, System
 from pinlab.lab.results import Trace
 from pinlab.lab.trace import element
+from pinlab.lab.weak.story import is_hidden
 from pinlab.objectives.failures import FAILURES
 
 STATES = 200_000
 """Visited at most, for all questions of a counterexample."""
 
 TOO_MANY = f"more than {STATES:,} states would have to be visited"
+BUFFERED = "what waits in a buffer"
+"""Of a weak memory model: which stores nobody else sees yet."""
 PROGRESS = "at its end something can never happen any more, and that is no single step's doing"
 
 Ends = Callable[[State], bool]
@@ -125,8 +128,8 @@ def why(it: System, trace: Trace, audit: Audit | None = None, most: int = STATES
         for (first, second), cells in sorted(races.items()):
             answer = _is_needed(search, trace.moves, states, first, second)
             if answer is not None:
-                names = tuple(_name(it.program, trace.objective, cell) for cell in cells)
-                (needed if answer else free).append(Order(first, second, names))
+                named = dict.fromkeys(_name(it.program, trace.objective, cell) for cell in cells)
+                (needed if answer else free).append(Order(first, second, tuple(named)))
         numbers = range(len(steps), 0, -1)
         chance = next((n for n in numbers if search.ends_well(states[n - 1])), None)
     except TooMany:
@@ -138,6 +141,8 @@ def _name(program: Program, objective: str, cell: Place) -> str:
     number, index = cell
     if number in program.automaton_vars:
         return f"what {objective} hears of page {index + 1}"
+    if is_hidden(program.vars[number].name):
+        return BUFFERED
     return element(program, number, index)
 
 

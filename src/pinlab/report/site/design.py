@@ -11,7 +11,10 @@ from pinlab.lab.results import Hook, Row, Swept
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, severity
 from pinlab.report.site import Subject
+from pinlab.report.sweep import figures
 from pinlab.report.table import counted
+
+PAIRS = "Operations that come to what it replaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def changes(it: Subject, links: Links) -> str:
         "not known.</li>"
         for function, event in found.unsaid
     )
-    pairs = "" if it.swept is None else "".join(_swept(it.swept, "Every pair that comes to it"))
+    pairs = "" if it.swept is None else "".join(_swept(it.swept, PAIRS, found.base))
     where = escape(links.design(it.info.name))
     return (
         f'<section class="{"bad" if found.broke else ""}"><h2><a href="{where}">'
@@ -150,7 +153,10 @@ def _code(lines: Iterable[tuple[int, str]]) -> str:
 
 
 def _sweep(it: Subject) -> str:
-    found = it.swept or it.known.swept
+    if it.swept is not None:
+        base = "" if it.difference is None else it.difference.base
+        return "".join(_swept(it.swept, PAIRS, base))
+    found = it.known.swept
     if found is None:
         return (
             "<p>Nobody has swept it yet: <code>"
@@ -160,23 +166,34 @@ def _sweep(it: Subject) -> str:
     return "".join(_swept(found, "All combinations of operations"))
 
 
-def _swept(found: Swept, title: str) -> Iterator[str]:
+def _swept(found: Swept, title: str, base: str = "") -> Iterator[str]:
+    """What breaks something, and what is not known; the figures; and what nothing breaks."""
     smallest, verdicts = found.smallest(), found.verdicts()
+    known = sorted(verdicts.keys() - found.left_out, key=order)
+    open_ = [name for name in known if verdicts[name].outcome is not Outcome.HOLDS]
     lines = []
-    for name in sorted(verdicts, key=order):
+    for name in open_:
         verdict, least = verdicts[name], smallest.get(name)
         where = ("", "") if least is None else (", ".join(least.operations), least.state)
+        cells = (name, str(verdict), *where)
         lines.append(
-            f'<tr class="{verdict.outcome.value}"><td>{escape(name)}</td>'
-            f"<td>{escape(str(verdict) if verdict.outcome is not Outcome.HOLDS else 'holds')}</td>"
-            f"<td>{escape(where[0])}</td><td>{escape(where[1])}</td></tr>"
+            f'<tr class="{verdict.outcome.value}">'
+            f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
         )
-    yield (
-        f"<p>{escape(title)}: {found.explored:,} of up to {found.size}, {found.states:,} states. "
-        "The smallest that break something:</p>"
-        '<div class="wide"><table><thead><tr><th>objective</th><th>verdict</th><th>operations</th>'
-        f"<th>from</th></tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    yield f"<p>{escape(title)}: {escape(' '.join(figures(found)))}</p>"
+    if lines:
+        yield (
+            '<div class="wide"><table><thead><tr><th>objective</th><th>verdict</th>'
+            "<th>smallest operations</th><th>from</th></tr></thead>"
+            f"<tbody>{''.join(lines)}</tbody></table></div>"
+        )
+    if holding := [name for name in known if name not in open_]:
+        yield f"<p>Nothing breaks {escape(' '.join(holding))}.</p>"
+    if found.left_out:
+        names = " ".join(sorted(found.left_out, key=order))
+        yield f"<p>Only what {escape(base)} breaks in the same way breaks {escape(names)}.</p>"
+    if found.stopped:
+        yield f"<p>Stopped early: {escape(found.stopped)}.</p>"
 
 
 def _models(it: Subject, links: Links) -> str:
