@@ -9,7 +9,7 @@ from pinlab.field.holders.claim import Claim, Owner
 from pinlab.field.holders.extents import Extents
 from pinlab.field.holders.kernel import Kernel
 from pinlab.field.holders.walker import load
-from tests.field.holders.test_walkers import BIO, UBUF_NEW, Disk, ubuf
+from tests.field.holders.made import BIO, UBUF_NEW, Disk, ubuf
 
 PINNED = 1
 CLONED = 2

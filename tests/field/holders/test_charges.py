@@ -15,7 +15,7 @@ from pinlab.field.holders.charges import memlock
 from pinlab.field.holders.frames import folios_of
 from pinlab.report.memlock import as_json, as_table
 from tests.field.btf_builder import KERNELS
-from tests.field.holders.test_walkers import UBUF_NEW, ubuf
+from tests.field.holders.made import UBUF_NEW, ubuf
 from tests.field.image import Image
 from tests.field.synthetic import Memory, SyntheticReader
 
