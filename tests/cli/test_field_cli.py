@@ -97,6 +97,14 @@ def test_exit_status_for_scripts(files: tuple[str, str]) -> None:
     assert run(["census", "--open", files[0], "--check", "--over", "99"]) == 0
 
 
+def test_a_name_that_says_another_form_is_refused(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "census.csv"
+    assert run(["census", "--open", files[0], "--save", str(table)]) == 2
+    assert "name it .parquet" in capsys.readouterr().err and not table.exists()
+
+
 def test_saved_again_is_the_same(
     files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,7 +132,7 @@ def census(
         with needed_by("census --open" if save is None else "census --save"):
             from pinlab.field.census import snapshot
     if save is not None:
-        output.check(save)
+        _require_parquet(save)
     if process is not None and not (core or guest or open_):
         require_process("live", process)
         process = process_of(process)
@@ -171,6 +171,13 @@ def census(
     else:
         show(table.census(shown, whole.census, limit=limit, raw=raw))
     return _status(shown) if check else EXIT_HOLDS
+
+
+def _require_parquet(save: Path) -> None:
+    """Raise UsageError if a census cannot be saved there, or would be what its name says not."""
+    if save.suffix in (".csv", ".html", ".json", ".txt"):
+        raise UsageError(f"--save writes Parquet, not {save.suffix[1:]}: name it .parquet")
+    output.check(save)
 
 
 def _status(shown: Placed) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, TypedDict
 
 from rich.box import SIMPLE
@@ -52,8 +53,11 @@ class MutantsJson(TypedDict):
 
 
 def table(found: Score, each: bool = False) -> RenderableType:
-    """A line per function, those that survive, and the score; with `each` a line per mutant."""
-    parts: list[RenderableType] = [_each(found) if each else _functions(found)]
+    """A line per function, those that survive, and the score; with `each` a line per mutant. Of
+    what was not hunted because somebody stopped it there is a number and no more."""
+    known = replace(found, mutants=tuple(it for it in found.mutants if it.status != UNKNOWN))
+    shown = known if found.stopped else found
+    parts: list[RenderableType] = [_each(shown) if each else _functions(shown)]
     survivors = [it for it in found.mutants if it.status == SURVIVED]
     if survivors and not each:
         parts += [Text("Nothing notices", style="bold"), *map(_survivor, survivors)]
