@@ -1,4 +1,4 @@
-"""What `pinlab mutate` prints: each mutant or each function, and what was not hunted as a number."""
+"""What `pinlab mutate` prints: each mutant or function, and what was not hunted as a number."""
 
 from __future__ import annotations
 
