@@ -15,6 +15,7 @@ SHARING = (
     "tests/docs/test_teaching_page.py",
     "tests/docs/test_design_pages.py",
     "tests/report/test_site.py",
+    "tests/report/test_over.py",
 )
 """Whose tests ask about one thing that takes long to make."""
 

@@ -90,6 +90,51 @@ def in_frame(page: Path, width: int, script: str, fragment: str = "") -> Any:
     return told(dom(holder, says))
 
 
+OVER = """(() => {
+    const view = it.defaultView, found = [], boxes = [];
+    const shown = (element, box) => {
+        for (let up = element; up; up = up.parentElement) {
+            const style = view.getComputedStyle(up);
+            if (style.visibility === 'hidden' || style.opacity === '0') return null;
+            if (style.overflowX === 'visible' && style.overflowY === 'visible') continue;
+            const edge = up.getBoundingClientRect();
+            box = {
+                left: Math.max(box.left, edge.left), right: Math.min(box.right, edge.right),
+                top: Math.max(box.top, edge.top), bottom: Math.min(box.bottom, edge.bottom),
+            };
+        }
+        return box.right - box.left > 1 && box.bottom - box.top > 1 ? box : null;
+    };
+    const walker = it.createTreeWalker(it.body, 4);
+    while (walker.nextNode()) {
+        const node = walker.currentNode, range = it.createRange();
+        if (!node.data.trim() || /SCRIPT|STYLE|OPTION/.test(node.parentElement.tagName)) continue;
+        range.selectNodeContents(node);
+        for (const each of range.getClientRects()) {
+            const box = shown(node.parentElement, each);
+            if (box) boxes.push([node, box]);
+        }
+    }
+    boxes.sort((a, b) => a[1].top - b[1].top);
+    boxes.forEach(([one, a], n) => {
+        for (let m = n + 1; m < boxes.length && boxes[m][1].top < a.bottom - 4; m += 1) {
+            const [other, b] = boxes[m];
+            if (one !== other && a.left < b.right - 1 && b.left < a.right - 1)
+                found.push(`${one.data.trim()} / ${other.data.trim()}`);
+        }
+    });
+    return [boxes.length, found.slice(0, 5)];
+})()"""
+
+
+def over_one_another(page: Path, width: int, fragment: str = "") -> list[str]:
+    """Texts of a page of that width that lie over each other, as "one / other"."""
+    texts, found = in_frame(page, width, OVER, fragment)
+    assert texts > 10, "nothing was measured"
+    assert isinstance(found, list)
+    return found
+
+
 def console(page: Path) -> list[str]:
     """What the page says to the console while it loads: errors above all."""
     flags = ("--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000", "--dump-dom")
