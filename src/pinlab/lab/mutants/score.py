@@ -29,7 +29,7 @@ from pinlab.nearest import nearest
 PROGRAMS = frozenset({"tasks", "ghost", "types", "keys"})
 """Modules of a model whose functions are no kernel's: what programs do, and what nobody knows."""
 
-CODE: Final = ("lab/mutants", "lab/sweep.py", "lab/orders.py", "lab/probes.py")
+CODE: Final = ("lab/mutants", "lab/sweep", "lab/orders.py", "lab/probes.py")
 """What says which mutants are hunted where, beside models and engine."""
 
 Item = tuple[Mutant, int | None]
