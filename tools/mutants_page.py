@@ -21,7 +21,7 @@ from typing import Any, Final
 from pinlab.lab import build, face, worlds
 from pinlab.lab import design as designs
 from pinlab.lab.design import Design
-from pinlab.lab.mutants import score
+from pinlab.lab.mutants import equivalent, score
 from pinlab.lab.mutants.base import Asking, Question, asked
 from pinlab.lab.mutants.hunt import hunt
 from pinlab.lab.mutants.mutation import Mutant
@@ -45,6 +45,7 @@ def main() -> None:
     """Rewrite what is between the marks."""
     found = json.loads(Path(sys.argv[1]).read_text()) if sys.argv[1:] else _hunted()
     mutants: list[Mapping[str, Any]] = found["mutants"]
+    _require_no_refuted(mutants)
     by_hand = _by_hand()
     text = PAGE.read_text()
     for name, lines in (
@@ -55,6 +56,14 @@ def main() -> None:
         text = _between(text, name, "\n".join(lines))
     PAGE.write_text(text)
     print(PAGE)
+
+
+def _require_no_refuted(mutants: Sequence[Mapping[str, Any]]) -> None:
+    """Reasons are of those that nothing notices."""
+    reasons = equivalent.reasons(worlds.DEFAULT.name)
+    killed = {(it["function"], it["kind"], it["what"]) for it in mutants if it["by"] is not None}
+    if refuted := sorted(killed & reasons.keys()):
+        raise SystemExit(f"these are noticed, so their reasons are wrong: {refuted}")
 
 
 def _between(text: str, name: str, lines: str) -> str:
