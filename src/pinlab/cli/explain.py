@@ -11,8 +11,9 @@ import typer
 from pinlab import output as asked_for
 from pinlab.cli import _options as options
 from pinlab.cli._lab import lab
-from pinlab.cli._show import progress, show, show_json
+from pinlab.cli._show import doing, progress, show, show_json
 from pinlab.errors import UsageError
+from pinlab.lab.film import Film
 from pinlab.lab.results import CheckResult, Trace
 from pinlab.objectives.verdict import EXIT_UNKNOWN, EXIT_VIOLATED
 from pinlab.report import chart, replay, schema
@@ -99,8 +100,9 @@ def explain(
             typer.echo(f"{output} is not written.", err=True)
         status = result.verdict.exit_status
         return EXIT_UNKNOWN if result.stopped else status
-    if json:
-        show_json(schema.explain(trace, result.ways, way, lab().film(subject, trace).why))
+    film = _film(subject, trace) if json else None
+    if film is not None:
+        show_json(schema.explain(trace, result.ways, way, film.why))
     elif mail:
         typer.echo(chart.mail(trace), nl=False)
     elif litmus:
@@ -111,13 +113,19 @@ def explain(
             typer.echo(text)
     if output is not None:
         if output.suffix in DRAWN:
-            asked_for.write_text(output, DRAWN[output.suffix](lab().film(subject, trace)))
+            drawn = DRAWN[output.suffix](film or _film(subject, trace))
+            asked_for.write_text(output, drawn)
         else:
             beside = design.endswith(".py")
             where = os.path.relpath(design, output.parent) if beside else design
             asked_for.write_text(output, replay.regression_test(trace, where, beside=beside))
         typer.echo(f"Written: {output}", err=True)
     return EXIT_VIOLATED
+
+
+def _film(design: Any, trace: Trace) -> Film:
+    with doing("which orders of its steps matter"):
+        return lab().film(design, trace)
 
 
 def _race(design: Any, trace: Trace) -> str:

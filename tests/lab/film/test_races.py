@@ -10,7 +10,7 @@ import pytest
 from pinlab.lab import asked, build, design, face
 from pinlab.lab.explore.interpreter import Interpreter
 from pinlab.lab.film import Film, Order
-from pinlab.lab.film.races import BUFFERED, PROGRESS, TOO_MANY, why
+from pinlab.lab.film.races import BUFFERED, PROGRESS, STOPPED, TOO_MANY, Search, why
 from pinlab.lab.language.program import System
 from pinlab.objectives.failures import FAILURES
 from tests.lab.film.films import FIVE, film
@@ -159,6 +159,19 @@ def test_a_question_that_is_too_large_is_not_answered() -> None:
     assert it.unknown == TOO_MANY and it.chance is None and it.states == 50
     assert found.why is not None
     assert set(it.needed) <= set(found.why.needed)
+
+
+def test_a_search_that_is_stopped_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "ends_well", stop)
+    found = film(*FIVE[0])
+    whole = found.why
+    stopped = why(system(found), found.trace)
+    assert whole is not None
+    assert (stopped.needed, stopped.free) == (whole.needed, whole.free)
+    assert (stopped.chance, stopped.unknown) == (None, STOPPED)
 
 
 def test_no_steps_no_orders() -> None:

@@ -26,6 +26,7 @@ STATES = 200_000
 """Visited at most, for all questions of a counterexample."""
 
 TOO_MANY = f"more than {STATES:,} states would have to be visited"
+STOPPED = "the search for it was stopped"
 BUFFERED = "what waits in a buffer"
 """Of a weak memory model: which stores nobody else sees yet."""
 PROGRESS = "at its end something can never happen any more, and that is no single step's doing"
@@ -110,7 +111,8 @@ class Search:
 
 
 def why(it: System, trace: Trace, audit: Audit | None = None, most: int = STATES) -> Why:
-    """Ask for every race of a trace of this system. Its moves must be possible."""
+    """Ask for every race of a trace of this system. Its moves must be possible. Ctrl-C ends it with
+    what was found."""
     run = Interpreter(it)
     states, steps = [run.initial()], []
     for move in trace.moves:
@@ -134,6 +136,8 @@ def why(it: System, trace: Trace, audit: Audit | None = None, most: int = STATES
         chance = next((n for n in numbers if search.ends_well(states[n - 1])), None)
     except TooMany:
         unknown = TOO_MANY
+    except KeyboardInterrupt:
+        unknown = STOPPED
     return Why(tuple(needed), tuple(free), chance, min(search.visited, most), unknown)
 
 
