@@ -38,7 +38,7 @@ def test_an_order_that_matters_goes_from_lane_to_lane() -> None:
     found = film(*FIVE[1])
     root = ElementTree.fromstring(figure.svg(found))
     lines = [it for it in root.iter(f"{NAME}line") if it.get("class") == "order"]
-    assert found.why is not None and len(lines) == len(found.why.needed) == 3
+    assert found.why is not None and len(lines) == len(found.why.needed) == 2
     assert all(it.get("x1") != it.get("x2") for it in lines)
 
 

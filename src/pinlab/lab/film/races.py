@@ -1,12 +1,15 @@
 """Which orders a counterexample needs: each race of two steps is explored the other way round.
 
-Two steps of different actors race if they touch a cell that one of them changes, and nobody changes
-it between them; what the objective's automaton hears of a page is a cell as well. The question of a
-race is asked in the state before its first step: the actor of that step is held until the other one
-has taken the second, and then all go on as they like. If the violation comes all the same, its
-order is free; if it cannot come any more, the order is needed, and both steps are what the
-violation consists of. Where the second step cannot be taken before the first (it waits for it,
-or is computed from it), there is no race. What is in no needed order is only the way there.
+Two steps of different actors race if they touch a cell that one of them changes; what the
+objective's automaton hears of a page is a cell as well. Of a weak memory model a cell is touched
+when a store of it leaves a buffer, too. The question of a race is asked in the state before its
+first step: the actor of that step is held until the other one has taken the second, and then all
+go on as they like. If the violation comes all the same, the order is free; if it cannot come any
+more, the order is needed. Where the second step cannot be taken before the first (it waits for it,
+or is computed from it), there is no race.
+
+Each actor's own steps keep their order, so a needed order makes others needed: an earlier step of
+the one actor before a later step of the other. Only the tightest orders are told.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pinlab.lab.film import Order, Why
 from pinlab.lab.language.program import Program, System
 from pinlab.lab.results import Trace
 from pinlab.lab.trace import element
-from pinlab.lab.weak.story import is_hidden
+from pinlab.lab.weak.story import Buffers
 from pinlab.objectives.failures import FAILURES
 
 STATES = 200_000
@@ -27,8 +30,6 @@ STATES = 200_000
 
 TOO_MANY = f"more than {STATES:,} states would have to be visited"
 STOPPED = "the search for it was stopped"
-BUFFERED = "what waits in a buffer"
-"""Of a weak memory model: which stores nobody else sees yet."""
 PROGRESS = "at its end something can never happen any more, and that is no single step's doing"
 
 Ends = Callable[[State], bool]
@@ -122,31 +123,37 @@ def why(it: System, trace: Trace, audit: Audit | None = None, most: int = STATES
     last = states[-1]
     if not steps or not (search.violates(steps[-1]) or search.ends(last)):
         return Why((), (), None, 0, PROGRESS)
-    races = _races(run, trace.objective, trace.moves, states, steps)
+    races = _races(run, trace.objective, Buffers(it.program), trace.moves, states, steps)
     needed: list[Order] = []
     free: list[Order] = []
     chance, unknown = None, ""
     try:
+        said: set[tuple[int, int]] = set()
         for (first, second), cells in sorted(races.items()):
+            who = first, trace.moves[second - 1].actor
+            if who in said:
+                continue
             answer = _is_needed(search, trace.moves, states, first, second)
             if answer is not None:
-                named = dict.fromkeys(_name(it.program, trace.objective, cell) for cell in cells)
-                (needed if answer else free).append(Order(first, second, tuple(named)))
+                named = tuple(_name(it.program, trace.objective, cell) for cell in cells)
+                (needed if answer else free).append(Order(first, second, named))
+            if answer:
+                said.add(who)
         numbers = range(len(steps), 0, -1)
         chance = next((n for n in numbers if search.ends_well(states[n - 1])), None)
     except TooMany:
         unknown = TOO_MANY
     except KeyboardInterrupt:
         unknown = STOPPED
-    return Why(tuple(needed), tuple(free), chance, min(search.visited, most), unknown)
+    return Why(
+        _tightest(needed, trace.moves), tuple(free), chance, min(search.visited, most), unknown
+    )
 
 
 def _name(program: Program, objective: str, cell: Place) -> str:
     number, index = cell
     if number in program.automaton_vars:
         return f"what {objective} hears of page {index + 1}"
-    if is_hidden(program.vars[number].name):
-        return BUFFERED
     return element(program, number, index)
 
 
@@ -191,35 +198,45 @@ def _is_needed(
     return True if turned else None
 
 
+def _tightest(needed: Sequence[Order], moves: Sequence[Move]) -> tuple[Order, ...]:
+    """Without orders that follow from another one, as each actor's own steps keep their order."""
+
+    def follows(one: Order, other: Order) -> bool:
+        actors = (moves[it.before - 1].actor for it in (one, other))
+        others = (moves[it.after - 1].actor for it in (one, other))
+        return (
+            one != other
+            and len(set(actors)) == len(set(others)) == 1
+            and one.before <= other.before
+            and other.after <= one.after
+        )
+
+    return tuple(one for one in needed if not any(follows(one, other) for other in needed))
+
+
 def _races(
     run: Interpreter,
     objective: str,
+    buffers: Buffers,
     moves: Sequence[Move],
     states: Sequence[State],
     steps: Sequence[Step],
 ) -> dict[tuple[int, int], list[Place]]:
     """The pairs of steps, by number, that race, and for which cells."""
-    wrote: dict[Place, int] = {}
-    looked: dict[Place, list[int]] = {}
+    seen: dict[Place, list[tuple[int, bool]]] = {}
     found: dict[tuple[int, int], list[Place]] = {}
     for number, (move, step) in enumerate(zip(moves, steps, strict=True), 1):
-        reads, writes = _touched(run, objective, states[number - 1], move, step)
+        reads, writes = _touched(run, objective, buffers, states[number - 1], move, step)
         for cell in sorted(reads | writes):
-            earlier = [wrote[cell]] if cell in wrote else []
-            earlier += looked.get(cell, []) if cell in writes else []
-            for one in dict.fromkeys(earlier):
-                if moves[one - 1].actor != move.actor:
+            for one, wrote in seen.setdefault(cell, []):
+                if moves[one - 1].actor != move.actor and (wrote or cell in writes):
                     found.setdefault((one, number), []).append(cell)
-        for cell in writes:
-            wrote[cell] = number
-            looked[cell] = []
-        for cell in reads - writes:
-            looked.setdefault(cell, []).append(number)
+            seen[cell].append((number, cell in writes))
     return found
 
 
 def _touched(
-    run: Interpreter, objective: str, before: State, move: Move, step: Step
+    run: Interpreter, objective: str, buffers: Buffers, before: State, move: Move, step: Step
 ) -> tuple[set[Place], set[Place]]:
     """The cells that a step reads, and those that it changes; of automata the objective's only."""
     start, program = run.places.vars, run.program
@@ -235,4 +252,5 @@ def _touched(
     reads = set(run.read(before, move)) | set(run.guarded(before, move.actor))
     for event, page in step.events:
         reads |= {(var, page - 1) for _, var, _ in run.listening(event) if var in own}
-    return reads, writes
+    landed = buffers.landed(run.shared(before), run.shared(after))
+    return set(buffers.visible(reads)), {*buffers.visible(writes), *landed}

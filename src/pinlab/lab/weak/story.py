@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pinlab.lab.language.access import access
 from pinlab.lab.language.primitives import TABLE
@@ -28,6 +28,32 @@ def is_hidden(name: str) -> bool:
     return name.startswith((OLD, KEPT))
 
 
+class Buffers:
+    """A memory model's own variables as a reader thinks of them: cells of the program that wait."""
+
+    def __init__(self, program: Program) -> None:
+        self.twins = _twins(program)
+        """By variable that is a part of a word, the one with its old values."""
+        self.cells = _cells(program, self.twins)
+        self._newest = {old: var for var, old in self.twins.items()}
+        names = ((number, var.name) for number, var in enumerate(program.vars))
+        self._hidden = {number for number, name in names if is_hidden(name)}
+
+    def visible(self, cells: Iterable[Cell]) -> Iterator[Cell]:
+        """The cells of the program; what one was before is taken for it."""
+        for var, i in cells:
+            if var in self._newest:
+                yield self._newest[var], i
+            elif var not in self._hidden:
+                yield var, i
+
+    def landed(self, before: Values, after: Values) -> Iterator[Cell]:
+        """The cells that waited in a buffer, and do not any more."""
+        left = _owners(before).keys() - _owners(after).keys() if self.twins else ()
+        for word in left:
+            yield from self.cells[word]
+
+
 class Story:
     """Tells the steps of one system. Under sequential consistency there is nothing to tell."""
 
@@ -36,9 +62,8 @@ class Story:
         self.program = system.program
         self.name = name
         self.show = show
-        self.twins = _twins(self.program)
-        """By variable that is a part of a word, the one with its old values."""
-        self.cells = _cells(self.program, self.twins)
+        buffers = Buffers(system.program)
+        self.twins, self.cells = buffers.twins, buffers.cells
 
     def old_reads(self, node: Node, choice: int, looked_at: Mapping[Cell, int]) -> dict[Cell, int]:
         """The cells of which the step saw the value before the newest, and that value."""

@@ -57,7 +57,7 @@ function say(step, number) {
 
 function way_there() {
   return data.unknown ? `Whether it matters is not known: ${data.unknown}.`
-    : "Only the way there: no order that the violation needs has this step in it.";
+    : "Only the way there: it is in no order that matters, or in one that follows from those marked.";
 }
 
 function reasons(number) {
