@@ -69,6 +69,21 @@ def test_a_hook_is_beside_what_it_replaces() -> None:
     assert first.lines != first.before
 
 
+def test_what_a_patch_changes_comes_before_what_its_base_replaces(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = patches.patch("find_get_page")
+    file.write_text(text.replace("put_page(page)", "put_page(page)  # mine"))
+    it = design.load(f"bounce+{file}")
+    first, *others = face.known(it).hooks
+    assert first.name == "find_get_page" and any("# mine" in line for _, line in first.lines)
+    assert first.before and not any("# mine" in line for _, line in first.before)
+    assert {hook.name for hook in others} >= set(design.load("bounce").own)
+    assert (
+        face.described(it).kind == "patch"
+        and face.described(design.load("bounce")).kind == "policy"
+    )
+
+
 def test_of_a_design_with_scenarios_of_its_own_nothing_is_kept() -> None:
     """They may change, and the key says nothing of them."""
     example = Path(__file__).parents[2] / "examples" / "fsync_beside_truncate.py"

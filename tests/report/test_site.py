@@ -97,7 +97,7 @@ def test_the_sweep_and_other_memory_models_are_told() -> None:
     known = replace(first.known, swept=found, models={"arm64": rows})
     text = pages.folder([replace(first, known=known)])["untracked.html"]
     assert f"{found.explored:,} combinations of up to 1" in text
-    assert "Nothing breaks" in text and "<td>holds</td><td></td>" not in text
+    assert "None of these combinations breaks" in text and "<td>holds</td><td></td>" not in text
     assert "arm64: 2 verdicts, 0 are others" in text
 
 
@@ -113,6 +113,9 @@ def test_of_a_patch_the_difference_comes_first(tmp_path: Path) -> None:
     )  # fmt: skip
     text = pages.folder([subject])["index.html"]
     assert text.index("verdicts in") < text.index('id="matrix"')
+    assert pages.single([subject]).count("verdicts in") == 1
+    first = next(row for row in text.split("<tr>") if row.startswith("<td>"))
+    assert "violated in" in first.partition("</tr>")[0]
 
 
 def test_names_are_text() -> None:

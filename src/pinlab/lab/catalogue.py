@@ -63,17 +63,20 @@ def function(name: str, world: World = worlds.DEFAULT) -> Function:
 
 
 def hooks(design: Design) -> tuple[Hook, ...]:
-    """What a design's own files replace, beside what stands there in its world."""
-    return tuple(
-        Hook(
-            name,
-            it.role,
-            short(inspect.getfile(it.function)),
-            _source(it),
-            _source(design.world.function(name)),
-        )
-        for name, it in design.own.items()
-    )
+    """What a design's own files replace, beside what stands there in its world; of a patch first
+    what it changes, beside what stands there in its base."""
+    below = designs.below(design)
+    there = {} if below is None else below.replaced
+    changed = [name for name, it in design.own.items() if it is not there.get(name)]
+    unchanged = [name for name in design.own if name not in changed]
+    found = []
+    for name in (*changed, *unchanged):
+        it, before = design.own[name], design.world.function(name)
+        if name in changed:
+            before = there.get(name, before)
+        file = short(inspect.getfile(it.function))
+        found.append(Hook(name, it.role, file, _source(it), _source(before)))
+    return tuple(found)
 
 
 def _source(it: KernelFunction) -> tuple[tuple[int, str], ...]:

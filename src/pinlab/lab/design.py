@@ -335,7 +335,7 @@ def _combined(name: str, parts: Mapping[str, Design]) -> Design:
     replaced = dict(first.replaced if below is None else {**load(below).replaced, **first.own})
     for part in others:
         replaced |= part.own
-    summary = "; ".join(part.summary for part in parts.values())
+    summary = "; ".join(part.summary.rstrip(".") for part in parts.values())
     lineage = frozenset([name]).union(*(part.lineage for part in parts.values()))
     designs = [part for part, it in parts.items() if it.base is None and part not in asking]
     patched = any(it.base is not None for it in acting)

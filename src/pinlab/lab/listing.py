@@ -32,9 +32,12 @@ def designs(world: World = worlds.DEFAULT) -> tuple[Info, ...]:
 
 
 def described(it: Design) -> Info:
-    """A design in a line; `path` is what `load` takes for it, if that is not its name."""
+    """A design in a line; `path` is what `load` takes for it, if that is not its name. What
+    somebody's patch is of is not to be seen from which functions it replaces."""
+    is_ours = it.name in designs_.names(it.world)
+    kind = it.kind if is_ours or it.base is None else "patch"
     word = "" if it.word == it.name else it.word
-    return Info(it.name, it.summary.removeprefix(f"{it.name}: "), it.kind, word)
+    return Info(it.name, it.summary.removeprefix(f"{it.name}: "), kind, word)
 
 
 def scenarios(of: Design | World = worlds.DEFAULT) -> tuple[Info, ...]:

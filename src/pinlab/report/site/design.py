@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from pinlab.lab.results import Hook, Row, Swept
+from pinlab.lab.results import Change, Hook, Row, Swept
 from pinlab.objectives import order
 from pinlab.objectives.verdict import Outcome, severity
 from pinlab.report.site import Subject
@@ -35,8 +36,8 @@ def _id(*words: str) -> str:
     return "rows-" + "-".join(re.sub(r"[^A-Za-z0-9]+", "-", word) for word in words)
 
 
-def sections(it: Subject, links: Links) -> Iterator[str]:
-    """The parts of its page, in HTML."""
+def sections(it: Subject, links: Links, *, beside_matrix: bool = False) -> Iterator[str]:
+    """The parts of its page, in HTML; what a patch changes stands above a matrix already."""
     info = it.info
     here = links.design(info.name).rpartition("#")[2]
     yield (
@@ -44,7 +45,7 @@ def sections(it: Subject, links: Links) -> Iterator[str]:
         f"<p>{escape(info.summary)}</p>"
         f'<p><a href="{links.home}">all designs</a></p></header>'
     )
-    if it.difference is not None:
+    if not beside_matrix:
         yield changes(it, links)
     yield f"<h2>What it replaces</h2>{''.join(map(_hook, it.known.hooks)) or '<p>Nothing.</p>'}"
     yield f"<h2>Verdicts</h2>{_rows(it, it.rows, links)}"
@@ -60,8 +61,8 @@ def changes(it: Subject, links: Links) -> str:
         return ""
     lines = [
         f"<tr><td>{escape(each.objective)}</td><td>{escape(each.scenario)}</td>"
-        f"<td>{escape(str(each.before))}</td><td>{escape(str(each.after))}</td></tr>"
-        for each in found.changes
+        f"<td>{escape(str(each.before))}</td><td>{_now(it, each, links)}</td></tr>"
+        for each in sorted(found.changes, key=_worst_first)
     ]
     table = (
         '<div class="wide"><table><thead><tr><th>objective</th><th>scenario</th>'
@@ -89,6 +90,20 @@ def changes(it: Subject, links: Links) -> str:
         f"{f'<p>New ways to fail:</p><ul>{new}</ul>' if new else ''}"
         f"{f'<ul>{unsaid}</ul>' if unsaid else ''}{pairs}</section>"
     )
+
+
+def _worst_first(each: Change) -> tuple[bool, tuple[int, int], tuple[int, int, str]]:
+    after = (sys.maxsize, 0) if each.after is None else severity(each.after)
+    return not each.broke, after, order(each.objective)
+
+
+def _now(it: Subject, each: Change, links: Links) -> str:
+    """The verdict of a patch; it leads to the counterexample, if there is one to play."""
+    words = escape(str(each.after))
+    film = it.films.get(each.objective)
+    if film is None or film.trace.scenario != each.scenario:
+        return words
+    return f'<a href="{escape(links.race(it.info.name, each.objective))}">{words}</a>'
 
 
 def _rows(it: Subject, rows: Iterable[Row], links: Links, name: str = "") -> str:
@@ -188,7 +203,7 @@ def _swept(found: Swept, title: str, base: str = "") -> Iterator[str]:
             f"<tbody>{''.join(lines)}</tbody></table></div>"
         )
     if holding := [name for name in known if name not in open_]:
-        yield f"<p>Nothing breaks {escape(' '.join(holding))}.</p>"
+        yield f"<p>None of these combinations breaks {escape(' '.join(holding))}.</p>"
     if found.left_out:
         names = " ".join(sorted(found.left_out, key=order))
         yield f"<p>Only what {escape(base)} breaks in the same way breaks {escape(names)}.</p>"

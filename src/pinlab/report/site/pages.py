@@ -59,7 +59,7 @@ def single(subjects: Sequence[Subject]) -> str:
     )
     parts = [_matrix(subjects, links)]
     for it in subjects:
-        parts += design.sections(it, links)
+        parts += design.sections(it, links, beside_matrix=True)
         for objective, film in it.films.items():
             at = f"{names[it.info.name]}-{objective}"
             command = f"pinlab explain {it.info.path or it.info.name} {objective} -o race.html"
