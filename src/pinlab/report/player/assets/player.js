@@ -85,7 +85,8 @@ function code(step) {
   const [, , first, lines] = data.listings[step.listing];
   lines.forEach((text, row) => {
     const line = element("div", undefined, first + row === step.line ? "at" : "");
-    line.append(element("i", String(first + row)), text);
+    const narrow = text.replace(/^( {4})+/, (deep) => "\t".repeat(deep.length / 4));
+    line.append(element("i", String(first + row)), narrow);
     at("source").append(line);
   });
   const now = at("source").querySelector(".at");
