@@ -12,7 +12,7 @@ from pinlab.lab import patch as patches
 from pinlab.lab.mutants import equivalent
 from pinlab.lab.mutants import score as scores
 from pinlab.lab.mutants.hunt import Hunt
-from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score
+from pinlab.lab.mutants.results import EQUIVALENT, KILLED, SURVIVED, UNKNOWN, Score, Scored
 from pinlab.lab.store import Store
 from pinlab.report import mutants as report
 
@@ -130,6 +130,28 @@ def test_reasons_are_of_the_model_and_of_nobody_elses_function(tmp_path: Path) -
     argued = equivalent.reasons("4.20")
     alike = [it for it in found.mutants if (it.function, it.kind, it.what) in argued]
     assert alike and all(it.status != EQUIVALENT for it in alike)
+
+
+def test_of_a_patch_what_is_known_of_the_model_is_told_beside(tmp_path: Path) -> None:
+    """It is no verdict: the function may differ elsewhere."""
+    file = tmp_path / "same.py"
+    file.write_text(patches.patch("page_mkclean"))
+    it = design.load(str(file))
+
+    def told(kind: str, what: str) -> Scored:
+        found = Scored("page_mkclean", "rmap.py", 1, kind, what, SURVIVED, None, "far")
+        return scores._beside_the_model(found, it)
+
+    hook = told("dropped", "mkclean_begin(page)")
+    assert (
+        hook.status == SURVIVED and "ask a design that replaces it, as DESIGN+same.py" in hook.why
+    )
+    assert told("dropped", "flush_tlb_page()").why == "far"
+    ((function, kind, what), why) = next(iter(equivalent.reasons("4.20").items()))
+    argued = scores._beside_the_model(
+        Scored(function, "", 1, kind, what, SURVIVED, None, "far"), it
+    )
+    assert argued.why == f"far; of the model it is argued: {why}"
 
 
 def test_a_function_that_is_none_is_said(tmp_path: Path) -> None:

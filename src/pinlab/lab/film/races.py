@@ -30,7 +30,10 @@ STATES = 200_000
 
 TOO_MANY = f"more than {STATES:,} states would have to be visited"
 STOPPED = "the search for it was stopped"
-PROGRESS = "it is not asked, as at its end something can never happen any more, and that is no single step's doing"
+PROGRESS = (
+    "it is not asked, as at its end something can never happen any more, and that is no single "
+    "step's doing"
+)
 
 Ends = Callable[[State], bool]
 """Whether a state is the violation: all is done and the books are wrong, or nobody can go on."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from pinlab.errors import UsageError
@@ -113,6 +115,8 @@ def score(
         for mutant, it in ((each, found[each]) for each in wanted)
         if it is None or not _is_none(it)
     )
+    if design.own:
+        scored = tuple(_beside_the_model(it, design) for it in scored)
     seconds = time.perf_counter() - start
     return Score(design.name, design.world.name, scored, seconds, stopped)
 
@@ -266,6 +270,22 @@ def _scored(mutant: Mutant, it: Hunt | None, reason: str) -> Scored:
         by=None if it is None else it.kill,
         why=why,
     )
+
+
+def _beside_the_model(it: Scored, design: Design) -> Scored:
+    """Of what survives in somebody's own function what is known of the model's: that is no verdict,
+    as the function may have changed elsewhere."""
+    if it.status != SURVIVED:
+        return it
+    reason = equivalent.reasons(design.world.name).get((it.function, it.kind, it.what))
+    if reason is not None:
+        return replace(it, why=f"{it.why}; of the model it is argued: {reason}")
+    hooks = {name for name, each in design.world.functions.items() if each.role == "hook"}
+    named = sorted(hooks.intersection(re.findall(r"\w+", it.what)) - design.own.keys())
+    if not named:
+        return it
+    asked = f"{named[0]}() is a hook, which does nothing by itself: ask a design that replaces it"
+    return replace(it, why=f"{it.why}; {asked}, as DESIGN+{Path(design.path).name}")
 
 
 def _status(it: Hunt | None, reason: str) -> tuple[str, str]:
