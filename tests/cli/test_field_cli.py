@@ -115,6 +115,13 @@ def test_saved_again_is_the_same(
     assert capsys.readouterr().out == first
 
 
+def test_a_difference_the_wrong_way_round_is_refused(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["diff", files[1], files[0]]) == 2
+    assert "name the earlier one first" in " ".join(capsys.readouterr().err.split())
+
+
 def test_diff(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", *files]) == 1
     out = capsys.readouterr().out

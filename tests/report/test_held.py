@@ -53,7 +53,7 @@ def test_what_nobody_claims_has_a_bar_and_a_row() -> None:
     assert found.bad and "2 of an unknown holder" in found.summary
     assert any(bar.name.startswith(sheets.UNKNOWN) for bar in found.bars)
     rows = [row for row in found.rows if row[0] == sheets.UNKNOWN]
-    assert [row[3] for row in rows] == [(2, "2 pins")]
+    assert [row[5] for row in rows] == [(2, "2 pins")]
     assert any("vfio: not there" in note for note in found.notes)
 
 
@@ -61,7 +61,16 @@ def test_what_grew_is_told_beside_what_was() -> None:
     found = sheets.diff(diff(samples.placed(), samples.placed(taken=1060.0, more=True)))
     assert {row[0] for row in found.rows} == {"grown", "new"}
     assert all(bar.before is not None and bar.size >= bar.before for bar in found.bars)
-    assert 'class="was"' in page.html(found)
+    text = page.html(found)
+    assert 'class="was"' in text and "What grew most comes first" in text
+    growth = [bar.size - (bar.before or 0) for bar in sorted(found.bars, key=lambda it: it.weight)]
+    assert growth == sorted(growth)
+
+
+def test_what_went_comes_last() -> None:
+    bars = (Bar("gone", 0, "", before=900), Bar("grew", 30, "", before=10))
+    text = page.html(Sheet("t", "s", (), bars, ("a",), ()))
+    assert text.index("grew<") < text.index("gone<")
 
 
 def test_heads_sort_by_number_and_the_filter_hides(tmp_path: Path) -> None:

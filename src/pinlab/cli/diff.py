@@ -11,6 +11,7 @@ from pinlab import output
 from pinlab.cli import _options as options
 from pinlab.cli._show import show, show_json
 from pinlab.cli.census import LIMIT
+from pinlab.errors import UsageError
 from pinlab.field.census.diff import diff as compare
 from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_VIOLATED
 from pinlab.report import census_schema as schema
@@ -37,6 +38,8 @@ def diff(
     from pinlab.field.census import snapshot
 
     difference = compare(snapshot.load(before), snapshot.load(after))
+    if difference.comparable and difference.after.census.taken < difference.before.census.taken:
+        raise UsageError(f"{after} was taken before {before}: name the earlier one first")
     if page is not None:
         output.write_text(page, held.html(sheets.diff(difference)))
         typer.echo(f"{page}: {counted(len(difference.groups), 'group')} changed")

@@ -136,26 +136,37 @@ def _holders(
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     shown = claims[:limit] if limit else claims
     odd = any(map(_odd, shown))
-    mapped = ("mapped",) if odd else ()
-    names = ("holder", "process", "address range", *mapped, "size", "count", "for", "accounted in")
+    place = ("address range", "mapped") if odd else ("address range",)
+    names = ("holder", "process", *place, "size", "count", "for", "accounted in")
     for name in names:
         table.add_column(name, overflow="fold")
     for number, claim in enumerate(shown):
-        known = claim.address is not None and claim.length is not None
         table.add_row(
             printable(f"{claim.kind}, {claim.detail}") + (" (weak)" if claim.weak else ""),
             processes(claim.owners),
-            units.address_range(claim.address or 0, claim.length or 0) if known else "?",
-            *((_mapped(claim),) if odd else ()),
+            address_range(claim),
+            *((mapped(claim),) if odd else ()),
             units.size(claim.size),
             count(claim) + (", passing" if number in passing else ""),
-            "?" if claim.seconds is None else units.duration(claim.seconds),
+            age(claim),
             accounted(claim),
         )
     parts: list[RenderableType] = [table]
     if len(shown) < len(claims):
         parts.append(Text(f"... and {len(claims) - len(shown):,} more; --limit 0 shows all."))
     return parts
+
+
+def address_range(claim: Claim) -> str:
+    """Where its memory is for its process."""
+    if claim.address is None or claim.length is None:
+        return "?"
+    return units.address_range(claim.address, claim.length)
+
+
+def age(claim: Claim) -> str:
+    """For how long it has been held."""
+    return "?" if claim.seconds is None else units.duration(claim.seconds)
 
 
 def count(claim: Claim) -> str:
@@ -175,7 +186,7 @@ def _several(claim: Claim) -> bool:
     return claim.mapped_by is not None and len(pids | {claim.mapped_by}) > 1
 
 
-def _mapped(claim: Claim) -> str:
+def mapped(claim: Claim) -> str:
     """Whether its owners have the pages, and which of several has them."""
     if claim.mapped is None:
         return "?"

@@ -17,6 +17,11 @@ class Bar:
     said: str
     before: int | None = None
 
+    @property
+    def weight(self) -> int:
+        """What it is ordered by: its bytes, or how many more there are than before."""
+        return self.size if self.before is None else self.size - self.before
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

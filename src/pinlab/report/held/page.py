@@ -17,12 +17,14 @@ SHOWN = 40
 
 def html(sheet: Sheet) -> str:
     """The page."""
+    grew = any(bar.before is not None for bar in sheet.bars)
     rest = f"<p>{sheet.left_out:,} more are left out; --json has all.</p>" if sheet.left_out else ""
     body = Template(asset(__package__, "held.html")).substitute(
         title=_text(sheet.title),
         summary=_text(sheet.summary),
         severity="bad" if sheet.bad else "",
         notes="".join(f'<p class="note">{_text(note)}</p>' for note in sheet.notes),
+        order="What grew most comes first" if grew else "By size, the largest first",
         bars="".join(_bars(sheet)) or "<li>Nobody.</li>",
         heads="".join(
             f'<th scope="col"><button type="button">{_text(name)}</button></th>'
@@ -39,7 +41,7 @@ def _text(text: str) -> str:
 
 
 def _bars(sheet: Sheet) -> Iterator[str]:
-    ordered = sorted(sheet.bars, key=lambda bar: -max(bar.size, bar.before or 0))
+    ordered = sorted(sheet.bars, key=lambda bar: -bar.weight)
     shown, others = ordered[:SHOWN], ordered[SHOWN:]
     if others:
         more = sum(bar.size for bar in others)

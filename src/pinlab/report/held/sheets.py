@@ -103,7 +103,7 @@ def who(answer: Answer) -> Sheet:
         summary=f"{summary}; {counted(len(claims), 'holder')}",
         notes=tuple(who_table.notes(whole.skipped, whole.races, answer.unsettled)),
         bars=(*(Bar(_holder(it), it.size, size(it.size)) for it in claims), *_unknown(folios)),
-        columns=("holder", "process", "size", "count", "accounted in"),
+        columns=("holder", "process", *PLACE, "size", "count", "for", "accounted in"),
         rows=tuple(rows[:ROWS]),
         left_out=max(0, len(rows) - ROWS),
         bad=bad,
@@ -111,6 +111,7 @@ def who(answer: Answer) -> Sheet:
 
 
 UNKNOWN = "holder unknown"
+PLACE = ("address range", "mapped")
 
 
 def _unknown(folios: Sequence[FolioJson]) -> Iterator[Bar]:
@@ -124,7 +125,8 @@ def _unknown(folios: Sequence[FolioJson]) -> Iterator[Bar]:
 
 def _unclaimed(it: FolioJson) -> tuple[Value, ...]:
     pins = it["pins"] - claimed(it)
-    return UNKNOWN, it["where"], _size(PAGE << it["order"]), (pins, counted(pins, "pin")), ""
+    bytes_ = _size(PAGE << it["order"])
+    return UNKNOWN, it["where"], "", "", bytes_, (pins, counted(pins, "pin")), "", ""
 
 
 def _holder(claim: Claim) -> str:
@@ -135,8 +137,11 @@ def _claim(claim: Claim) -> tuple[Value, ...]:
     return (
         f"{claim.kind}, {claim.detail}",
         who_table.processes(claim.owners),
+        who_table.address_range(claim),
+        who_table.mapped(claim),
         _size(claim.size),
         (claim.extents.total, who_table.count(claim)),
+        (int(1000 * (claim.seconds or 0)), who_table.age(claim)),
         who_table.accounted(claim),
     )
 
