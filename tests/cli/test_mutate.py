@@ -48,6 +48,8 @@ def test_what_was_not_hunted_is_unknown(capsys: Captured) -> None:
         (["page_mkclaen"], "no mutants of 'page_mkclaen'"),
         (["pte_none"], "no mutants of 'pte_none'"),
         (["one.py", "two.py"], "name one patch by itself"),
+        (["bounce", "page_mkclean"], "name one patch by itself"),
+        (["bounce", "--world", "4.20"], "leave --world out"),
         (["page_mkclean", str(EXAMPLES / "unlink_waits.py")], "name one patch by itself"),
         ([str(EXAMPLES / "unlink_waits.py"), "--world", "7.2"], "leave --world out"),
         (["page_mkclean", "--world", "5.0"], "there is no world '5.0'"),

@@ -172,7 +172,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _refused(str(error), EXIT_MISUSE)
     except typer.TyperException as error:
-        return _refused(error.format_message(), EXIT_MISUSE)
+        return _refused(error.format_message().replace("Value error, ", ""), EXIT_MISUSE)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich and typer make a broken pipe an exit with 1

@@ -71,6 +71,8 @@ def explain(
         raise UsageError("--mail, --json and --litmus are forms of one answer; give one of them")
     if litmus and memory_model is options.MemoryModel.sc:
         raise UsageError("--litmus is of what is reordered: say where, as --memory-model arm64")
+    if output is not None and output.is_dir():
+        raise UsageError(f"{output} is a folder: name a file in it, as {output / 'race.html'}")
     if output is not None and output.suffix not in (".py", ".html", ".svg"):
         raise UsageError(
             f"cannot tell what to write to {output}: name it .py for a test that replays the "

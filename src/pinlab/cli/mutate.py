@@ -20,8 +20,8 @@ def mutate(
         list[str] | None,
         typer.Argument(
             metavar="[FUNCTION|PATCH...]",
-            help="Functions of the model, or one patch or design: a file. Without any, every "
-            "function of the model.",
+            help="Functions of the model, or one patch or design: a file, or a name. Without any, "
+            "every function of the model.",
             show_default=False,
         ),
     ] = None,
@@ -63,11 +63,17 @@ def mutate(
 
 def _meant(words: list[str], world: str | None) -> tuple[Any, list[str]]:
     """The design whose mutants are meant, and the functions that are named. Raises UsageError."""
-    files = [word for word in words if word.endswith(".py") or Path(word).is_file()]
-    if len(files) > 1 or (files and len(words) > 1):
+    worlds = map(lab().load_world, lab().world_names())
+    known = {it.name for each in worlds for it in lab().designs(each)}
+    designs = [
+        word
+        for word in words
+        if word.endswith(".py") or "+" in word or word in known or Path(word).is_file()
+    ]
+    if len(designs) > 1 or (designs and len(words) > 1):
         raise UsageError("name one patch by itself, or functions of the model")
-    if files:
+    if designs:
         if world is not None:
             raise UsageError("a patch says itself of which world it is: leave --world out")
-        return lab().load_design(files[0]), []
+        return lab().load_design(designs[0]), []
     return lab().load_design(lab().load_world(world).empty), words
