@@ -169,6 +169,9 @@ def test_hold_and_sweep() -> None:
 
     assert found["holds"][0]["extents"] == [(512, 512, 1)]
     assert (found["holds"][0]["frames"], found["holds"][0]["count"]) == (512, 1)
+    plain = replace(one, counted_as="references")
+    assert "--references" in text(hold.to_table([plain]))
+    assert "--references" not in text(hold.to_table([one]))
     assert "2 MiB" in text(hold.to_table([one])) and "nowhere" in text(hold.to_table([one]))
     assert "Detached /dev/loop3." in text(hold.sweep_to_text(Swept(1, 0, (), ("/dev/loop3",))))
     assert "Nothing was left" in text(hold.sweep_to_text(Swept(0, 2, (), ())))

@@ -95,6 +95,13 @@ def to_table(holds: Sequence[Held]) -> RenderableType:
     parts: list[RenderableType] = [Text(title, style="bold"), table]
     if not all(len(each.extents) for each in holds):
         parts.append(Text("Frames need CAP_SYS_ADMIN to be seen.", style="yellow"))
+    if first.counted_as == "references":
+        parts.append(
+            Text(
+                "These are plain references, no pins: `pinlab census --references` tells of them, "
+                f"`pinlab who {first.pid}` names them."
+            )
+        )
     return Group(*parts)
 
 
