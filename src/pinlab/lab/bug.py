@@ -6,13 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pinlab.lab.results import First, Trace
-from pinlab.objectives.verdict import (
-    EXIT_HOLDS,
-    EXIT_UNKNOWN,
-    EXIT_VIOLATED,
-    Outcome,
-    Verdict,
-)
+from pinlab.objectives.verdict import EXIT_HOLDS, EXIT_UNKNOWN, EXIT_VIOLATED, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

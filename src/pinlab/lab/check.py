@@ -20,16 +20,7 @@ from pinlab.lab.explore.result import Exploration, Limits, Path, Progress
 from pinlab.lab.language.program import SC, System
 from pinlab.lab.orders import orders
 from pinlab.lab.probes import Probed, probe
-from pinlab.lab.results import (
-    Activity,
-    CheckResult,
-    Failed,
-    Line,
-    OnActivity,
-    Row,
-    Trace,
-    Way,
-)
+from pinlab.lab.results import Activity, CheckResult, Failed, Line, OnActivity, Row, Trace, Way
 from pinlab.lab.scenarios.scenario import Scenario
 from pinlab.lab.trace import replay, short
 from pinlab.lab.verdicts import judge

@@ -20,13 +20,7 @@ from pinlab.lab.language.program import SC
 from pinlab.lab.loaded import usable
 from pinlab.lab.probes import cost, is_counted
 from pinlab.lab.processes import as_finished
-from pinlab.lab.results import (
-    Activity,
-    Comparison,
-    Cost,
-    OnActivity,
-    Row,
-)
+from pinlab.lab.results import Activity, Comparison, Cost, OnActivity, Row
 from pinlab.lab.sent import Sent, received, sent
 from pinlab.lab.world import World
 

@@ -10,9 +10,7 @@ from pinlab.lab import asked, build, worlds
 from pinlab.lab import design as designs_
 from pinlab.lab.design import Design
 from pinlab.lab.language.kernel import KernelFunction
-from pinlab.lab.results import (
-    Info,
-)
+from pinlab.lab.results import Info
 from pinlab.lab.trace import short
 from pinlab.lab.world import World
 from pinlab.objectives import Objective

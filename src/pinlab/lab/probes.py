@@ -11,9 +11,7 @@ from pinlab.lab import cost as costs
 from pinlab.lab.design import Design
 from pinlab.lab.explore.result import Exploration, Limits
 from pinlab.lab.language.program import System
-from pinlab.lab.results import (
-    Cost,
-)
+from pinlab.lab.results import Cost
 from pinlab.lab.scenarios.scenario import Scenario
 from pinlab.lab.verdicts import FAILURE, reached
 from pinlab.lab.world import World

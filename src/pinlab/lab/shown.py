@@ -17,10 +17,7 @@ from pinlab.lab.explore.result import Limits
 from pinlab.lab.film import Film
 from pinlab.lab.probes import probe
 from pinlab.lab.processes import in_processes
-from pinlab.lab.results import (
-    Known,
-    Trace,
-)
+from pinlab.lab.results import Known, Trace
 from pinlab.lab.weak import MODELS
 
 

@@ -13,12 +13,7 @@ from pinlab.lab.scenarios.operation import Played
 from pinlab.lab.scenarios.state import State
 from pinlab.lab.sent import Sent, received
 from pinlab.lab.sweep.asker import Asker, Found, Known, Work
-from pinlab.lab.sweep.combination import (
-    Asked,
-    Combination,
-    Task,
-    names_of,
-)
+from pinlab.lab.sweep.combination import Asked, Combination, Task, names_of
 from pinlab.lab.world import World
 
 Said = tuple[tuple[str, ...], str]
