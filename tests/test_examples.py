@@ -46,7 +46,9 @@ def test_truncate_is_caught_by_a_scenario_and_an_objective_of_ones_own() -> None
     assert found == ({("written-out", "fsync-beside-truncate")}, EXIT_VIOLATED)
 
 
-@pytest.mark.parametrize("design", ["untracked", "bounce", "block"])
+@pytest.mark.parametrize(
+    "design", ["untracked", "bounce", pytest.param("block", marks=pytest.mark.slow)]
+)
 def test_the_scenario_and_the_objective_hold_as_the_kernel_is(design: str) -> None:
     it = face.load_design(f"{design}+{ASKED}")
     rows = check.check(it, ("fsync-beside-truncate", "put-dirty-reclaim"), ("written-out",)).rows

@@ -143,7 +143,9 @@ RENDERED: dict[str, Callable[[str], RenderableType]] = {
 }
 
 
-@pytest.mark.parametrize("what", RENDERED)
+@pytest.mark.parametrize(
+    "what", [pytest.param(it, marks=[pytest.mark.slow] * (it != "who")) for it in RENDERED]
+)
 @TRIED
 @given(name=NAMES)
 def test_a_name_is_shown_by_letters_on_its_line(what: str, name: str) -> None:

@@ -24,6 +24,7 @@ def test_a_line_for_each_mutant_of_a_function(capsys: Captured) -> None:
     assert "1 mutant: 1 killed, 0 survived; 100.0% of those" in words
 
 
+@pytest.mark.slow
 def test_a_survivor_is_a_violation(capsys: Captured, tmp_path: Path) -> None:
     """In a patch, as no reason of the model is one for somebody else's function."""
     file = tmp_path / "patch.py"

@@ -137,7 +137,13 @@ def test_it_ends_by_itself() -> None:
         assert child.wait(PATIENCE) == 0
 
 
-@pytest.mark.parametrize("kind", ["io_uring", "af_xdp", "fuse", "bio", "vmsplice", "process_vm"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("io_uring", "af_xdp", "vmsplice", "process_vm"),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("fuse", "bio")),
+    ],
+)
 def test_kill_9_leaves_nothing_but_a_record_that_sweep_takes_away(kind: str, folder: Path) -> None:
     before, devices = settled(), loops()
     with holding(kind) as (child, _):

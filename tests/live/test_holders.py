@@ -122,6 +122,7 @@ MIX = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mix=MIX)
 def test_any_mix_is_found_to_the_frame(

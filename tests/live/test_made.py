@@ -42,7 +42,17 @@ def beyond_mappings(live: LiveReader, claims: list[Claim]) -> int:
     return int((column(words, layout.refcount).astype(np.int64) - mapped - batched).sum())
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: f"{each.module}-{each.way}")
+LONG = ("moving-dropped", "moving-orphaned")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] * (f"{each.module}-{each.way}" in LONG))
+        for each in PROGRAMS
+    ],
+    ids=lambda each: f"{each.module}-{each.way}",
+)
 def test_what_a_program_holds_is_found_and_attributed(live: LiveReader, program: Program) -> None:
     try:
         with running(program) as made:

@@ -54,7 +54,7 @@ def test_what_lies_over_another_is_seen(tmp_path: Path) -> None:
     assert set(found.split(" / ")) == {"above", "line 0"}
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.slow), 390])
 @pytest.mark.parametrize(
     "which", [pytest.param(it, marks=[pytest.mark.slow] * (it not in QUICK)) for it in PAGES]
 )

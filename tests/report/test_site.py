@@ -7,6 +7,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from tests.report import browser
 
 from pinlab.lab import check, design, face
@@ -171,6 +172,7 @@ def test_heads_sort_and_the_filter_hides(tmp_path: Path) -> None:
     assert broken <= set(heads) and "O1" not in heads and "design" in heads
 
 
+@pytest.mark.slow
 def test_it_says_nothing_to_the_console_and_fits(tmp_path: Path) -> None:
     for name, text in pages.folder(subjects()).items():
         path = tmp_path / name

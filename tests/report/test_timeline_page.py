@@ -173,6 +173,7 @@ def test_an_empty_one(tmp_path: Path) -> None:
     assert attribute(browser.dom(path), "data-rows") == str(len(timeline.tracks))
 
 
+@pytest.mark.slow
 def test_light_and_dark_look_different(shown: Path, tmp_path: Path) -> None:
     light = browser.screenshot(shown, tmp_path / "light.png")
     dark = browser.screenshot(

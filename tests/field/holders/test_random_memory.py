@@ -141,7 +141,9 @@ def test_of_random_memory_nothing_is_claimed(kind: str, seed: int, mapped: float
     assert memory.total <= 3 << 18
 
 
-@pytest.mark.parametrize("kind", sorted(load()))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(it, marks=[pytest.mark.slow] * (it == "bio")) for it in sorted(load())]
+)
 @TRIED
 @MEMORY
 def test_memory_like_a_kernels_is_read_to_an_end(kind: str, seed: int, mapped: float) -> None:

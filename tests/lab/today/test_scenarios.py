@@ -115,6 +115,7 @@ def test_a_question_before_the_write_protection_is_as_good_as_none(tmp_path: Pat
     } == BROKEN["mainline"]
 
 
+@pytest.mark.slow
 def test_the_question_needs_its_barrier_behind_an_unmap_of_others(tmp_path: Path) -> None:
     (name,) = asked.combinations("dio-read@1, fsync, zap@1", "dirty rw", worlds.LINUX_7_2)
     without = asking(tmp_path, "False", "folio_maybe_dma_pinned(folio)")
