@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import cache
 
 from pinlab.lab import build, compiled, ledger
 from pinlab.lab.design import Design
@@ -86,10 +85,12 @@ def _verdict(said: dict[str, object]) -> Verdict:
     )
 
 
-_package = cache(compiled.package)
-"""The digest of all that asks and is asked: it is looked for once for each design."""
-
-
 def _key(design: Design, what: str) -> bytes:
-    parts = (ledger.engine(), _package(), ledger.digest(build.program(design)), design.name, what)
+    parts = (
+        ledger.engine(),
+        compiled.package(),
+        ledger.digest(build.program(design)),
+        design.name,
+        what,
+    )
     return hashlib.sha256("\0".join(("whole", *parts)).encode()).digest()

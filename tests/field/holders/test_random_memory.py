@@ -75,10 +75,10 @@ class AnyMemory(FakeReader):
         return sorts[draw.integers(0, len(sorts), count), np.arange(count)]
 
     def chunks(self, ranges: object) -> Iterator[Chunk]:
-        raise NotImplementedError
+        raise AssertionError("a walker reads no frames one after another")
 
     def pages(self, first: int, count: int) -> NDArray[np.uint64]:
-        raise NotImplementedError
+        raise AssertionError("a walker reads no frames one after another")
 
     def ranges(self) -> tuple[PfnRange, ...]:
         return (PfnRange(0, FRAMES),)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from pinlab.errors import UsageError
@@ -284,8 +283,8 @@ def _beside_the_model(it: Scored, design: Design) -> Scored:
     named = sorted(hooks.intersection(re.findall(r"\w+", it.what)) - design.own.keys())
     if not named:
         return it
-    asked = f"{named[0]}() is a hook, which does nothing by itself: ask a design that replaces it"
-    return replace(it, why=f"{it.why}; {asked}, as DESIGN+{Path(design.path).name}")
+    asked = f"a design that replaces the hook {named[0]}() may notice: ask DESIGN+PATCH"
+    return replace(it, why=f"{it.why}; {asked}")
 
 
 def _status(it: Hunt | None, reason: str) -> tuple[str, str]:
